@@ -1,0 +1,1 @@
+"""Weak-to-strong generalization that can be trusted."""

@@ -1,0 +1,127 @@
+"""What every floor speaks: errors, canonical JSON, labels that know whose they are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
+Ints = NDArray[np.integer[Any]]
+Strings = NDArray[np.str_]
+
+
+class OutgrowError(Exception):
+    """A failure, in one sentence that says what, where, and what to do. Exit code 1."""
+
+    exit_code = 1
+
+
+class UsageError(OutgrowError):
+    """What the user asked for cannot be done as written. Holds every problem found. Exit code 2."""
+
+    exit_code = 2
+
+    def __init__(self, *problems: str) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+def canonical_json(value: Any) -> str:
+    """The one JSON text of a value: sorted keys, no spaces. Raises TypeError on what has no exact JSON form."""
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float():
+            if not math.isfinite(value):
+                raise TypeError(f"{value} has no exact JSON form")
+            return value
+        case Mapping():
+            if not all(isinstance(key, str) for key in value):
+                raise TypeError("only strings can be keys")
+            return {key: _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case _:
+            raise TypeError(f"{type(value).__name__} has no exact JSON form")
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of a value's canonical JSON, as 64 hex digits."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def digest_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, as 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def harden(probabilities: Floats, ids: Strings | Sequence[str]) -> Ints:
+    """The likeliest class of each row, `[n, classes]` -> `[n]`.
+
+    An exact tie goes to one of the tied classes by a hash of the row's id: always the same one for the same row,
+    and no class is favoured, as class 0 is by a plain argmax.
+    """
+    best = probabilities.argmax(axis=1)
+    tied = probabilities == probabilities.max(axis=1, keepdims=True)
+    for row in np.flatnonzero(tied.sum(axis=1) > 1):
+        candidates = np.flatnonzero(tied[row])
+        turn = int.from_bytes(hashlib.sha256(str(ids[row]).encode()).digest()[:8], "big")
+        best[row] = candidates[turn % len(candidates)]
+    return best
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Inputs with the content ids they are known by: ids `[n]`, inputs of length n."""
+
+    ids: Strings
+    inputs: Sequence[Any]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Class probabilities `[n, classes]` of the rows `ids [n]`: truth as one-hot rows, weak labels, or predictions."""
+
+    ids: Strings
+    probabilities: Floats
+
+    def __post_init__(self) -> None:
+        if self.probabilities.ndim != 2 or len(self.ids) != len(self.probabilities):
+            raise OutgrowError(
+                f"labels need one row of probabilities an id: {len(self.ids)} ids, "
+                f"probabilities of shape {list(self.probabilities.shape)}"
+            )
+
+    @classmethod
+    def one_hot(cls, ids: Strings, classes: Ints, n_classes: int) -> Labels:
+        """Certain labels from class numbers `[n]`."""
+        return cls(ids, np.eye(n_classes, dtype=np.float32)[classes])
+
+    @property
+    def hard(self) -> Ints:
+        """Class numbers `[n]`, ties by id (see `harden`)."""
+        return harden(self.probabilities, self.ids)
+
+    def align(self, ids: Strings) -> Labels:
+        """The labels of `ids`, in that order. Raises OutgrowError where one of them has none."""
+        place = {id_: row for row, id_ in enumerate(self.ids.tolist())}
+        missing = [id_ for id_ in ids.tolist() if id_ not in place]
+        if missing:
+            raise OutgrowError(f"{len(missing)} of {len(ids)} examples have no label here, the first is {missing[0]}")
+        return Labels(ids, self.probabilities[[place[id_] for id_ in ids.tolist()]])
