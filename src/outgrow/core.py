@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,13 +69,57 @@ def digest_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def content_id(value: Any) -> str:
+    """What an example is known by everywhere: 32 hex digits of the SHA-256 of its input's canonical JSON."""
+    return digest(value)[:32]
+
+
+def class_name(value: Any) -> str | None:
+    """The one spelling of a label (or of an id), whatever kind of file it comes from; None where there is none.
+
+    1, 1.0, "1" and "1.0" are all "1"; true, "True" and "TRUE" are "true"; null, NaN and blank cells are None.
+    Raises TypeError on lists, mappings and other things that name no class.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    match value:
+        case None:
+            return None
+        case bool():
+            return str(value).lower()
+        case int():
+            return str(value)
+        case float():
+            if math.isnan(value):
+                return None
+            return str(int(value)) if value.is_integer() else repr(value)
+        case str():
+            text = value.strip()
+            if text == "" or text.lower() == "nan":
+                return None
+            if text.lower() in ("true", "false"):
+                return text.lower()
+            whole = re.fullmatch(r"([+-]?[0-9]+)\.0*", text)
+            return str(int(whole[1])) if whole else text
+        case _:
+            raise TypeError(f"a {type(value).__name__} names no class")
+
+
+def sorted_classes(names: Iterable[str]) -> tuple[str, ...]:
+    """Class names without repeats in their one order: by number where all are integers, else as text."""
+    distinct = set(names)
+    if all(re.fullmatch(r"[+-]?[0-9]+", name) for name in distinct):
+        return tuple(sorted(distinct, key=lambda name: (int(name), name)))
+    return tuple(sorted(distinct))
+
+
 def harden(probabilities: Floats, ids: Strings | Sequence[str]) -> Ints:
     """The likeliest class of each row, `[n, classes]` -> `[n]`.
 
     An exact tie goes to one of the tied classes by a hash of the row's id: always the same one for the same row,
     and no class is favoured, as class 0 is by a plain argmax.
     """
-    best = probabilities.argmax(axis=1)
+    best: Ints = probabilities.argmax(axis=1)
     tied = probabilities == probabilities.max(axis=1, keepdims=True)
     for row in np.flatnonzero(tied.sum(axis=1) > 1):
         candidates = np.flatnonzero(tied[row])

@@ -1,0 +1,1 @@
+"""Weak labels that come from somewhere else than a model."""

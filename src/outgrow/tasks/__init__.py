@@ -1,0 +1,1 @@
+"""What is learned: tasks, each a function that returns rows, and the pool made of them."""
