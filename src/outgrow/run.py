@@ -1,0 +1,136 @@
+"""The one call: plan an experiment, make what is missing, write the run folder, read it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from outgrow.collect import collect
+from outgrow.core import OutgrowError, UsageError
+from outgrow.execute import environment, execute
+from outgrow.experiment import Experiment
+from outgrow.ground import check_splits, survey
+from outgrow.plan import Plan, plan
+from outgrow.progress import Display, Silent
+from outgrow.results import Results
+from outgrow.steps import Context, Step
+from outgrow.store import Store
+from outgrow.tasks.contract import Pool
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What work may use here. None of it is part of a result's identity."""
+
+    jobs: int = 1
+    threads: int | None = None  # a process; default: the cores, shared among the jobs
+    device: str = "auto"
+
+    def context(self, sources: Mapping[str, Any]) -> Context:
+        """The steps' context on this machine. Raises UsageError for a device that is not there."""
+        threads = self.threads or max(1, (os.cpu_count() or 1) // self.jobs)
+        return Context(self.device, threads, sources)
+
+    def resolved(self) -> Machine:
+        """With `auto` replaced by the device that is there; loads torch."""
+        return Machine(self.jobs, self.threads, resolve_device(self.device))
+
+
+def default_store() -> Path:
+    """The store in the user's cache folder."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("outgrow") / "store"
+
+
+def resolve_device(device: str) -> str:
+    """`auto` -> cuda, mps or cpu, as there is; others as they are, if they are there. Raises UsageError."""
+    import torch
+
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        return next(name for name in ("cuda", "mps", "cpu") if there[name])
+    if not there.get(device.partition(":")[0], False):
+        present = ", ".join(name for name, is_there in there.items() if is_there)
+        raise UsageError(f"--device {device}: there is no such device here; there is {present}")
+    return device
+
+
+def prepare(experiment: Experiment, store: Store, machine: Machine, display: Display | None = None) -> Plan:
+    """Fingerprint, read and pool every task, hold the splits against them, and plan. Trains nothing.
+
+    Raises UsageError with everything found wrong in all files together.
+    """
+    ground = survey(experiment)
+    context = machine.context(ground.sources)
+    problems: list[str] = []
+    for step in (*ground.pools.values(), *ground.given.values()):
+        try:
+            if not problems or step.kind == "pool":  # given labels are read beside pools that are whole
+                execute([step], store, context, jobs=1, display=display or Silent())
+        except UsageError as error:
+            problems += error.problems
+    if problems:
+        raise UsageError(*dict.fromkeys(problems))
+    pools = {task: Pool.load(_opened(store, step)) for task, step in ground.pools.items()}
+    check_splits(experiment, pools)
+    return plan(experiment, ground, pools)
+
+
+def run(
+    experiment: Experiment | str | Path,
+    *,
+    store: str | Path | Store | None = None,
+    out: str | Path | None = None,
+    jobs: int = 1,
+    threads: int | None = None,
+    device: str = "auto",
+    display: Display | None = None,
+) -> Results:
+    """Run an experiment, or the YAML file of one, and return its results, which `out` (default `runs/<name>`) holds too.
+
+    What the store has is not made again. Raises UsageError for what cannot be done as asked, OutgrowError for failures;
+    whatever was finished by then is kept.
+    """
+    if not isinstance(experiment, Experiment):
+        experiment = Experiment.read(experiment)
+    if not isinstance(store, Store):
+        store = Store(Path(store).expanduser() if store is not None else default_store())
+    out = Path(out) if out is not None else Path("runs") / experiment.name
+    display = display or Silent()
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+    planned = prepare(experiment, store, Machine(jobs, threads, device), display)
+    missing = any(not store.has(step.key) for step in planned.wanted)
+    # Only work needs torch: a run that the store answers whole is answered without loading it.
+    machine = Machine(jobs, threads, device).resolved() if missing else Machine(jobs, threads, device)
+    context = machine.context(planned.sources)
+    for _ in range(3):  # an artifact may prove damaged only when it is read: it is made again then
+        execute(planned.wanted, store, context, jobs=jobs, display=display)
+        try:
+            asked, tables, notes = collect(planned, lambda step: _opened(store, step))
+            break
+        except _Gone:
+            continue
+    else:
+        raise OutgrowError(f"{store.root}: results there are damaged again and again; check the disk")
+    results = Results.compute(asked, tables, environment(context), notes)
+    with writing(out):
+        (out / "experiment.yaml").write_text(experiment.to_yaml(), encoding="utf-8")
+        tables.write(out)
+        results.write(out)
+    return results
+
+
+class _Gone(OutgrowError):
+    """A step's result was in the store and is not any more."""
+
+
+def _opened(store: Store, step: Step) -> Path:
+    folder = store.open(step.key)
+    if folder is None:
+        raise _Gone(f"{step.label}: its result is gone from {store.root}; run the same command again")
+    return folder

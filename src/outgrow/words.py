@@ -1,0 +1,70 @@
+"""What came out, in sentences written from the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from outgrow.specs import display
+
+
+def verdict(cell: Mapping[str, Any]) -> str:
+    """One cell in plain words: what was recovered, and how sure one can be."""
+    student, weak, method = display(cell["strong"]), display(cell["weak"]), display(cell["method"])
+    who = f"{student}, taught by {weak} with {method} on {cell['task']},"
+    pgr = cell["pgr"]
+    if pgr["status"] != "ok":
+        return f"{who} {_undefined(cell)}"
+    gap = (
+        f"reaches {_share(cell['student_accuracy'])}: its supervisor reaches {_share(cell['weak_accuracy'])}, "
+        f"and the same model taught the truth {_share(cell['ceiling_accuracy'])}"
+    )
+    return f"{who} {gap}. {_recovered(pgr)}{_caveat(cell)}"
+
+
+def _recovered(pgr: Mapping[str, Any]) -> str:
+    share = f"{100 * pgr['estimate']:.0f}%"
+    if pgr["low"] is None or pgr["high"] is None:
+        return f"That is {share} of the gap, with nothing to tell how sure that is."
+    interval = f"(95% interval {100 * pgr['low']:.0f}% to {100 * pgr['high']:.0f}%)"
+    if pgr["low"] > 0:
+        return f"It recovers {share} of the gap {interval}: the student outgrows its supervisor beyond chance."
+    if pgr["high"] < 0:
+        return f"It recovers {share} of the gap {interval}: the student falls below its supervisor beyond chance."
+    return f"It recovers {share} of the gap {interval}: with 0 inside, no effect has been shown."
+
+
+def _undefined(cell: Mapping[str, Any]) -> str:
+    student = cell["student_accuracy"]
+    reached = f"reaches {_share(student)}" if student["estimate"] is not None else "has no accuracy"
+    match cell["pgr"]["status"].removeprefix("undefined: "):
+        case "ceiling not above weak":
+            weak, ceiling = _share(cell["weak_accuracy"]), _share(cell["ceiling_accuracy"])
+            return (
+                f"{reached}, but there is no gap to recover: the same model taught the truth reaches {ceiling}, "
+                f"which is not above its supervisor's {weak} beyond chance. PGR is undefined.{_caveat(cell)}"
+            )
+        case "no truth on transfer":
+            return f"{reached}. PGR is undefined: without true labels on transfer there is no ceiling.{_caveat(cell)}"
+        case "weak labels do not cover test":
+            return (
+                f"{reached}. PGR is undefined: the weak labels leave test rows out, so that the supervisor's own "
+                f"accuracy is not known there.{_caveat(cell)}"
+            )
+        case reason:
+            return f"{reached}. PGR is undefined: {reason}.{_caveat(cell)}"
+
+
+def _caveat(cell: Mapping[str, Any]) -> str:
+    if cell["covers"] == "examples":
+        return " One seed tells nothing of other seeds: these intervals hold the noise of the test examples alone."
+    return ""
+
+
+def _share(interval: Mapping[str, Any]) -> str:
+    return f"{interval['estimate']:.3f}"
+
+
+def verdicts(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Every cell's sentence, in the order of the cells."""
+    return [verdict(cell) for cell in cells]

@@ -1,0 +1,69 @@
+"""A YAML file, read safely, with the line that each part of it stands on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from outgrow.core import UsageError
+
+
+def read_yaml(path: Path) -> tuple[Any, yaml.Node | None]:
+    """The content of a YAML file and its node tree. Raises UsageError for a file that is not plain YAML."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UsageError(f"{path}: there is no such file") from None
+    except IsADirectoryError:
+        raise UsageError(f"{path}: is a folder; give the YAML file in it") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        _reject_repeated_keys(path, tree)
+        return yaml.safe_load(text), tree
+    except yaml.constructor.ConstructorError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise UsageError(f"{path}:{line}: only plain YAML is read, no Python tags: {error.problem}") from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise UsageError(f"{path}:{line}: is not YAML: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
+
+
+def locate(tree: yaml.Node | None, loc: tuple[int | str, ...]) -> int:
+    """The line (from 1) where the part `loc` stands, or the nearest part around it."""
+    node, line = tree, 1
+    for part in loc:
+        found: yaml.Node | None = None
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                if key.value == str(part):
+                    line, found = key.start_mark.line + 1, value
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            found = node.value[part]
+            line = found.start_mark.line + 1
+        if found is None:
+            break
+        node = found
+    return line
+
+
+def _reject_repeated_keys(path: Path, node: yaml.Node | None) -> None:
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    line = key.start_mark.line + 1
+                    raise UsageError(f'{path}:{line}: the key "{key.value}" stands twice in one mapping; keep one')
+                seen.add(key.value)
+            _reject_repeated_keys(path, value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _reject_repeated_keys(path, item)
