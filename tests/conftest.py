@@ -1,0 +1,27 @@
+"""What tests of several parts need."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real disk of 1 MiB, mounted for one test. Needs root; where CI is set, being refused is a failure."""
+    folder = tmp_path / "small_disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    try:
+        refusal = subprocess.run(mount, capture_output=True, text=True, check=False).stderr
+    except OSError as error:
+        refusal = str(error)
+    if not os.path.ismount(folder):
+        reason = f"a small disk cannot be mounted here, so full disks are not tested: {refusal.strip()}"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)

@@ -1,0 +1,506 @@
+"""The store: whole or absent, damaged things noticed, full disks and wrong folders said in a sentence."""
+
+import errno
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from outgrow import disk
+from outgrow.core import OutgrowError, UsageError, canonical_json
+from outgrow.store import Store
+
+KEY = hashlib.sha256(b"one").hexdigest()
+OTHER = hashlib.sha256(b"two").hexdigest()
+RECORD = {"kind": "toy", "version": 1, "params": {"size": 3}, "parents": {}, "seconds": 0.5, "flops": 1e9}
+WEEK = 7 * 86400.0
+
+
+def put(store: Store, key: str = KEY, text: str = "hello", **record: object) -> Path:
+    """A result of two files, one of them in a folder of its own."""
+    with store.create(key, {**RECORD, **record}) as folder:
+        (folder / "text.txt").write_text(text)
+        (folder / "deep").mkdir()
+        (folder / "deep" / "array.bin").write_bytes(bytes(1000))
+    return store.folder(key)
+
+
+def leftovers(store: Store) -> list[str]:
+    return [path.name for path in disk.entries(store.root / "tmp")]
+
+
+def child(code: str, *arguments: object) -> "subprocess.Popen[str]":
+    """Another process that runs `code`; its arguments are sys.argv[1:]."""
+    command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
+    return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+
+
+def test_a_result_is_kept_with_what_describes_it(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    assert not store.has(KEY)
+    assert store.open(KEY) is None
+    assert not store.root.exists(), "asking writes nothing"
+    put(store)
+
+    fresh = Store(store.root)
+    assert fresh.has(KEY)
+    folder = fresh.open(KEY)
+    assert folder == store.root / "objects" / KEY[:2] / KEY
+    assert (folder / "text.txt").read_text() == "hello"
+    meta = fresh.meta(KEY)
+    assert {name: meta[name] for name in RECORD} == RECORD
+    assert meta["key"] == KEY
+    assert meta["files"] == {
+        "deep/array.bin": {"bytes": 1000, "sha256": hashlib.sha256(bytes(1000)).hexdigest()},
+        "text.txt": {"bytes": 5, "sha256": hashlib.sha256(b"hello").hexdigest()},
+    }
+    assert json.loads((store.root / "store.json").read_text()) == {"layout": 1}
+    assert leftovers(store) == []
+    with pytest.raises(OutgrowError, match=r"no readable artifact\.json"):
+        fresh.meta(OTHER)
+
+
+def test_the_record_is_read_when_the_block_ends(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    record = dict(RECORD)
+    with store.create(KEY, record):
+        record["seconds"] = 12.5
+    assert store.meta(KEY)["seconds"] == 12.5
+
+
+def test_a_failure_leaves_nothing_behind(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with pytest.raises(ZeroDivisionError), store.create(KEY, RECORD) as folder:
+        (folder / "half.txt").write_text("half")
+        raise ZeroDivisionError
+    assert not store.has(KEY)
+    assert leftovers(store) == []
+
+
+def test_a_link_is_refused(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    with pytest.raises(OutgrowError, match="only hold files"), store.create(KEY, RECORD) as folder:
+        (folder / "link").symlink_to(tmp_path)
+    assert not store.has(KEY)
+
+
+DAMAGES = {
+    "cut": lambda folder: os.truncate(folder / "deep" / "array.bin", 999),
+    "grown": lambda folder: (folder / "text.txt").write_text("hello!"),
+    "edited": lambda folder: (folder / "text.txt").write_text("hellp"),
+    "file gone": lambda folder: (folder / "text.txt").unlink(),
+    "file is a folder": lambda folder: ((folder / "text.txt").unlink(), (folder / "text.txt").mkdir()),
+    "meta gone": lambda folder: (folder / "artifact.json").unlink(),
+    "meta empty": lambda folder: (folder / "artifact.json").write_text(""),
+    "meta cut": lambda folder: os.truncate(folder / "artifact.json", 100),
+    "meta edited": lambda folder: (folder / "artifact.json").write_text(
+        (folder / "artifact.json").read_text().replace('"size": 3', '"size": 4')
+    ),
+    "meta is a list": lambda folder: (folder / "artifact.json").write_text("[]"),
+    "meta is not text": lambda folder: (folder / "artifact.json").write_bytes(b"\xff\xfe\x00"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_damage_is_noticed_set_aside_and_made_again(tmp_path: Path, damage) -> None:
+    folder = put(Store(tmp_path))
+    damage(folder)
+
+    said: list[str] = []
+    store = Store(tmp_path, said.append)
+    assert store.open(KEY) is None
+    assert not store.has(KEY)
+    assert len(said) == 1
+    [aside] = (tmp_path / "damaged").iterdir()
+    assert aside.name.startswith(KEY)
+    assert str(aside) in said[0]
+    assert "will be made again" in said[0]
+    put(store)
+    assert Store(tmp_path).open(KEY) == folder
+
+
+def test_a_result_is_read_through_once_a_process(tmp_path: Path) -> None:
+    folder = put(Store(tmp_path))
+    store = Store(tmp_path)
+    assert store.open(KEY) == folder
+    (folder / "text.txt").write_text("hellp")
+    assert store.open(KEY) == folder
+    assert Store(tmp_path).open(KEY) is None
+
+
+def test_a_result_that_vanishes_is_absent(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    folder = put(store)
+    assert store.open(KEY) == folder
+    folder.rename(tmp_path / "gone")
+    assert store.open(KEY) is None
+    put(store, text="again")
+    assert (store.folder(KEY) / "text.txt").read_text() == "again"
+    assert store.open(KEY) == folder
+
+
+def test_the_loser_of_a_race_keeps_the_winner(tmp_path: Path) -> None:
+    slow, fast = Store(tmp_path), Store(tmp_path)
+    with slow.create(KEY, RECORD) as folder:
+        (folder / "text.txt").write_text("slow")
+        put(fast, text="fast")
+    assert (slow.folder(KEY) / "text.txt").read_text() == "fast"
+    assert slow.meta(KEY) == fast.meta(KEY)
+    assert leftovers(slow) == []
+
+
+def test_the_loser_of_a_race_replaces_a_damaged_winner(tmp_path: Path) -> None:
+    slow = Store(tmp_path)
+    with slow.create(KEY, RECORD) as folder:
+        (folder / "text.txt").write_text("slow")
+        (put(Store(tmp_path), text="fast") / "text.txt").write_text("fost")
+    assert (slow.folder(KEY) / "text.txt").read_text() == "slow"
+    assert Store(tmp_path).open(KEY) is not None
+    assert len(slow.warnings) == 1
+    assert leftovers(slow) == []
+
+
+def test_many_processes_race_for_one_key(tmp_path: Path) -> None:
+    code = """
+        import sys
+        from pathlib import Path
+        from outgrow.store import Store
+        store = Store(Path(sys.argv[1]))
+        for number in range(30):
+            key = f"{number:02d}" * 32
+            with store.create(key, {"kind": "toy"}) as folder:
+                (folder / "text.txt").write_text(str(number))
+            assert store.open(key) is not None
+        print(len(store.warnings))
+    """
+    racers = [child(code, tmp_path) for _ in range(4)]
+    for racer in racers:
+        out, err = racer.communicate(timeout=60)
+        assert (racer.returncode, out, err) == (0, "0\n", "")
+    store = Store(tmp_path)
+    for number in range(30):
+        folder = store.open(f"{number:02d}" * 32)
+        assert folder is not None
+        assert (folder / "text.txt").read_text() == str(number)
+    assert leftovers(store) == []
+
+
+def test_what_another_process_made_anew_is_not_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that saw damage and then waited for the lock looks again before it moves anything."""
+    store = Store(tmp_path)
+    folder = put(store)
+    (folder / "text.txt").write_text("hellp")
+    late = Store(tmp_path)
+    set_aside = late._set_aside
+
+    def slowly(key: str) -> None:
+        assert Store(tmp_path).open(key) is None
+        put(Store(tmp_path))
+        set_aside(key)
+
+    monkeypatch.setattr(late, "_set_aside", slowly)
+    assert late.open(KEY) == folder
+    assert late.warnings == []
+    assert len(list((tmp_path / "damaged").iterdir())) == 1
+
+
+def test_a_kill_at_any_moment_leaves_whole_results_only(tmp_path: Path) -> None:
+    code = """
+        import sys
+        from pathlib import Path
+        from outgrow.store import Store
+        store = Store(Path(sys.argv[1]))
+        print("ready", flush=True)
+        for number in range(10**6):
+            with store.create(f"{number:064d}", {"kind": "toy"}) as folder:
+                for part in range(3):
+                    (folder / f"{part}.bin").write_bytes(bytes([number % 256]) * 5000)
+    """
+    rng = random.Random(0)
+    for turn in range(8):
+        writer = child(code, tmp_path / str(turn))
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        time.sleep(rng.uniform(0.0, 0.1))
+        os.killpg(writer.pid, signal.SIGKILL)
+        writer.communicate()
+        store = Store(tmp_path / str(turn))
+        made = [path.name for shelf in disk.entries(store.root / "objects") for path in shelf.iterdir()]
+        for key in made:
+            folder = store.open(key)
+            assert folder is not None
+            assert {path.name for path in folder.iterdir()} == {"0.bin", "1.bin", "2.bin", "artifact.json"}
+        assert store.warnings == []
+        store.sweep()
+        assert leftovers(store) == []
+
+
+def test_only_left_behind_folders_are_swept(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    put(store)
+    ended = child("")
+    ended.communicate()
+    here = disk.this_host()
+
+    def temporary(owner: str, age: float) -> str:
+        folder = store.root / "tmp" / f"{owner}-abcdef"
+        folder.mkdir()
+        (folder / "half.bin").write_bytes(b"half")
+        for path in (folder / "half.bin", folder):
+            os.utime(path, (time.time() - age,) * 2)
+        return folder.name
+
+    dead = temporary(f"{here}-{ended.pid}", 0)
+    living = temporary(f"{here}-{os.getpid()}", 2 * WEEK)
+    foreign = temporary(f"node-7.1-{ended.pid}", 0.9 * WEEK)
+    foreign_old = temporary(f"node-8.1-{ended.pid}", 1.1 * WEEK)
+    foreign_busy = temporary(f"node-9.1-{ended.pid}", 1.1 * WEEK)
+    (store.root / "tmp" / foreign_busy / "half.bin").write_bytes(b"more")
+    os.utime(store.root / "tmp" / foreign_busy, (time.time() - 1.1 * WEEK,) * 2)
+
+    store.sweep()
+    assert set(leftovers(store)) == {living, foreign, foreign_busy}
+    assert dead not in leftovers(store)
+    assert foreign_old not in leftovers(store)
+
+
+def aged(store: Store, ages: list[float], bytes_each: int) -> list[str]:
+    """Results last used `ages` seconds ago, each of about `bytes_each` bytes."""
+    keys = [hashlib.sha256(str(age).encode()).hexdigest() for age in ages]
+    for key, age in zip(keys, ages, strict=True):
+        with store.create(key, RECORD) as folder:
+            (folder / "data.bin").write_bytes(bytes(bytes_each))
+        os.utime(store.folder(key) / "artifact.json", (time.time() - age,) * 2)
+    return keys
+
+
+def test_prune_by_age_of_last_use(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    day, week, month = aged(store, [86400, WEEK, 30 * 86400], 2000)
+    assert store.open(month) is not None, "which marks it as used now"
+    pruned = store.prune(older_than=2 * 86400)
+    assert pruned.keys == (week,)
+    assert 2000 < pruned.bytes < 4000
+    assert [store.has(key) for key in (day, week, month)] == [True, False, True]
+    assert leftovers(store) == []
+    assert store.open(week) is None
+    put(store, week)
+    assert store.open(week) is not None
+
+
+def test_prune_by_size_removes_the_least_recently_used(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    newest, middle, oldest = aged(store, [10, 20, 30], 100_000)
+    one = disk.size(store.folder(newest))
+    assert store.prune(max_bytes=3 * one + 10).keys == ()
+    assert store.prune(max_bytes=2 * one + 10).keys == (oldest,)
+    pruned = store.prune(max_bytes=one - 1000)
+    assert pruned.keys == (middle, newest)
+    assert pruned.bytes == pytest.approx(2 * one, abs=20)
+
+
+def test_prune_removes_what_was_set_aside(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    (put(store) / "text.txt").write_text("hellp")
+    assert Store(tmp_path).open(KEY) is None
+    pruned = Store(tmp_path).prune(older_than=WEEK)
+    assert pruned.keys == ()
+    assert pruned.bytes > 1000
+    assert disk.entries(tmp_path / "damaged") == []
+
+
+def test_prune_asks_for_a_limit_and_needs_no_store(tmp_path: Path) -> None:
+    assert Store(tmp_path / "none").prune(older_than=1).keys == ()
+    assert not (tmp_path / "none").exists()
+    with pytest.raises(UsageError, match="an age or a size"):
+        Store(tmp_path).prune()
+
+
+def test_runs_share_the_store_and_hold_it_against_pruning(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    put(store)
+    code = """
+        import sys
+        from pathlib import Path
+        from outgrow.store import Store
+        with Store(Path(sys.argv[1])).lock():
+            print("held", flush=True)
+            sys.stdin.read()
+    """
+    holder = child(code, tmp_path)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    with store.lock():
+        pass
+    with pytest.raises(OutgrowError, match="a run is using this store"):
+        store.prune(older_than=0)
+    assert store.has(KEY)
+    os.killpg(holder.pid, signal.SIGKILL)  # whoever dies lets go
+    holder.communicate()
+    assert store.prune(older_than=-1).keys == (KEY,)
+
+
+def test_a_full_disk_is_said_and_forgotten_after_room_is_made(small_disk: Path) -> None:
+    store = Store(small_disk / "store")
+    put(store)
+    ballast = small_disk / "ballast"
+
+    def write(key: str, how) -> None:
+        with store.create(key, RECORD) as folder:
+            how(folder)
+
+    ways = {
+        "bytes": lambda folder: (folder / "big.bin").write_bytes(bytes(600_000)),
+        "numpy": lambda folder: np.save(folder / "big.npy", np.zeros(150_000, dtype=np.float32)),
+        "parquet": lambda folder: _parquet(folder / "big.parquet"),
+        "safetensors": lambda folder: _safetensors(folder / "big.safetensors"),
+        "nothing": lambda folder: None,
+    }
+    for number, (way, how) in enumerate(ways.items()):
+        key = f"{number:064d}"
+        ballast.write_bytes(bytes(500_000))
+        if way == "nothing":  # no room even for artifact.json
+            with pytest.raises(OSError, match="space"), ballast.open("ab", buffering=0) as file:
+                while True:
+                    file.write(bytes(4096))
+        with pytest.raises(OutgrowError, match="the disk is full; nothing already computed is lost") as caught:
+            write(key, how)
+        assert isinstance(caught.value, disk.FullDisk), way
+        assert str(store.root) in str(caught.value)
+        assert not store.has(key)
+        assert leftovers(store) == []
+        ballast.unlink()
+        write(key, how)
+        assert Store(store.root).open(key) is not None
+        assert store.prune(max_bytes=0).bytes > 1000
+        put(store)
+
+
+def _parquet(path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    rows = np.random.default_rng(0).random(75_000)
+    parquet.write_table(pa.table({"a": rows}), path, use_dictionary=False, compression="none")
+
+
+def _safetensors(path: Path) -> None:
+    from safetensors.numpy import save_file
+
+    save_file({"a": np.zeros(150_000, dtype=np.float32)}, path)
+
+
+def test_which_errors_mean_a_full_disk() -> None:
+    assert disk.is_full_disk(OSError(errno.EDQUOT, "Disk quota exceeded"))
+    wrapped = RuntimeError("while saving")
+    wrapped.__cause__ = OSError(errno.ENOSPC, "No space left on device")
+    assert disk.is_full_disk(wrapped)
+    assert disk.is_full_disk(OSError("150000 requested and 1024 written"))
+    assert disk.is_full_disk(RuntimeError("I/O error: No space left on device (os error 28)"))
+    assert not disk.is_full_disk(FileNotFoundError(errno.ENOENT, "No such file"))
+    assert not disk.is_full_disk(ValueError("os error 2"))
+    assert not disk.is_full_disk(None)
+    loop = ValueError("a")
+    loop.__context__ = loop
+    assert not disk.is_full_disk(loop)
+
+
+def test_a_full_disk_elsewhere_is_named(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with pytest.raises(OutgrowError) as caught, store.create(KEY, RECORD):
+        raise OSError(errno.EDQUOT, "Disk quota exceeded", "/elsewhere/model.bin")
+    assert str(caught.value).startswith("/elsewhere: the disk quota is used up")
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_a_file_is_no_store(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="a store is a folder"):
+        Store(tmp_path / place)
+
+
+def test_a_folder_of_other_things_is_no_store(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(UsageError, match=r"holds 'thesis.tex'"):
+        Store(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_an_empty_folder_and_a_fresh_disk_may_become_a_store(tmp_path: Path) -> None:
+    (tmp_path / "lost+found").mkdir()
+    (tmp_path / ".store.json-left").write_text("")
+    put(Store(tmp_path))
+    assert Store(tmp_path).open(KEY) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('{"layout": 2}', "layout 2 and this version of outgrow knows 1; update outgrow"),
+        ("{", "not one of a store"),
+        ("[]", "not one of a store"),
+        ("{}", "not one of a store"),
+    ],
+)
+def test_an_unknown_layout_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
+    (tmp_path / "store.json").write_text(text)
+    with pytest.raises(UsageError, match=sentence):
+        Store(tmp_path)
+
+
+def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    store = Store(Path("/proc/no/store"))
+    with pytest.raises(OutgrowError, match=r"/proc/no.*cannot be used there.*--store"), store.create(KEY, RECORD):
+        pass
+    with pytest.raises(OutgrowError, match="cannot be used there"), store.lock():
+        pass
+
+
+def test_a_read_only_store_still_answers(small_disk: Path) -> None:
+    put(Store(small_disk / "store"))
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    store = Store(small_disk / "store")
+    assert store.open(KEY) == store.folder(KEY)
+    with pytest.raises(OutgrowError, match="Read-only file system"), store.create(OTHER, RECORD):
+        pass
+
+
+def test_small_files_of_the_store(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert store.read_json("rates.json") is None
+    store.write_json("rates.json", {"head": 1.5})
+    assert store.read_json("rates.json") == {"head": 1.5}
+    (tmp_path / "rates.json").write_text("{")
+    assert store.read_json("rates.json") is None
+    assert leftovers(store) == []
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    params=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+        max_leaves=8,
+    ),
+    data=st.binary(max_size=200),
+)
+def test_any_parameters_and_bytes_come_back(tmp_path_factory: pytest.TempPathFactory, params, data: bytes) -> None:
+    root = tmp_path_factory.mktemp("store")
+    with Store(root).create(KEY, {"params": params}) as folder:
+        (folder / "data").write_bytes(data)
+    store = Store(root)
+    folder = store.open(KEY)
+    assert folder is not None
+    assert (folder / "data").read_bytes() == data
+    assert canonical_json(store.meta(KEY)["params"]) == canonical_json(params)
