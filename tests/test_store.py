@@ -43,7 +43,8 @@ def leftovers(store: Store) -> list[str]:
 def child(code: str, *arguments: object) -> "subprocess.Popen[str]":
     """Another process that runs `code`; its arguments are sys.argv[1:]."""
     command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
-    return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, text=True, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
 
 
 def test_a_result_is_kept_with_what_describes_it(tmp_path: Path) -> None:
