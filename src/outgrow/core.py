@@ -121,7 +121,7 @@ def harden(probabilities: Floats, ids: Strings | Sequence[str]) -> Ints:
     """
     best: Ints = probabilities.argmax(axis=1)
     tied = probabilities == probabilities.max(axis=1, keepdims=True)
-    for row in np.flatnonzero(tied.sum(axis=1) > 1):
+    for row in np.flatnonzero(tied.sum(axis=1) > 1).tolist():
         candidates = np.flatnonzero(tied[row])
         turn = int.from_bytes(hashlib.sha256(str(ids[row]).encode()).digest()[:8], "big")
         best[row] = candidates[turn % len(candidates)]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outgrow.core import Examples, Ints, Labels, OutgrowError, Strings
+from outgrow.tables import Source
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class RawTask:
 
 @dataclass(frozen=True)
 class Pool:
-    """The distinct rows of a task, sorted by content id, with the test rows fixed: the same for all seeds and models."""
+    """The distinct rows of a task, sorted by content id, with the test rows fixed for all seeds and models."""
 
     ids: Strings  # [n] content ids (`core.content_id` of the input), each once
     inputs: Sequence[Any]  # n texts
@@ -43,6 +44,8 @@ class Pool:
     groups: Strings  # [n] rows of one group never stand in two splits; the row's own id where it belongs with no other
     test: NDArray[np.bool_]  # [n]
     notes: tuple[str, ...] = ()  # sentences for people: what was merged, left out, down-sampled
+    # Saved with the pool and not read again by `load`: only labels from elsewhere ask for it (`Source.load`).
+    source: Source | None = field(default=None, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -59,7 +62,7 @@ class Pool:
         return Labels.one_hot(self.ids[rows], labels, len(self.classes))
 
     def save(self, folder: Path) -> None:
-        """Write `rows.parquet` (id, input, label, group, test) and `pool.json` (classes, notes) into a folder."""
+        """Write `rows.parquet` (id, input, label, group, test), `pool.json` (classes, notes) and `source.parquet`."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -75,10 +78,12 @@ class Pool:
         pq.write_table(rows, folder / "rows.parquet", compression="zstd")
         about = {"classes": list(self.classes), "notes": list(self.notes)}
         (folder / "pool.json").write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        if self.source is not None:
+            self.source.save(folder / "source.parquet")
 
     @classmethod
     def load(cls, folder: Path) -> Pool:
-        """Read what `save` wrote."""
+        """Read what `save` wrote, without the source."""
         import pyarrow.parquet as pq
 
         rows = pq.read_table(folder / "rows.parquet")

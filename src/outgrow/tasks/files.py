@@ -1,0 +1,228 @@
+"""A task from the user's own files (CSV, JSONL or Parquet, each also gzipped) or from the hub."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from outgrow.core import UsageError, class_name, sorted_classes
+from outgrow.registry import nearest
+from outgrow.tables import Table, read_table, table_format
+from outgrow.tasks.contract import RawTask
+from outgrow.templates import render
+
+__all__ = ["file_task", "hub_commit", "hub_task", "table_format", "tables_task"]
+
+HUB_TIMEOUT = 5.0  # seconds to wait for the hub's first answer; it is asked once
+
+
+def file_task(
+    path: str | Path,
+    *,
+    text: str,
+    label: str,
+    group: str | None = None,
+    test: str | Path | None = None,
+    unlabelled: bool = False,
+) -> RawTask:
+    """The rows of a file, then those of its test file.
+
+    `text` is a column or a template, `unlabelled` lets rows (or the whole file, without the column) have no label.
+    Raises UsageError with everything that is wrong, one sentence each.
+    """
+    problems: list[str] = []
+    main = read_table(path, problems)
+    held_out = read_table(test, problems) if test is not None else None
+    if main is None or (test is not None and held_out is None):
+        # What can be looked at is looked at all the same, so that all problems come together.
+        for table in (main, held_out):
+            if table is not None:
+                _rows(table, text, label, group, unlabelled and table is main, problems)
+        raise UsageError(*problems)
+    return tables_task(main, held_out, text=text, label=label, group=group, unlabelled=unlabelled, problems=problems)
+
+
+def hub_commit(name: str, revision: str | None = None) -> str:
+    """The commit (40 hex digits) that a revision of a hub data set stands at; without network, as last cached.
+
+    Raises UsageError where there is no such data set or revision, or neither network nor cache.
+    """
+    if revision is not None and re.fullmatch(r"[0-9a-f]{40}", revision):
+        return revision
+    commit = _ask_hub(name, revision)
+    if not commit:
+        from huggingface_hub import constants
+
+        kept = Path(constants.HF_HUB_CACHE) / _cache_folder(name) / "refs" / (revision or "main")
+        if not kept.is_file():
+            raise UsageError(_no_network(name))
+        commit = kept.read_text().strip()
+    return commit
+
+
+def hub_task(
+    name: str,
+    commit: str,
+    *,
+    text: str,
+    label: str,
+    config: str | None = None,
+    split: str = "train",
+    test: str | None = None,
+    group: str | None = None,
+    unlabelled: bool = False,
+) -> RawTask:
+    """The rows of a split of a hub data set at a commit, then those of its `test` split; labels as numbers stay such.
+
+    Code that comes with a data set is never run. Raises UsageError, see `file_task` and `hub_commit`.
+    """
+    main = _hub_table(name, commit, config, split)
+    held_out = _hub_table(name, commit, config, test) if test is not None else None
+    return tables_task(main, held_out, text=text, label=label, group=group, unlabelled=unlabelled, problems=[])
+
+
+def tables_task(
+    main: Table,
+    test: Table | None,
+    *,
+    text: str,
+    label: str,
+    group: str | None,
+    unlabelled: bool,
+    problems: list[str],
+) -> RawTask:
+    """The task of a table and, where there is one, a table of test rows. Raises UsageError, see `file_task`."""
+    inputs, labels, groups = _rows(main, text, label, group, unlabelled, problems)
+    known = sorted_classes(name for name in labels if name is not None)
+    if test is None:
+        _check_classes(main, label, known, unlabelled, problems)
+    if test is not None:
+        test_inputs, test_labels, test_groups = _rows(test, text, label, group, False, problems)
+        tested = sorted_classes(name for name in test_labels if name is not None)
+        if unlabelled:
+            _check_classes(test, label, sorted_classes((*known, *tested)), False, problems)
+        else:
+            _check_classes(main, label, known, False, problems)
+            problems += [
+                f"{test.name}: class {name!r} does not stand in {main.name}{nearest(name, known)}"
+                for name in (tested if known else ())
+                if name not in known
+            ]
+        inputs, labels, groups = inputs + test_inputs, labels + test_labels, groups + test_groups
+    if problems:
+        raise UsageError(*dict.fromkeys(problems))
+    n_main, n_test = len(main), len(test) if test is not None else 0
+    names = dict.fromkeys([*main.columns, *(test.columns if test is not None else ())])
+    return RawTask(
+        inputs=inputs,
+        labels=labels,
+        groups=groups if group is not None else None,
+        classes=sorted_classes(name for name in labels if name is not None),
+        test=[False] * n_main + [True] * n_test,
+        columns={
+            name: [
+                *main.columns.get(name, [None] * n_main),
+                *(test.columns.get(name, [None] * n_test) if test is not None else ()),
+            ]
+            for name in names
+        },
+    )
+
+
+def _rows(
+    table: Table, text: str, label: str, group: str | None, unlabelled: bool, problems: list[str]
+) -> tuple[list[str], list[str | None], list[str | None]]:
+    """Texts, class names and groups of a table's rows; lists are empty or full of None where something is wrong."""
+    inputs = render(table, text, problems) or []
+    labels: list[str | None] = [None] * len(table)
+    if not (unlabelled and label not in table.columns) and table.has(label, "label", problems):
+        labels = _names(table, label, "label", problems)
+        missing = [row for row, name in enumerate(labels) if name is None]
+        if missing and not unlabelled:
+            problems.append(
+                f"{table.name}: column {label!r} holds no label in {table.where(missing)}; "
+                "fill it in, leave the rows out, or set unlabelled: true"
+            )
+    groups: list[str | None] = [None] * len(table)
+    if group is not None and table.has(group, "group", problems):
+        groups = _names(table, group, "group", problems)
+    return inputs, labels, groups
+
+
+def _names(table: Table, column: str, role: str, problems: list[str]) -> list[str | None]:
+    names: list[str | None] = []
+    wrong: list[int] = []
+    for row, value in enumerate(table.columns[column]):
+        try:
+            names.append(class_name(value))
+        except TypeError:
+            names.append("")  # said below; not None, or it would be reported as missing too
+            wrong.append(row)
+    if wrong:
+        problems.append(
+            f"{table.name}: column {column!r} holds something other than a word or a number in {table.where(wrong)}; "
+            f"a {role} is one value"
+        )
+    return names
+
+
+def _check_classes(table: Table, label: str, classes: Sequence[str], unlabelled: bool, problems: list[str]) -> None:
+    if len(classes) == 1:
+        problems.append(
+            f"{table.name}: column {label!r} holds one class only ({classes[0]!r}); at least two are needed"
+        )
+    elif not classes and (unlabelled or label in table.columns):
+        problems.append(f"{table.name}: no row has a label; test rows need one, here or in a test file")
+
+
+def _ask_hub(name: str, revision: str | None) -> str:
+    """The commit by the hub's own word, "" where it cannot be reached. Raises UsageError where it knows none."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
+
+    try:
+        return HfApi().dataset_info(name, revision=revision, timeout=HUB_TIMEOUT).sha or ""
+    except RevisionNotFoundError:
+        raise UsageError(f"{name}: this data set has no revision {revision!r} on the hub") from None
+    except (RepositoryNotFoundError, HFValidationError):
+        raise UsageError(
+            f"{name}: the hub has no such data set, or not for everybody; look the name up, "
+            "or log in with `hf auth login`"
+        ) from None
+    except Exception:  # the ways in which a network fails are many and differ by version
+        return ""
+
+
+def _hub_table(name: str, commit: str, config: str | None, split: str) -> Table:
+    from datasets import load_dataset
+
+    where = f"{name} ({split})"
+    if _ask_hub(name, commit):
+        place = {"path": name, "revision": commit}
+    else:  # asked of the hub without network, load_dataset would retry for half a minute
+        from huggingface_hub import constants
+
+        snapshot = Path(constants.HF_HUB_CACHE) / _cache_folder(name) / "snapshots" / commit
+        if not snapshot.is_dir():
+            raise UsageError(_no_network(name))
+        place = {"path": str(snapshot)}
+    try:
+        rows = load_dataset(**place, name=config, split=split)
+    except Exception as error:  # whatever a stranger's data set gives rise to
+        raise UsageError(f"{where}: cannot be loaded: {' '.join(str(error).split())}") from error
+    columns = {column: rows[column][:] for column in rows.column_names}
+    if not len(rows):
+        raise UsageError(f"{where}: has no rows")
+    return Table(where, columns, range(1, len(rows) + 1), unit="row")
+
+
+def _cache_folder(name: str) -> str:
+    return "datasets--" + name.replace("/", "--")
+
+
+def _no_network(name: str) -> str:
+    return (
+        f"{name}: the hub cannot be reached and no copy is cached; go online, name a local file, "
+        "or set HF_HUB_CACHE to a folder that holds it"
+    )

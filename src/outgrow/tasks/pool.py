@@ -1,0 +1,251 @@
+"""From the rows as they come to the pool, and from the pool to one seed's splits.
+
+Everything here is decided by hashes of content, never by position: the same rows in another order give the same pool,
+and one row more or less moves few others.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import numpy as np
+
+from outgrow.core import Ints, OutgrowError, UsageError, class_name, content_id, sorted_classes
+from outgrow.registry import nearest
+from outgrow.tables import Source
+from outgrow.tasks.contract import Pool, RawTask
+
+MOST_OF_ONE_CLASS = 55  # percent; a binary task above it is down-sampled (Burns et al. 2023, appendix A)
+
+
+@dataclass(frozen=True)
+class _Row:
+    id: str
+    input: str
+    label: int  # -1: not known
+    group: str
+    test: bool  # of the official test split
+
+
+def build_pool(raw: RawTask, *, test_rows: int, balance: bool, name: str = "the task") -> Pool:
+    """The pool of a task: duplicates merged, classes balanced, `test_rows` rows fixed as the test split.
+
+    Raises UsageError where the rows cannot give such a pool; its sentences begin with `name`.
+    """
+    if test_rows < 1:
+        raise UsageError(f"{name}: test must be 1 row or more, not {test_rows}")
+    classes, labels = _classes(raw, name)
+    notes: list[str] = []
+    rows = _distinct(raw, labels, notes)
+    known = {row.label for row in rows if row.label >= 0}
+    if len(known) < 2:
+        kept = f"only class {classes[min(known)]}" if known else "no labelled row"
+        raise UsageError(_sentence(f"{name}: {kept} remains; two classes are needed", notes))
+    official = raw.test is not None and any(raw.test)
+    if balance and len(classes) == 2:
+        parts = (("training rows", False), ("test rows", True)) if official else (("rows", False),)
+        for part, test in parts:
+            rows = _balanced(rows, test, part, classes, notes)
+    groups_matter = any(row.group != row.id for row in rows)
+    candidates = [row for row in rows if row.label >= 0 and (row.test or not official)]
+    if test_rows > len(candidates):
+        there = "the test file has" if official else "the task has"
+        raise UsageError(
+            _sentence(f"{name}: test {test_rows} asks for more than there is: {there} {len(candidates)} rows", notes)
+        )
+    if official or not groups_matter:
+        chosen = {row.id for row in _stratified(candidates, test_rows)}
+    else:
+        chosen = {row.id for row in _whole_groups(candidates, test_rows)}
+    rows = _without_rest(rows, chosen, official, notes)
+    unlabelled = sum(row.label < 0 for row in rows)
+    if unlabelled:
+        notes.append(f"{unlabelled} rows have no label and can stand in transfer only")
+    rows.sort(key=lambda row: row.id)
+    return Pool(
+        ids=np.array([row.id for row in rows], dtype=np.str_),
+        inputs=[row.input for row in rows],
+        labels=np.array([row.label for row in rows], dtype=np.int64),
+        classes=classes,
+        groups=np.array([row.group for row in rows], dtype=np.str_),
+        test=np.array([row.id in chosen for row in rows], dtype=np.bool_),
+        notes=tuple(notes),
+        source=Source.of(raw.inputs, raw.columns, raw.test),
+    )
+
+
+def deal(pool: Pool, seed: int, *, weak_train: int, transfer: int, validation: int) -> dict[str, Ints]:
+    """One seed's splits: positions into the pool, in the seed's random order, of exactly the sizes asked for.
+
+    Groups go round in the order of a hash of seed and group; the last one of a split is cut to fit and its rest
+    belongs to none. Rows without truth go to transfer only. Raises UsageError where the pool has too few rows.
+    """
+    asked = {"weak_train": weak_train, "transfer": transfer, "validation": validation}
+    problems = [f"{split} must be 0 rows or more, not {size}" for split, size in asked.items() if size < 0]
+    if transfer == 0:
+        problems.append("transfer must be 1 row or more, not 0: it is what the student learns from")
+    if problems:
+        raise UsageError(*problems)
+
+    order = sorted(
+        np.flatnonzero(~pool.test).tolist(),
+        key=lambda row: (_turn(f"{seed}:{pool.groups[row]}"), _turn(f"{seed}:{pool.ids[row]}")),
+    )
+    groups: dict[str, list[int]] = {}
+    for row in order:
+        groups.setdefault(str(pool.groups[row]), []).append(row)
+    labelled = {group: [row for row in rows if pool.labels[row] >= 0] for group, rows in groups.items()}
+    left = sum(map(len, labelled.values()))
+    _check_enough(pool, asked, len(order), left)
+
+    splits: dict[str, Ints] = {}
+    for split, size in asked.items():
+        usable = groups if split == "transfer" else labelled
+        dealt: list[int] = []
+        for group in list(groups):
+            if len(dealt) == size:
+                break
+            # Transfer leaves alone the last labelled rows that validation needs: other rows serve it as well.
+            needed = split == "transfer" and labelled[group] and left - len(labelled[group]) < validation
+            if needed or not usable[group]:
+                continue
+            dealt += usable[group][: size - len(dealt)]
+            left -= len(labelled[group])
+            del groups[group]
+        if len(dealt) < size:
+            problem = f"{split} {size} cannot be filled: {len(dealt)} rows are left for it"
+            cause = "groups go to one split whole, and the rest of a cut group goes to none"
+            raise UsageError(_sentence(f"{_sum_of(asked)} ask for too much: {problem} ({cause})", pool.notes))
+        splits[split] = np.array(dealt, dtype=np.int64)
+    return splits
+
+
+def _check_enough(pool: Pool, asked: dict[str, int], remaining: int, labelled: int) -> None:
+    beside = f"remain beside the {int(pool.test.sum())} test rows"
+    if sum(asked.values()) > remaining:
+        text = f"{_sum_of(asked)} need {sum(asked.values())} rows; {remaining} {beside}"
+        raise UsageError(_sentence(text, pool.notes))
+    truth = asked["weak_train"] + asked["validation"]
+    if truth > labelled:
+        asked = {split: size for split, size in asked.items() if split != "transfer"}
+        raise UsageError(_sentence(f"{_sum_of(asked)} need {truth} rows with a label; {labelled} {beside}", pool.notes))
+
+
+def _sum_of(asked: dict[str, int]) -> str:
+    return " + ".join(f"{split} {size}" for split, size in asked.items())
+
+
+def _sentence(text: str, notes: Sequence[str]) -> str:
+    return f"{text} ({'; '.join(notes)})" if notes else text
+
+
+def _turn(text: str) -> bytes:
+    return blake2b(text.encode(), digest_size=16).digest()
+
+
+def _classes(raw: RawTask, name: str) -> tuple[tuple[str, ...], list[int]]:
+    """The class names in their order, and each row's class number or -1."""
+    names = [class_name(label) for label in raw.labels]
+    classes = raw.classes or sorted_classes(label for label in names if label is not None)
+    number = {label: place for place, label in enumerate(classes)}
+    unknown = sorted({label for label in names if label is not None and label not in number})
+    if unknown:
+        raise UsageError(*(f"{name}: {label!r} is none of the classes{nearest(label, classes)}" for label in unknown))
+    return classes, [-1 if label is None else number[label] for label in names]
+
+
+def _distinct(raw: RawTask, labels: Sequence[int], notes: list[str]) -> list[_Row]:
+    """One row a text; a text of the test split is no training row, and one of a test row's group isn't either."""
+    tests = list(raw.test) if raw.test is not None else [False] * len(raw.inputs)
+    groups = [class_name(group) for group in raw.groups] if raw.groups is not None else [None] * len(raw.inputs)
+    if not all(isinstance(text, str) for text in raw.inputs):
+        raise OutgrowError("the inputs of a task must be texts")
+    ids = [content_id(text) for text in raw.inputs]
+    of_test = {id_ for id_, test in zip(ids, tests, strict=True) if test}
+    groups_of_test = {group for group, test in zip(groups, tests, strict=True) if test and group is not None}
+
+    counts: Counter[str] = Counter()
+    copies: dict[str, list[int]] = {}
+    for place, id_ in enumerate(ids):
+        if not tests[place] and id_ in of_test:
+            counts["both"] += 1
+        elif not tests[place] and groups[place] in groups_of_test:
+            counts["group"] += 1
+        else:
+            copies.setdefault(id_, []).append(place)
+    rows = []
+    for id_, places in copies.items():
+        known = {labels[place] for place in places} - {-1}
+        if len(known) > 1:
+            counts["texts"] += 1
+            counts["contradicting"] += len(places)
+            continue
+        counts["merged"] += len(places) - 1
+        named = sorted({group for place in places if (group := groups[place]) is not None})
+        # A group is known by a hash: its value may be a whole passage.
+        group = content_id({"group": named[0]}) if named else id_
+        rows.append(_Row(id_, raw.inputs[places[0]], known.pop() if known else -1, group, tests[places[0]]))
+    _say(notes, counts["merged"], "exact duplicate was merged", "exact duplicates were merged")
+    _say(
+        notes,
+        counts["texts"],
+        "text was",
+        "texts were",
+        f"left out for contradicting labels ({counts['contradicting']} rows)",
+    )
+    _say(notes, counts["both"], "training row was", "training rows were", "left out for standing in the test file too")
+    _say(
+        notes, counts["group"], "training row was", "training rows were", "left out for sharing a group with a test row"
+    )
+    return rows
+
+
+def _say(notes: list[str], count: int, one: str, many: str, rest: str = "") -> None:
+    if count:
+        notes.append(f"{count} {one if count == 1 else many} {rest}".rstrip())
+
+
+def _balanced(rows: list[_Row], test: bool, part: str, classes: Sequence[str], notes: list[str]) -> list[_Row]:
+    """Rows without the surplus of the larger class, where it is over 55% of the part; which, a hash of the id says."""
+    sizes = [sum(row.label == label and row.test == test for row in rows) for label in (0, 1)]
+    larger = 0 if sizes[0] > sizes[1] else 1
+    if sizes[larger] * 100 <= MOST_OF_ONE_CLASS * sum(sizes) or min(sizes) == 0:
+        return rows
+    notes.append(f"class {classes[larger]} was down-sampled from {sizes[larger]} to {min(sizes)} {part}")
+    of_larger = [row for row in rows if row.label == larger and row.test == test]
+    surplus = {row.id for row in _by_hash(of_larger, "balance")[min(sizes) :]}
+    return [row for row in rows if row.id not in surplus]
+
+
+def _by_hash(rows: Iterable[_Row], purpose: str) -> list[_Row]:
+    return sorted(rows, key=lambda row: _turn(f"{purpose}:{row.id}"))
+
+
+def _stratified(candidates: Sequence[_Row], size: int) -> list[_Row]:
+    """`size` rows with the candidates' own shares of the classes (largest remainders), by a hash of the id."""
+    by_class: dict[int, list[_Row]] = {}
+    for row in candidates:
+        by_class.setdefault(row.label, []).append(row)
+    quota = {label: size * len(rows) // len(candidates) for label, rows in by_class.items()}
+    remainders = sorted(by_class, key=lambda label: (-(size * len(by_class[label]) % len(candidates)), label))
+    for label in remainders[: size - sum(quota.values())]:
+        quota[label] += 1
+    return [row for label, rows in by_class.items() for row in _by_hash(rows, "test")[: quota[label]]]
+
+
+def _whole_groups(candidates: Sequence[_Row], size: int) -> list[_Row]:
+    """`size` rows group by group, in the order of a hash of the group; the last group is cut."""
+    return sorted(candidates, key=lambda row: (_turn(f"test:{row.group}"), _turn(f"test:{row.id}")))[:size]
+
+
+def _without_rest(rows: list[_Row], chosen: set[str], official: bool, notes: list[str]) -> list[_Row]:
+    """Rows without those that may stand in no split: of the test file but not chosen, or of a test row's group."""
+    groups = {row.group for row in rows if row.id in chosen}
+    rest = {row.id for row in rows if row.id not in chosen and (row.test or row.group in groups)}
+    if rest:
+        why = "of the test file are not needed" if official else "share a group with test rows"
+        notes.append(f"{len(rest)} more rows {why} and belong to no split")
+    return [row for row in rows if row.id not in rest]
