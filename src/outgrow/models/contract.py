@@ -37,7 +37,7 @@ class Features:
 
 
 class FeatureModel(BaseModel, ABC):
-    """A frozen model with a linear head. Fields that a subclass adds decide its features; those here decide the head."""
+    """A frozen model with a linear head. Fields a subclass adds decide its features; those here decide the head."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 

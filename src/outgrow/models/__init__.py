@@ -1,0 +1,1 @@
+"""Models: what turns texts into features, and the heads on them."""
