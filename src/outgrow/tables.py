@@ -40,10 +40,12 @@ class Table:
         """Whether there is such a column; if not, a sentence with the nearest names goes to `problems`."""
         if column in self.columns:
             return True
-        problem = f"{self.name}: has no column {column!r} for {role}{nearest(column, self.columns)}"
-        if len(self.columns) == 1 and any(mark in next(iter(self.columns)) for mark in ";\t|"):
-            problem += "; fields must be separated by commas"
-        problems.append(problem)
+        (header, *others) = self.columns
+        if not others and any(mark in header for mark in ";\t|"):
+            there = f"; its header is one field, {header!r}: separate fields by commas"
+        else:
+            there = nearest(column, self.columns)
+        problems.append(f"{self.name}: has no column {column!r} for {role}{there}")
         return False
 
 
@@ -164,9 +166,8 @@ def _read_csv(name: str, data: bytes) -> Table:
             elif not header:
                 header = row
             elif len(row) != len(header):
-                wrong.append(
-                    f", line {begin}: has {len(row)} fields and the header {len(header)}; quote fields with commas"
-                )
+                found = f"has {len(row)} field{'' if len(row) == 1 else 's'} where the header has {len(header)}"
+                wrong.append(f", line {begin}: {found}; quote a field that holds a comma")
             else:
                 rows.append(row)
                 places.append(begin)

@@ -30,12 +30,13 @@ class _Row:
     test: bool  # of the official test split
 
 
-def build_pool(raw: RawTask, *, test_rows: int, balance: bool, name: str = "the task") -> Pool:
+def build_pool(raw: RawTask, *, test_rows: int | None, balance: bool, name: str = "the task") -> Pool:
     """The pool of a task: duplicates merged, classes balanced, `test_rows` rows fixed as the test split.
 
-    Raises UsageError where the rows cannot give such a pool; its sentences begin with `name`.
+    None takes every row of the task's own test split. Raises UsageError where the rows cannot give such a
+    pool; its sentences begin with `name`.
     """
-    if test_rows < 1:
+    if test_rows is not None and test_rows < 1:
         raise UsageError(f"{name}: test must be 1 row or more, not {test_rows}")
     classes, labels = _classes(raw, name)
     notes: list[str] = []
@@ -51,6 +52,10 @@ def build_pool(raw: RawTask, *, test_rows: int, balance: bool, name: str = "the 
             rows = _balanced(rows, test, part, classes, notes)
     groups_matter = any(row.group != row.id for row in rows)
     candidates = [row for row in rows if row.label >= 0 and (row.test or not official)]
+    if test_rows is None:
+        if not official:
+            raise UsageError(f"{name}: has no test split of its own: say how many rows under split: test")
+        test_rows = len(candidates)
     if test_rows > len(candidates):
         there = "the test file has" if official else "the task has"
         raise UsageError(
@@ -98,7 +103,7 @@ def deal(pool: Pool, seed: int, *, weak_train: int, transfer: int, validation: i
     for row in order:
         groups.setdefault(str(pool.groups[row]), []).append(row)
     labelled = {group: [row for row in rows if pool.labels[row] >= 0] for group, rows in groups.items()}
-    left = sum(map(len, labelled.values()))
+    n_groups, left = len(groups), sum(map(len, labelled.values()))
     _check_enough(pool, asked, len(order), left)
 
     splits: dict[str, Ints] = {}
@@ -116,9 +121,11 @@ def deal(pool: Pool, seed: int, *, weak_train: int, transfer: int, validation: i
             left -= len(labelled[group])
             del groups[group]
         if len(dealt) < size:
-            problem = f"{split} {size} cannot be filled: {len(dealt)} rows are left for it"
-            cause = "groups go to one split whole, and the rest of a cut group goes to none"
-            raise UsageError(_sentence(f"{_sum_of(asked)} ask for too much: {problem} ({cause})", pool.notes))
+            text = (
+                f"{_sum_of(asked)} cannot be dealt from {len(order)} rows in {n_groups} groups: a group goes to one "
+                "split whole, and the rest of a cut group to none; ask for less"
+            )
+            raise UsageError(_sentence(text, pool.notes))
         splits[split] = np.array(dealt, dtype=np.int64)
     return splits
 
