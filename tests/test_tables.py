@@ -269,9 +269,10 @@ def problems_of(folder: Path, name: str, content: str, **options: Any) -> tuple[
         (
             "text;label\na;1\n",
             {"text": "text"},
-            (
-                "a.csv: has no column 'text' for text; its header is one field, 'text;label': separate fields by commas",
-                "a.csv: has no column 'label' for label; its header is one field, 'text;label': separate fields by commas",
+            tuple(
+                f"a.csv: has no column '{name}' for {name}; its header is one field, 'text;label': "
+                "separate fields by commas"
+                for name in ("text", "label")
             ),
         ),
         ("text,label\na,1\nb,0\n", {"group": "user"}, ("a.csv: has no column 'user' for group; there is label, text",)),

@@ -272,7 +272,8 @@ def _one_hot(table: Table, column: str, classes: Sequence[str], problems: list[s
             f"{table.name}: column {column!r} holds no single label in {table.where(wrong)}; one row a vote"
         )
     problems += [
-        f"{table.name}: label {name!r} in {table.where(rows)} is none of the classes{nearest(name, classes)}"
+        f"{table.name}: label {name!r} in {table.where(rows)} is none of the classes{nearest(name, classes)}; "
+        "correct it, or leave it blank where there is none"
         for name, rows in unknown.items()
     ]
     return None if wrong or unknown else values
