@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -177,13 +178,20 @@ def unpacked(parts: Sequence[Path]) -> Path:
             for part in parts:
                 with part.open("rb") as file:
                     shutil.copyfileobj(file, whole, 1 << 20)
-            with zipfile.ZipFile(whole) as archive:  # checks each file's CRC as it reads it
-                for entry in archive.infolist():
-                    name = Path(entry.filename).name
-                    # Only the files at the top of the one folder inside: their own names, so none can leave it.
-                    if not entry.is_dir() and entry.filename.count("/") <= 1 and Path(name).suffix in READ:
-                        with archive.open(entry) as source, (folder / name).open("wb") as copy:
-                            shutil.copyfileobj(source, copy, 1 << 20)
+            try:
+                with zipfile.ZipFile(whole) as archive:  # checks each file's CRC as it reads it
+                    for entry in archive.infolist():
+                        name = Path(entry.filename).name
+                        # Only the files at the top of the one folder inside: their own names, so none can leave it.
+                        if not entry.is_dir() and entry.filename.count("/") <= 1 and Path(name).suffix in READ:
+                            with archive.open(entry) as source, (folder / name).open("wb") as copy:
+                                shutil.copyfileobj(source, copy, 1 << 20)
+                if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
+                    raise ValueError("no model in it")  # a damaged directory of the zip reads as an empty one
+            except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
+                raise OutgrowError(
+                    f"{parts[0]}: the parts do not make a zip file ({error}): install them again"
+                ) from error
 
     return made_once(digest([remembered_digest(part) for part in parts]), unpack)
 
@@ -204,11 +212,9 @@ def made_once(key: str, make: Callable[[Path], None]) -> Path:
                     make(folder)
                     (folder / ".made").write_text(folder_fingerprint(folder))
                     folder.rename(target)
-    except (OSError, zipfile.BadZipFile) as error:
-        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
-        advice = (
-            "make room on that disk" if full else "set XDG_CACHE_HOME to a folder you can write to, or install it again"
-        )
+    except OSError as error:
+        full = error.errno == errno.ENOSPC
+        advice = "make room on that disk" if full else "set XDG_CACHE_HOME to a folder you can write to"
         raise OutgrowError(f"{root}: a checkpoint could not be unpacked there: {error}: {advice}") from error
     return target
 

