@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -82,10 +83,41 @@ def test_the_record_is_read_when_the_block_ends(tmp_path: Path) -> None:
 
 def test_a_failure_leaves_nothing_behind(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    with pytest.raises(ZeroDivisionError), store.create(KEY, RECORD) as folder:
-        (folder / "half.txt").write_text("half")
-        raise ZeroDivisionError
+
+    def half() -> None:
+        with store.create(KEY, RECORD) as folder:
+            (folder / "half.txt").write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        half()
     assert not store.has(KEY)
+    assert leftovers(store) == []
+
+
+def test_several_results_are_put_in_place_together(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    keys = [f"{number:064d}" for number in range(40)]
+    with store.create_all({key: {"params": {"key": key}} for key in keys}) as folders:
+        for key, folder in zip(keys, folders, strict=True):
+            (folder / "key.txt").write_text(key)
+        assert not any(map(store.has, keys))
+    for key in keys:
+        assert Store(tmp_path).open(key) == store.folder(key)
+        assert (store.folder(key) / "key.txt").read_text() == store.meta(key)["params"]["key"] == key
+    assert leftovers(store) == []
+
+
+def test_one_bad_result_does_not_keep_the_others_out(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+
+    def three() -> None:
+        with store.create_all({KEY: dict(RECORD), OTHER: dict(RECORD), "3" * 64: dict(RECORD)}) as folders:
+            (folders[1] / "link").symlink_to(tmp_path)
+
+    with pytest.raises(OutgrowError, match="link: a result may only hold"):
+        three()
+    assert [store.has(key) for key in (KEY, OTHER, "3" * 64)] == [True, False, True]
     assert leftovers(store) == []
 
 
@@ -352,6 +384,13 @@ def test_runs_share_the_store_and_hold_it_against_pruning(tmp_path: Path) -> Non
     assert store.prune(older_than=-1).keys == (KEY,)
 
 
+def fill(path: Path) -> None:
+    """Append to a file until its disk has no room for another byte."""
+    with path.open("ab", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+
+
 def test_a_full_disk_is_said_and_forgotten_after_room_is_made(small_disk: Path) -> None:
     store = Store(small_disk / "store")
     put(store)
@@ -372,9 +411,7 @@ def test_a_full_disk_is_said_and_forgotten_after_room_is_made(small_disk: Path) 
         key = f"{number:064d}"
         ballast.write_bytes(bytes(500_000))
         if way == "nothing":  # no room even for artifact.json
-            with pytest.raises(OSError, match="space"), ballast.open("ab", buffering=0) as file:
-                while True:
-                    file.write(bytes(4096))
+            fill(ballast)
         with pytest.raises(OutgrowError, match="the disk is full; nothing already computed is lost") as caught:
             write(key, how)
         assert isinstance(caught.value, disk.FullDisk), way
