@@ -281,7 +281,7 @@ def test_a_damaged_part_leaves_nothing_behind_and_is_said(tmp_path: Path, offlin
         else:  # a date, say, which is nothing to us
             assert print_of(folder) == print_of(tmp_path / "model")
             shutil.rmtree(folder)
-    assert refused > 20
+    assert refused > 5
     assert not list(offline.rglob("*.safetensors"))
 
 
