@@ -6,7 +6,7 @@ import inspect
 from typing import TYPE_CHECKING
 
 from outgrow.core import UsageError
-from outgrow.models.checkpoints import SHORT_NAMES, installed
+from outgrow.models.checkpoints import SHORT
 from outgrow.models.contract import FeatureModel
 from outgrow.registry import BUILT_IN, find, names, nearest
 
@@ -27,10 +27,12 @@ def catalogue(what: str) -> RenderableType:
         table.add_row(name, _options(thing), (inspect.getdoc(thing) or "").split("\n\n")[0].replace("\n", " "))
     if what != "models":
         return table
-    table.add_row("given", "", "Somebody's labels in a file, as a supervisor: a person's, a language model's, a rule's.")
+    table.add_row(
+        "given", "", "Somebody's labels in a file, as a supervisor: a person's, a language model's, a rule's."
+    )
     short = Table("short name", "kind", "installed here", "else from the hub", box=None, pad_edge=False)
-    for name, entry in SHORT_NAMES.items():
-        short.add_row(name, entry.kind, "yes" if installed(name) else "no", entry.hub or "")
+    for name, entry in SHORT.items():
+        short.add_row(name, entry.kind, "yes" if entry.installed() else "no", entry.hub or "")
     return Group(table, "", short)
 
 

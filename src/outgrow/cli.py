@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from outgrow.run import Machine
     from outgrow.store import Store
 
 app = typer.Typer(
@@ -54,9 +53,9 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and end.")] = False,
 ) -> None:
     """Run an experiment: make what is missing, write the run folder, print the cells."""
-    from outgrow.experiment import Experiment
+    from outgrow.ground import read_experiment
 
-    asked = Experiment.read(experiment)
+    asked = read_experiment(experiment)
     if dry_run:
         _print_plan(asked, _store(store), jobs, threads, device)
         return
@@ -72,9 +71,9 @@ def plan(
     device: DeviceOption = "auto",
 ) -> None:
     """Say which steps an experiment takes, which are done, and about how long the rest needs."""
-    from outgrow.experiment import Experiment
+    from outgrow.ground import read_experiment
 
-    _print_plan(Experiment.read(experiment), _store(store), jobs, threads, device)
+    _print_plan(read_experiment(experiment), _store(store), jobs, threads, device)
 
 
 @app.command()

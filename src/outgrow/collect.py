@@ -11,9 +11,9 @@ import numpy as np
 
 from outgrow.core import Labels
 from outgrow.plan import Plan, Run
+from outgrow.predictions import Predictions, Speaker, TestSet
 from outgrow.results import Asked, Entry
 from outgrow.steps import Step
-from outgrow.predictions import Predictions, Speaker, TestSet
 from outgrow.tasks.contract import Pool
 
 Open = Callable[[Step], Path]  # a step's folder in the store, verified
@@ -41,8 +41,8 @@ def collect(plan: Plan, open_step: Open) -> tuple[list[Asked], Predictions, list
                 predictions[speaker] = heard(step, pool)[pool.test]
         transfer = np.load(open_step(run.split) / "transfer.npy")
         facts = _facts(run, pool, transfer, heard(run.supervisor, pool)[transfer], open_step)
-        entries = [Entry(spec.name, spec.written) for spec in (run.weak, run.strong, run.method)]
-        asked.append(Asked(run.task, *entries, run.seed, speakers, facts))
+        weak, strong, method = (Entry(spec.name, spec.written) for spec in (run.weak, run.strong, run.method))
+        asked.append(Asked(run.task, weak, strong, method, run.seed, speakers, facts))
     return asked, Predictions(tests, predictions), _notes(plan, pools, open_step)
 
 
@@ -93,9 +93,7 @@ def _notes(plan: Plan, pools: dict[str, Pool], open_step: Open) -> list[str]:
     for step in dict.fromkeys(run.supervisor for run in plan.runs if run.supervisor.kind == "given"):
         facts = json.loads((open_step(step) / "facts.json").read_text(encoding="utf-8"))
         notes += [f"{step.label}: {note}" for note in facts["notes"]]
-    readers = {
-        step.parents["features"] for run in plan.runs for step in _trained(run) if "features" in step.parents
-    }
+    readers = {step.parents["features"] for run in plan.runs for step in _trained(run) if "features" in step.parents}
     for step in sorted(readers, key=lambda step: step.label):
         path = open_step(step) / "facts.json"
         truncated = json.loads(path.read_text(encoding="utf-8"))["truncated"]
@@ -107,5 +105,3 @@ def _notes(plan: Plan, pools: dict[str, Pool], open_step: Open) -> list[str]:
 def _trained(run: Run) -> list[Step]:
     trained = [step for step in (run.supervisor, run.student, run.ceiling) if step is not None]
     return [head for step in trained for head in (step.parents.values() if step.kind == "choose" else [step])]
-
-

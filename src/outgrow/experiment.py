@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -20,8 +21,9 @@ from pydantic import (
 )
 
 from outgrow.core import UsageError, canonical_json
+from outgrow.faults import Problems, faults
 from outgrow.registry import is_file_name, names, nearest
-from outgrow.specs import BASE, MethodSpec, ModelSpec, Problems, find_file, method_spec, model_spec, sentence
+from outgrow.specs import BASE, MethodSpec, ModelSpec, find_file, method_spec, model_spec
 from outgrow.yaml_file import locate, read_yaml
 
 
@@ -70,6 +72,14 @@ class TaskSpec(Strict):
     @classmethod
     def _registered_name(cls, value: Any) -> Any:
         return {"task": value} if isinstance(value, str) else value
+
+    @field_validator("file", mode="after")
+    @classmethod
+    def _is_there(cls, value: str | None) -> str | None:
+        if value is not None and not find_file(value).is_file():
+            what = "is a folder, not a file" if find_file(value).is_dir() else "there is no such file"
+            raise ValueError(f"{find_file(value)}: {what}")
+        return value
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -121,15 +131,19 @@ Student = Annotated[
 Recipe = Annotated[MethodSpec, BeforeValidator(_entry(method_spec)), PlainSerializer(_written)]
 
 
+# How a fault's sentence begins: with the file and line, where there is a file.
+_PLACE: ContextVar[Callable[[tuple[int | str, ...]], str]] = ContextVar("_PLACE", default=lambda loc: "")
+
+
 class Experiment(Strict):
     """Everything that a run is asked for, validated whole before any work. Raises UsageError with every fault."""
 
-    name: Annotated[str, Field(pattern=r"^[^/\\\s.][^/\\]*$")]
+    name: Annotated[str, Field(min_length=1)]
     tasks: Annotated[list[TaskSpec], Field(min_length=1)]
     weak: Annotated[list[Supervisor], Field(min_length=1)]
     strong: Annotated[list[Student], Field(min_length=1)]
     methods: Annotated[list[Recipe], Field(min_length=1)] = Field(default=["naive"], validate_default=True)
-    seeds: list[Annotated[int, Field(ge=0, strict=True)]] = Field(default=5, validate_default=True)  # type: ignore[assignment]
+    seeds: list[Annotated[int, Field(ge=0, strict=True)]] = Field(default=5, validate_default=True)
     split: Split
     base: Annotated[Path, Field(exclude=True)] = Field(default_factory=lambda: BASE.get())
 
@@ -137,7 +151,10 @@ class Experiment(Strict):
         try:
             super().__init__(**data)
         except ValidationError as error:
-            raise UsageError(*(text for _, text in _faults(error))) from None
+            where = _PLACE.get()
+            raise UsageError(
+                *(f"{where(loc)}{text}" for loc, text in faults(error, Experiment, {"tasks": TaskSpec, "split": Split}))
+            ) from None
 
     @classmethod
     def read(cls, path: str | Path) -> Experiment:
@@ -146,13 +163,19 @@ class Experiment(Strict):
         content, tree = read_yaml(path)
         if not isinstance(content, dict):
             raise UsageError(f"{path}: an experiment is a mapping with tasks, weak, strong and split")
-        token = BASE.set(path.parent)
+        base, place = BASE.set(path.parent), _PLACE.set(lambda loc: f"{path}:{locate(tree, loc)}: ")
         try:
-            return cls.model_validate({"name": path.stem, **content})
-        except ValidationError as error:
-            raise UsageError(*(f"{path}:{locate(tree, loc)}: {text}" for loc, text in _faults(error))) from None
+            return cls(**{"name": path.stem, **{str(key): value for key, value in content.items()}})
         finally:
-            BASE.reset(token)
+            BASE.reset(base)
+            _PLACE.reset(place)
+
+    @field_validator("name", mode="after")
+    @classmethod
+    def _names_a_folder(cls, value: str) -> str:
+        if "/" in value or "\\" in value or value.startswith("."):
+            raise ValueError(f'"{value}" cannot name the run folder: no slashes, and no dot in front')
+        return value
 
     @field_validator("seeds", mode="before")
     @classmethod
@@ -204,7 +227,9 @@ class Experiment(Strict):
             for spec in self.strong
             if spec.role == "features" and spec.options.rows is not None
         ]
-        chosen = [s.name for s in (*self.weak, *self.strong) if isinstance(getattr(s.options, "l2", None), list | tuple)]
+        chosen = [
+            s.name for s in (*self.weak, *self.strong) if isinstance(getattr(s.options, "l2", None), list | tuple)
+        ]
         if chosen and self.split.validation is None:
             wrong.append(f"split: `validation` is missing: {chosen[0]} chooses l2 there")
         if self.split.test is None:
@@ -225,58 +250,46 @@ class Experiment(Strict):
         finally:
             BASE.reset(token)
 
-    def path_or_name(self, checkpoint: str) -> str:
-        """A checkpoint folder as a path, if there is one; else the name as it is."""
-        path = self.path(checkpoint)
-        return str(path) if path.is_dir() else checkpoint
-
     def to_yaml(self) -> str:
-        """The experiment as resolved, as YAML that reads back to the same one."""
-        content = self.model_dump(mode="json", exclude_defaults=False)
-        content["tasks"] = [
-            {key: value for key, value in {"name": task.title, **task.model_dump(exclude_defaults=True)}.items()}
-            for task in self.tasks
-        ]
+        """The experiment as resolved, as YAML that reads back to the same one from any folder."""
+        content = self.model_dump(mode="json")
+        content["tasks"] = [self._resolved(task) for task in self.tasks]
+        for part in ("weak", "strong", "methods"):
+            content[part] = [self._whole_paths(entry) for entry in content[part]]
+        content["split"] = {name: rows for name, rows in content["split"].items() if rows is not None}
         return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+
+    def _resolved(self, task: TaskSpec) -> dict[str, Any]:
+        content = {"name": task.title, **task.model_dump(exclude_defaults=True)}
+        if task.task:
+            content["task"] = self._whole_paths(task.task)
+        elif task.file:
+            content |= {key: str(self.path(content[key])) for key in ("file", "test") if key in content}
+        return content
+
+    def _whole_paths(self, entry: Any) -> Any:
+        """An entry with the files it names as absolute paths."""
+        match entry:
+            case str() if is_file_name(entry):
+                path, _, name = entry.rpartition(":")
+                return f"{self.path(path)}:{name}"
+            case str():
+                kind, colon, rest = entry.partition(":")
+                there = bool(colon) and self.path(rest).exists()
+                return f"{kind}:{self.path(rest)}" if there else entry
+            case list():
+                return [self._whole_paths(part) for part in entry]
+            case dict():
+                (head, value), *rest_items = entry.items()
+                if isinstance(value, str) and self.path(value).exists():
+                    value = str(self.path(value))
+                return {self._whole_paths(head): value, **dict(rest_items)}
+        return entry
 
 
 def _reject_twins(value: list[Any], identities: list[tuple[str, str]]) -> list[Any]:
-    seen: dict[str, str] = {}
-    twins = [name for identity, name in identities if seen.setdefault(identity, name) and _again(seen, identity, name)]
-    del twins
-    repeated = sorted({name for i, (key, name) in enumerate(identities) if key in {k for k, _ in identities[:i]}})
+    keys = [key for key, _ in identities]
+    repeated = [name for place, (key, name) in enumerate(identities) if key in keys[:place]]
     if repeated:
         raise ValueError(f"{', '.join(repeated)} stands there twice")
     return value
-
-
-def _again(seen: Mapping[str, str], identity: str, name: str) -> bool:
-    return seen[identity] != name
-
-
-def _faults(error: ValidationError) -> list[tuple[tuple[int | str, ...], str]]:
-    """Every fault of a validation: where it is, and a sentence that begins with the place."""
-    found: list[tuple[tuple[int | str, ...], str]] = []
-    for fault in error.errors():
-        loc = tuple(part for part in fault["loc"] if not (isinstance(part, str) and part.startswith("function-")))
-        model: type[BaseModel] = {"tasks": TaskSpec, "split": Split}.get(str(loc[0]) if loc else "", Experiment)
-        parent, last = loc[:-1], loc[-1:] or ("",)
-        inside = fault["type"] in ("extra_forbidden", "missing")
-        place = _place(parent if inside else loc)
-        cause = fault.get("ctx", {}).get("error")
-        if isinstance(cause, Problems):
-            texts = list(cause.sentences)
-        elif inside:
-            owner = model if len(loc) > 1 else Experiment
-            texts = [sentence({**fault, "loc": last}, owner).replace("option", "key")]
-        else:
-            texts = [sentence({**fault, "loc": ()}, model).removeprefix(": ")]
-        found += [(loc, f"{place}: {text}" if place else text) for text in texts]
-    return found
-
-
-def _place(loc: tuple[int | str, ...]) -> str:
-    text = ""
-    for part in loc:
-        text += f"[{part}]" if isinstance(part, int) else (f".{part}" if text else str(part))
-    return text

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic import ValidationError
+
 from outgrow.core import UsageError, digest_file
 from outgrow.experiment import Experiment, TaskSpec
+from outgrow.faults import Problems
 from outgrow.models.checkpoints import resolve
 from outgrow.models.contract import Location
-from outgrow.registry import find, is_file_name
-from outgrow.specs import ModelSpec
+from outgrow.registry import Member, find, is_file_name
+from outgrow.specs import BASE, ModelSpec, find_file, model_spec
 from outgrow.steps import Step
-from outgrow.tasks.files import hub_commit, table_format
-from outgrow.tasks.pool import Pool, deal
+from outgrow.tables import table_format
+from outgrow.tasks.contract import Pool
+from outgrow.tasks.files import file_task, hub_commit
+from outgrow.tasks.pool import deal
+from outgrow.yaml_file import read_yaml
 
 T = TypeVar("T")
 
@@ -28,101 +35,168 @@ class Ground:
     given: Mapping[tuple[str, str], Step]  # (task title, supervisor) -> step
     locations: Mapping[str, Location]  # model entry -> checkpoint
     sources: Mapping[str, Any] = field(default_factory=dict)  # fingerprint -> where on this machine
+    problems: tuple[str, ...] = ()  # a sentence for everything named that is not there
+
+
+def read_experiment(path: Path) -> Experiment:
+    """`Experiment.read`; where that finds faults, those of the files and checkpoints it names are told with them."""
+    try:
+        return Experiment.read(path)
+    except UsageError as error:
+        raise UsageError(*dict.fromkeys((*error.problems, *_faults_of_parts(path)))) from None
+
+
+def _faults_of_parts(path: Path) -> list[str]:
+    """What is wrong with the files and checkpoints of those parts of a faulty experiment that are right as written."""
+    content, _ = read_yaml(path)
+    if not isinstance(content, dict):
+        return []
+    problems: list[str] = []
+    base = BASE.set(path.parent)
+    try:
+        for entry in _listed(content.get("tasks")):
+            try:
+                task = TaskSpec.model_validate(entry)
+                if task.file and task.text and task.label:
+                    file_task(
+                        find_file(task.file),
+                        text=task.text,
+                        label=task.label,
+                        group=task.group,
+                        test=None if task.test is None else find_file(task.test),
+                        unlabelled=task.unlabelled,
+                    )
+            except UsageError as error:
+                problems += error.problems
+            except ValidationError:
+                continue  # already told
+        for role in ("weak", "strong"):
+            for entry in _listed(content.get(role)):
+                try:
+                    spec = model_spec(entry, student=role == "strong")
+                    if spec.role == "features":
+                        problems += spec.options.problems(resolve(checkpoint_name(spec), spec.kind))
+                except UsageError as error:
+                    problems += error.problems
+                except Problems:
+                    continue  # already told
+    finally:
+        BASE.reset(base)
+    return problems
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def checkpoint_name(spec: ModelSpec) -> str:
+    """A checkpoint folder as a path, if there is one; else the name as it is."""
+    path = find_file(spec.options.checkpoint)
+    return str(path) if path.is_dir() else str(spec.options.checkpoint)
 
 
 def survey(experiment: Experiment) -> Ground:
-    """Find and fingerprint everything the experiment names. Raises UsageError with all that is not there."""
-    problems: list[str] = []
-    sources: dict[str, Any] = {}
+    """Find and fingerprint everything the experiment names."""
+    base = BASE.set(experiment.base)
+    try:
+        return _Survey(experiment).ground()
+    finally:
+        BASE.reset(base)
 
-    def attempt(look: Callable[[], T]) -> T | None:
+
+class _Survey:
+    """Looks everything up, and goes on where something is missing, so that all is told at once."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        self.experiment = experiment
+        self.problems: list[str] = []
+        self.sources: dict[str, Any] = {}
+
+    def attempt(self, look: Callable[..., T], *arguments: Any) -> T | None:
         try:
-            return look()
+            return look(*arguments)
         except UsageError as error:
-            problems.extend(text for text in error.problems if text not in problems)
+            self.problems += [text for text in error.problems if text not in self.problems]
             return None
 
-    pools = {task.title: attempt(lambda task=task: _pool_step(experiment, task, sources)) for task in experiment.tasks}
-    locations: dict[str, Location | None] = {}
-    for spec in (*experiment.weak, *experiment.strong):
-        if spec.role == "features" and spec.name not in locations:
-            found = attempt(lambda spec=spec: resolve(str(experiment.path_or_name(spec.options.checkpoint)), spec.kind))
-            locations[spec.name] = found
-            if found is not None:
-                sources[found.fingerprint] = found
-                problems += spec.options.problems(found)
-        if spec.member is not None and "file" in spec.member.identity:
-            sources[spec.member.identity["file"]] = spec.member.target.rpartition(":")[0]
-    for method in experiment.methods:
-        sources |= method.files
-    given = {
-        (task.title, spec.name): attempt(
-            lambda task=task, spec=spec: _given_step(experiment, task, spec, pools[task.title], sources)
+    def ground(self) -> Ground:
+        experiment = self.experiment
+        pools = {task.title: self.attempt(self.pool, task) for task in experiment.tasks}
+        models = (*experiment.weak, *experiment.strong)
+        locations = {spec.name: self.attempt(self.checkpoint, spec) for spec in models if spec.role == "features"}
+        given = {
+            (task.title, spec.name): self.attempt(self.given, task, spec, pools[task.title])
+            for task in experiment.tasks
+            for spec in experiment.weak
+            if spec.role == "given"
+        }
+        for member in (spec.member for spec in models if spec.member is not None):
+            self.plugin(member)
+        for method in experiment.methods:
+            self.sources |= method.files
+        return Ground(
+            {name: step for name, step in pools.items() if step},
+            {name: step for name, step in given.items() if step},
+            {name: location for name, location in locations.items() if location},
+            self.sources,
+            tuple(self.problems),
         )
-        for task in experiment.tasks
-        for spec in experiment.weak
-        if spec.role == "given"
-    }
-    if problems:
-        raise UsageError(*problems)
-    return Ground(
-        {name: step for name, step in pools.items() if step},
-        {name: step for name, step in given.items() if step},
-        {name: location for name, location in locations.items() if location},
-        sources,
-    )
 
+    def checkpoint(self, spec: ModelSpec) -> Location:
+        found = resolve(checkpoint_name(spec), spec.kind)
+        self.sources[found.fingerprint] = found
+        self.problems += spec.options.problems(found)
+        return found
 
-def _pool_step(experiment: Experiment, task: TaskSpec, sources: dict[str, Any]) -> Step:
-    columns = {"text": task.text, "label": task.label, "group": task.group, "unlabelled": task.unlabelled}
-    source: dict[str, Any]
-    if task.file is not None:
-        source = {**columns, "file": _file(experiment, task.file, sources)}
-        if task.test is not None:
-            source["test"] = _file(experiment, task.test, sources)
-    elif task.hub is not None:
-        commit = hub_commit(task.hub, task.revision)
-        source = {**columns, "hub": task.hub, "commit": commit, "config": task.config}
-        source |= {"split": task.split or "train", "test": task.test}
-    else:
-        name = task.task or ""
+    def plugin(self, member: Member) -> None:
+        if "file" in member.identity:
+            self.sources[member.identity["file"]] = member.target.rpartition(":")[0]
+
+    def pool(self, task: TaskSpec) -> Step:
+        columns = {"text": task.text, "label": task.label, "group": task.group, "unlabelled": task.unlabelled}
+        source: dict[str, Any]
+        if task.file is not None:
+            source = {**columns, "file": self.file(task.file)}
+            if task.test is not None:
+                source["test"] = self.file(task.test)
+        elif task.hub is not None:
+            commit = hub_commit(task.hub, task.revision)
+            source = {**columns, "hub": task.hub, "commit": commit, "config": task.config}
+            source |= {"split": task.split or "train", "test": task.test}
+        else:
+            source = {"task": self.registered(task.task or ""), "options": dict(task.options)}
+        params = {"source": source, "test_rows": self.experiment.split.test, "balance": task.balance}
+        return Step("pool", params, label=f"{task.title}: read and pool")
+
+    def registered(self, name: str) -> dict[str, str]:
         if is_file_name(name):
             path, _, attribute = name.rpartition(":")
-            name = f"{experiment.path(path)}:{attribute}"
+            name = f"{find_file(path)}:{attribute}"
         member = find("tasks", name)
-        identity = dict(member.identity)
-        fingerprint = getattr(member.load(), "fingerprint", None)
-        if fingerprint is not None:
-            identity["data"] = fingerprint()
-        if "file" in identity:
-            sources[identity["file"]] = member.target.rpartition(":")[0]
-        source = {"task": identity, "options": dict(task.options)}
-    params = {"source": source, "test_rows": experiment.split.test, "balance": task.balance}
-    return Step("pool", params, label=f"{task.title}: read and pool")
+        self.plugin(member)
+        # A task that lies in a package with its data says by a function beside it which data they are.
+        fingerprint = getattr(sys.modules[member.load().__module__], "fingerprint", None)
+        return {**member.identity, **({} if fingerprint is None else {"data": fingerprint()})}
 
+    def given(self, task: TaskSpec, spec: ModelSpec, pool: Step | None) -> Step | None:
+        options = spec.options.model_dump(mode="json", exclude={"file"})
+        file = self.file(spec.options.file)
+        if pool is None:
+            return None
+        params = {"file": file, **options, "text": options["text"] or task.text}
+        return Step("given", params, {"pool": pool}, label=f"{task.title}: read {spec.name}")
 
-def _given_step(
-    experiment: Experiment, task: TaskSpec, spec: ModelSpec, pool: Step | None, sources: dict[str, Any]
-) -> Step | None:
-    options = spec.options.model_dump(mode="json", exclude={"file"})
-    file = _file(experiment, spec.options.file, sources)
-    if pool is None:
-        return None
-    params = {"file": file, "text": task.text, **options}
-    return Step("given", params, {"pool": pool}, label=f"{task.title}: read {spec.name}")
-
-
-def _file(experiment: Experiment, name: str, sources: dict[str, Any]) -> dict[str, str]:
-    """A file by content and format. Raises UsageError if it is not there."""
-    path = experiment.path(name)
-    if not path.is_file():
-        raise UsageError(f"{path}: {'is a folder, not a file' if path.is_dir() else 'there is no such file'}")
-    try:
-        fingerprint = digest_file(path)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
-    sources[fingerprint] = str(path)
-    return {"sha256": fingerprint, "format": table_format(Path(name))}
+    def file(self, name: str) -> dict[str, str]:
+        """A file by content and format."""
+        path = find_file(name)
+        if not path.is_file():
+            raise UsageError(f"{path}: {'is a folder, not a file' if path.is_dir() else 'there is no such file'}")
+        try:
+            fingerprint = digest_file(path)
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+        self.sources[fingerprint] = str(path)
+        return {"sha256": fingerprint, "format": table_format(path)}
 
 
 def check_splits(experiment: Experiment, pools: Mapping[str, Pool]) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from outgrow.core import Floats, Ints, Labels, OutgrowError
+from outgrow.core import Floats, Ints, Labels, OutgrowError, digest_file
 from outgrow.methods.contract import Method, compose
+from outgrow.models.contract import Location
 from outgrow.registry import Member, find
 from outgrow.steps import Context, Job
 from outgrow.tasks.contract import Pool
@@ -23,20 +24,32 @@ def pool(jobs: Sequence[Job], context: Context) -> None:
     from outgrow.tasks.pool import build_pool
 
     for job in jobs:
-        raw = _raw_task(job.params["source"], context)
-        test_rows, balance = job.params["test_rows"], job.params["balance"]
-        build_pool(raw, test_rows=test_rows, balance=balance).save(job.folder)
+        source = job.params["source"]
+        made = build_pool(
+            _raw_task(source, context),
+            test_rows=job.params["test_rows"],
+            balance=job.params["balance"],
+            name=_origin(source, context),
+        )
+        made.save(job.folder)
+
+
+def _origin(source: Mapping[str, Any], context: Context) -> str:
+    """What sentences about a task's rows call it."""
+    if "file" in source:
+        return str(_path(source["file"], context))
+    return str(source["hub"] if "hub" in source else source["task"]["name"])
 
 
 def _raw_task(source: Mapping[str, Any], context: Context) -> Any:
     from outgrow.tasks.files import file_task, hub_task
 
-    columns = {key: source.get(key) for key in ("text", "label", "group", "unlabelled")}
+    columns: dict[str, Any] = {key: source.get(key) for key in ("text", "label", "group", "unlabelled")}
     if "file" in source:
         path, test = _path(source["file"], context), source.get("test")
         return file_task(path, **columns, test=_path(test, context) if test else None)
     if "hub" in source:
-        where = {key: source[key] for key in ("config", "split", "test")}
+        where: dict[str, Any] = {key: source[key] for key in ("config", "split", "test")}
         return hub_task(source["hub"], source["commit"], **where, **columns)
     return member(source["task"], "tasks", context).load()(**source["options"])
 
@@ -58,13 +71,13 @@ def given(jobs: Sequence[Job], context: Context) -> None:
         options = dict(job.params)
         path = _path(options.pop("file"), context)
         labels = read_given(path, job.parents["pool"], **options)
-        _save(job.folder, labels.probabilities, notes=list(labels.notes))
+        _save(job.folder, labels.probabilities, notes=list(labels.notes), counts=dict(labels.counts))
 
 
 def features(jobs: Sequence[Job], context: Context) -> None:
     """One pass of a frozen model over every row of the pool."""
     for job in jobs:
-        location = context.sources[job.params["fingerprint"]]
+        location: Location = context.sources[job.params["fingerprint"]]
         model = member(job.params["model"], "models", context).load()
         made = model(checkpoint=location.name, **job.params["options"]).features(
             Pool.load(job.parents["pool"]).inputs, location, context.device, context.progress
@@ -145,7 +158,8 @@ def _lesson(job: Job) -> tuple[Ints, Floats]:
 def _targets(job: Job, data: Pool, rows: Ints) -> Floats:
     if job.params["targets"] == "truth":
         return data.truth(rows).probabilities
-    return np.load(job.parents["weak_labels"] / "probabilities.npy")[rows]
+    weak_labels: Floats = np.load(job.parents["weak_labels"] / "probabilities.npy")
+    return weak_labels[rows]
 
 
 def _save(folder: Path, probabilities: Floats, **facts: Any) -> None:
@@ -155,7 +169,11 @@ def _save(folder: Path, probabilities: Floats, **facts: Any) -> None:
 
 
 def _path(file: Mapping[str, str], context: Context) -> Path:
-    return Path(context.sources[file["sha256"]])
+    """Where a file is. Raises OutgrowError if it is not any more what the plan found."""
+    path = Path(context.sources[file["sha256"]])
+    if not path.is_file() or digest_file(path) != file["sha256"]:
+        raise OutgrowError(f"{path}: was changed while the run went on; give the same command again")
+    return path
 
 
 def _method(members: Sequence[Mapping[str, Any]], context: Context) -> Method:
@@ -164,6 +182,8 @@ def _method(members: Sequence[Mapping[str, Any]], context: Context) -> Method:
 
 def member(identity: Mapping[str, str], kind: str, context: Context) -> Member:
     """The member that an identity in a key means: by name, or by the content of a plug-in file."""
-    if "file" in identity:
-        return find(kind, f"{context.sources[identity['file']]}:{identity['name']}")
-    return find(kind, identity["name"])
+    name = f"{context.sources[identity['file']]}:{identity['name']}" if "file" in identity else identity["name"]
+    found = find(kind, name)
+    if dict(found.identity) != {key: value for key, value in identity.items() if key != "data"}:
+        raise OutgrowError(f"{name}: was changed while the run went on; give the same command again")
+    return found

@@ -10,7 +10,7 @@ from outgrow.experiment import Experiment
 from outgrow.ground import Ground
 from outgrow.specs import MethodSpec, ModelSpec, method_spec
 from outgrow.steps import Step
-from outgrow.tasks.pool import Pool
+from outgrow.tasks.contract import Pool
 
 TRUTH: Literal["truth"] = "truth"
 TYPICAL_WIDTH = 512  # of features, for the estimate of a head's work before there are any
@@ -44,7 +44,10 @@ class Plan:
     def wanted(self) -> list[Step]:
         """The steps whose results the run folder is written from, each once."""
         wanted = [
-            step for run in self.runs for step in (run.supervisor, run.student, run.ceiling, run.split) if step is not None
+            step
+            for run in self.runs
+            for step in (run.supervisor, run.student, run.ceiling, run.split)
+            if step is not None
         ]
         return list(dict.fromkeys(wanted))
 

@@ -63,7 +63,7 @@ def find(kind: str, name: str) -> Member:
         if entry.name == name and entry.dist is not None:
             origin = {"name": name, "distribution": entry.dist.name, "version": entry.dist.version}
             return Member(name, entry.value, origin)
-    raise UsageError(f"unknown {kind.removesuffix('s')} {name!r}{nearest(name, names(kind))}")
+    raise UsageError(f'unknown {kind.removesuffix("s")} "{name}"' + nearest(name, names(kind)))
 
 
 def names(kind: str) -> list[str]:

@@ -55,7 +55,7 @@ class Results:
     def compute(
         cls, asked: Sequence[Asked], tables: Predictions, environment: Mapping[str, Any], notes: Sequence[str] = ()
     ) -> Results:
-        """Score every run, and join the seeds of each cell. Raises OutgrowError if models were tested on different rows."""
+        """Score every run, and join the seeds of each cell. OutgrowError if models were tested on different rows."""
         hard = {speaker: tables.hard(speaker) for speaker in tables.said}
         runs = [_run(run, tables.tests[run.task], hard) for run in asked]
         together: dict[tuple[str, str, str, str], list[Asked]] = {}
@@ -71,9 +71,13 @@ class Results:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise OutgrowError(f"{folder}: is no run folder, it has no results.json; `outgrow run` writes one") from None
+            raise OutgrowError(
+                f"{folder}: is no run folder, it has no results.json; `outgrow run` writes one"
+            ) from None
         except (json.JSONDecodeError, UnicodeDecodeError):
-            raise OutgrowError(f"{path}: is damaged; run the same experiment again, the store still has the work") from None
+            raise OutgrowError(
+                f"{path}: is damaged; run the same experiment again, the store still has the work"
+            ) from None
         if not isinstance(content, dict) or content.get("schema") != SCHEMA:
             found = content.get("schema") if isinstance(content, dict) else None
             raise OutgrowError(f"{path}: has schema {found}, and this version of outgrow reads schema {SCHEMA}")
@@ -96,7 +100,10 @@ class Results:
         import pyarrow.parquet as pq
 
         flat = [
-            {key: value if isinstance(value, str | int | float | None) else json.dumps(value) for key, value in run.items()}
+            {
+                key: value if isinstance(value, str | int | float | None) else json.dumps(value)
+                for key, value in run.items()
+            }
             for run in self.runs
         ]
         pq.write_table(pa.Table.from_pylist(flat), folder / "results.parquet", compression="zstd")
@@ -153,12 +160,19 @@ def _cell(runs: Sequence[Asked], test: TestSet, hard: Hard) -> dict[str, Any]:
         intervals = recovery(tables["weak"], tables["student"], tables["ceiling"], test.groups)
     else:
         intervals = {
-            f"{role}_accuracy": Interval(None, None, None, _missing(role)) if table is None else accuracy(table, test.groups)
+            f"{role}_accuracy": Interval(None, None, None, _missing(role))
+            if table is None
+            else accuracy(table, test.groups)
             for role, table in tables.items()
         }
         intervals["pgr"] = Interval(None, None, None, reason)
     for name, interval in intervals.items():
-        cell[name] = {"estimate": interval.estimate, "low": interval.low, "high": interval.high, "status": interval.status}
+        cell[name] = {
+            "estimate": interval.estimate,
+            "low": interval.low,
+            "high": interval.high,
+            "status": interval.status,
+        }
     cell["covers"] = intervals["student_accuracy"].covers
     return cell
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from outgrow.collect import collect
 from outgrow.core import OutgrowError, UsageError
+from outgrow.disk import sentences
 from outgrow.execute import environment, execute
 from outgrow.experiment import Experiment
-from outgrow.ground import check_splits, survey
+from outgrow.ground import check_splits, read_experiment, survey
 from outgrow.plan import Plan, plan
 from outgrow.progress import Display, Silent
 from outgrow.results import Results
@@ -66,10 +67,10 @@ def prepare(experiment: Experiment, store: Store, machine: Machine, display: Dis
     """
     ground = survey(experiment)
     context = machine.context(ground.sources)
-    problems: list[str] = []
+    problems = list(ground.problems)
     for step in (*ground.pools.values(), *ground.given.values()):
         try:
-            if not problems or step.kind == "pool":  # given labels are read beside pools that are whole
+            if step.kind == "pool" or store.has(step.parents["pool"].key):  # no given labels beside a faulty pool
                 execute([step], store, context, jobs=1, display=display or Silent())
         except UsageError as error:
             problems += error.problems
@@ -90,18 +91,18 @@ def run(
     device: str = "auto",
     display: Display | None = None,
 ) -> Results:
-    """Run an experiment, or the YAML file of one, and return its results, which `out` (default `runs/<name>`) holds too.
+    """Run an experiment, or the YAML file of one, and return its results; `out` (default `runs/<name>`) holds them too.
 
     What the store has is not made again. Raises UsageError for what cannot be done as asked, OutgrowError for failures;
     whatever was finished by then is kept.
     """
     if not isinstance(experiment, Experiment):
-        experiment = Experiment.read(experiment)
+        experiment = read_experiment(Path(experiment))
     if not isinstance(store, Store):
         store = Store(Path(store).expanduser() if store is not None else default_store())
     out = Path(out) if out is not None else Path("runs") / experiment.name
     display = display or Silent()
-    with writing(out):
+    with sentences(out):
         out.mkdir(parents=True, exist_ok=True)
     planned = prepare(experiment, store, Machine(jobs, threads, device), display)
     missing = any(not store.has(step.key) for step in planned.wanted)
@@ -118,7 +119,7 @@ def run(
     else:
         raise OutgrowError(f"{store.root}: results there are damaged again and again; check the disk")
     results = Results.compute(asked, tables, environment(context), notes)
-    with writing(out):
+    with sentences(out):
         (out / "experiment.yaml").write_text(experiment.to_yaml(), encoding="utf-8")
         tables.write(out)
         results.write(out)

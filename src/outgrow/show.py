@@ -39,7 +39,9 @@ def terminal(cells: Cells) -> Table:
     title = "; ".join(f"{TITLES[name]} {display(cells[0][name])}" for name in NAMES if name not in shown)
     seeds = sorted({len(cell["seeds"]) for cell in cells})
     count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
-    table = Table(title=title, caption=f"95% intervals over {count} seed{'s' if seeds != [1] else ''} and the test examples")
+    table = Table(
+        title=title, caption=f"95% intervals over {count} seed{'s' if seeds != [1] else ''} and the test examples"
+    )
     if seeds == [1]:
         table.caption = "95% intervals over the test examples; one seed tells nothing of other seeds"
     for name in shown:
@@ -71,7 +73,11 @@ def rows(cells: Cells) -> list[list[str]]:
     return [
         header,
         *(
-            [*(display(cell[name]) for name in NAMES), str(len(cell["seeds"])), *(number(cell[name]) for name in NUMBERS)]
+            [
+                *(display(cell[name]) for name in NAMES),
+                str(len(cell["seeds"])),
+                *(number(cell[name]) for name in NUMBERS),
+            ]
             for cell in cells
         ),
     ]

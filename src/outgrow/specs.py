@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel
 
 from outgrow.core import UsageError, canonical_json
+from outgrow.faults import Problems, validated
 from outgrow.labels.options import Given
 from outgrow.methods.contract import Method, compose
 from outgrow.models.contract import FeatureModel
@@ -19,20 +20,6 @@ from outgrow.registry import Member, find, is_file_name, names, nearest
 BASE: ContextVar[Path] = ContextVar("BASE", default=Path())  # the folder that relative paths start from
 
 Written = str | Mapping[str, Any] | list[Any]
-
-
-class Problems(ValueError):
-    """Several things wrong with one entry, each a sentence."""
-
-    def __init__(self, *sentences: str) -> None:
-        self.sentences = sentences
-        super().__init__("; ".join(sentences))
-
-
-class Options(BaseModel):
-    """The base of option classes written by somebody else's plug-in without one of ours."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 @dataclass(frozen=True)
@@ -99,7 +86,10 @@ def model_spec(written: Any, *, student: bool) -> ModelSpec:
         if kind == "given":
             if student:
                 raise Problems("`given` labels can supervise but not learn: give a model under `strong`")
-            return ModelSpec(written, "given", kind, validated(Given, options, "given"))
+            spec = ModelSpec(written, "given", kind, validated(Given, options, "given"))
+            if not find_file(spec.options.file).is_file():
+                raise Problems(f"{find_file(spec.options.file)}: there is no such file")
+            return spec
         if kind not in names("models") and not is_file_name(kind):
             raise Problems(f'unknown model kind "{kind}"{nearest(kind, [*names("models"), "given"])}')
         member = find("models", _absolute(kind))
@@ -117,7 +107,10 @@ def method_spec(written: Any) -> MethodSpec:
     entries = written if isinstance(written, list) else [written]
     if not entries:
         raise Problems("an empty list composes nothing: write `naive`")
-    members, identity, files, wrong = [], [], {}, []
+    members: list[Method] = []
+    identity: list[dict[str, Any]] = []
+    files: dict[str, str] = {}
+    wrong: list[str] = []
     for entry in entries:
         try:
             name, options = _head_and_options(entry, "method", "{confidence: {alpha: 0.5}}")
@@ -171,37 +164,3 @@ def find_file(path: str) -> Path:
     beside = (BASE.get() / Path(path).expanduser()).absolute()
     here = Path(path).expanduser().absolute()
     return here if here.exists() and not beside.exists() else beside
-
-
-def validated(model: type[BaseModel], options: Mapping[str, Any], where: str) -> Any:
-    """`model(**options)`, with a fault in each option said in a sentence of its own. Raises Problems."""
-    try:
-        return model(**options)
-    except ValidationError as error:
-        raise Problems(*(f"{where}: {sentence(fault, model)}" for fault in error.errors())) from error
-
-
-def sentence(fault: Any, model: type[BaseModel]) -> str:
-    """One pydantic fault in plain words."""
-    option = ".".join(str(part) for part in fault["loc"][:1])
-    match fault["type"]:
-        case "extra_forbidden":
-            return f'unknown option "{option}"{nearest(option, model.model_fields)}'
-        case "missing":
-            return f'"{option}" is missing'
-        case "value_error":
-            text = str(fault["ctx"]["error"])
-            return f"{option}: {text}" if option else text
-        case _:
-            return f"{option}: {lower_first(fault['msg'])}, not {_shown(fault['input'])}"
-
-
-def lower_first(text: str) -> str:
-    """Pydantic's messages, as the middle of a sentence."""
-    text = text.removeprefix("Input ").removeprefix("Value ")
-    return text[:1].lower() + text[1:]
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "…"

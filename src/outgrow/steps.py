@@ -18,7 +18,7 @@ class Context:
 
     device: str = "cpu"
     threads: int = 1
-    sources: Mapping[str, str] = field(default_factory=dict)  # fingerprint -> where its bytes are on this machine
+    sources: Mapping[str, Any] = field(default_factory=dict)  # fingerprint -> where its bytes are on this machine
     progress: Callable[[int, int], None] = lambda done, total: None  # of the running step: units done, of total
 
 
@@ -60,7 +60,7 @@ KINDS: Mapping[str, Kind] = {
 class Step:
     """One result to be made: its kind, its parameters (JSON values), its parents by role.
 
-    The key is the SHA-256 of all three in canonical JSON with the kind's version. No path, time, device or name is in it.
+    The key is the SHA-256 of all three in canonical JSON with the kind's version: no path, time, device or name.
     """
 
     kind: str

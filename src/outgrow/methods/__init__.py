@@ -1,0 +1,1 @@
+"""Methods: what a student does with weak labels."""
