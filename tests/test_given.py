@@ -86,7 +86,7 @@ def test_coverage_is_counted_in_training_and_test(folder: Path) -> None:
     tested = [text for text, test in zip(pool.inputs, pool.test, strict=True) if test]
     trained = [text for text, test in zip(pool.inputs, pool.test, strict=True) if not test]
     labels = read(folder, [{"text": text, "label": "pos"} for text in [*trained[:5], tested[0]]])
-    assert labels.notes == (f"{folder.parent}/crowd.jsonl covers 5 of 18 training rows and 1 of 2 test rows",)
+    assert labels.notes == ("labels cover 5 of 18 training rows and 1 of 2 test rows",)
     assert (labels.counts["train"], labels.counts["test"]) == (5, 1)
 
 

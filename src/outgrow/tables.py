@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from outgrow.core import OutgrowError, Strings, UsageError, class_name, content_id
+from outgrow.core import OutgrowError, Strings, UsageError, class_name
 from outgrow.registry import nearest
 
 FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".parquet": "parquet"}
@@ -58,13 +58,12 @@ class Source:
     columns: Mapping[str, Sequence[str | None]]  # plain values only, spelled by `core.class_name`
 
     @classmethod
-    def of(cls, inputs: Sequence[Any], columns: Mapping[str, Sequence[Any]], test: Sequence[bool] | None) -> Source:
-        """The source of a task's rows. A column that holds lists or mappings is left out."""
+    def of(cls, ids: Sequence[str], columns: Mapping[str, Sequence[Any]], test: Sequence[bool] | None) -> Source:
+        """The source of rows with these content ids. A column that holds lists or mappings is left out."""
         import numpy as np
 
         plain = {name: spelled for name, values in columns.items() if (spelled := _spelled(values)) is not None}
-        ids = np.array([content_id(value) for value in inputs], dtype=np.str_)
-        return cls(ids, list(test) if test is not None else [False] * len(ids), plain)
+        return cls(np.array(ids, dtype=np.str_), list(test) if test is not None else [False] * len(ids), plain)
 
     def save(self, path: Path) -> None:
         """Write one Parquet file: `id`, `official_test`, and each column as `column:<name>`."""

@@ -112,7 +112,7 @@ def given_labels(
         "left_out": int((matched & ~blank & (rows < 0)).sum()),
         "unmatched": int((~matched).sum()),
     }
-    return GivenLabels(result, _notes(table, counts), counts)
+    return GivenLabels(result, _notes(counts), counts)
 
 
 def _classes(folder: Path) -> list[str]:
@@ -120,10 +120,10 @@ def _classes(folder: Path) -> list[str]:
     return classes
 
 
-def _notes(table: Table, counts: Mapping[str, int]) -> tuple[str, ...]:
+def _notes(counts: Mapping[str, int]) -> tuple[str, ...]:
     covered = counts["train"] + counts["test"]
     notes = [
-        f"{table.name} covers {counts['train']} of {counts['train_rows']} training rows "
+        f"labels cover {counts['train']} of {counts['train_rows']} training rows "
         f"and {counts['test']} of {counts['test_rows']} test rows"
     ]
     if counts["votes"] > covered:

@@ -8,11 +8,9 @@ from pathlib import Path
 
 from outgrow.core import UsageError, class_name, sorted_classes
 from outgrow.registry import nearest
-from outgrow.tables import Table, read_table, table_format
+from outgrow.tables import Table, read_table
 from outgrow.tasks.contract import RawTask
 from outgrow.templates import render
-
-__all__ = ["file_task", "hub_commit", "hub_task", "table_format", "tables_task"]
 
 HUB_TIMEOUT = 5.0  # seconds to wait for the hub's first answer; it is asked once
 

@@ -40,7 +40,10 @@ def build_pool(raw: RawTask, *, test_rows: int | None, balance: bool, name: str 
         raise UsageError(f"{name}: test must be 1 row or more, not {test_rows}")
     classes, labels = _classes(raw, name)
     notes: list[str] = []
-    rows = _distinct(raw, labels, notes)
+    if not all(isinstance(text, str) for text in raw.inputs):
+        raise OutgrowError(f"{name}: the inputs of a task must be texts")
+    ids = [content_id(text) for text in raw.inputs]
+    rows = _distinct(raw, ids, labels, notes)
     known = {row.label for row in rows if row.label >= 0}
     if len(known) < 2:
         kept = f"only class {classes[min(known)]}" if known else "no labelled row"
@@ -78,7 +81,7 @@ def build_pool(raw: RawTask, *, test_rows: int | None, balance: bool, name: str 
         groups=np.array([row.group for row in rows], dtype=np.str_),
         test=np.array([row.id in chosen for row in rows], dtype=np.bool_),
         notes=tuple(notes),
-        source=Source.of(raw.inputs, raw.columns, raw.test),
+        source=Source.of(ids, raw.columns, raw.test),
     )
 
 
@@ -95,14 +98,16 @@ def deal(pool: Pool, seed: int, *, weak_train: int, transfer: int, validation: i
     if problems:
         raise UsageError(*problems)
 
+    ids, group_of = pool.ids.tolist(), pool.groups.tolist()
     order = sorted(
         np.flatnonzero(~pool.test).tolist(),
-        key=lambda row: (_turn(f"{seed}:{pool.groups[row]}"), _turn(f"{seed}:{pool.ids[row]}")),
+        key=lambda row: (_turn(f"{seed}:{group_of[row]}"), _turn(f"{seed}:{ids[row]}")),
     )
     groups: dict[str, list[int]] = {}
     for row in order:
-        groups.setdefault(str(pool.groups[row]), []).append(row)
-    labelled = {group: [row for row in rows if pool.labels[row] >= 0] for group, rows in groups.items()}
+        groups.setdefault(group_of[row], []).append(row)
+    known = (pool.labels >= 0).tolist()
+    labelled = {group: [row for row in rows if known[row]] for group, rows in groups.items()}
     n_groups, left = len(groups), sum(map(len, labelled.values()))
     _check_enough(pool, asked, len(order), left)
 
@@ -164,13 +169,10 @@ def _classes(raw: RawTask, name: str) -> tuple[tuple[str, ...], list[int]]:
     return classes, [-1 if label is None else number[label] for label in names]
 
 
-def _distinct(raw: RawTask, labels: Sequence[int], notes: list[str]) -> list[_Row]:
+def _distinct(raw: RawTask, ids: Sequence[str], labels: Sequence[int], notes: list[str]) -> list[_Row]:
     """One row a text; a text of the test split is no training row, and one of a test row's group isn't either."""
     tests = list(raw.test) if raw.test is not None else [False] * len(raw.inputs)
     groups = [class_name(group) for group in raw.groups] if raw.groups is not None else [None] * len(raw.inputs)
-    if not all(isinstance(text, str) for text in raw.inputs):
-        raise OutgrowError("the inputs of a task must be texts")
-    ids = [content_id(text) for text in raw.inputs]
     of_test = {id_ for id_, test in zip(ids, tests, strict=True) if test}
     groups_of_test = {group for group, test in zip(groups, tests, strict=True) if test and group is not None}
 
