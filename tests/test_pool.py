@@ -137,6 +137,18 @@ def test_a_group_of_the_test_file_is_not_trained_on() -> None:
     assert pool.notes == ("1 training row was left out for sharing a group with a test row",)
 
 
+def test_a_text_in_several_groups_belongs_to_the_first() -> None:
+    raw = RawTask(list("abcadx"), [0, 1, 0, 0, 1, 1], ["h", "h", "g", "g", "h", None], test=[False] * 5 + [True])
+    pool = build_pool(raw, test_rows=1, balance=False)
+    assert pool.notes == (
+        "1 exact duplicate was merged",
+        "1 text stands in several groups and goes with the first by name",
+    )
+    group = dict(zip(pool.inputs, pool.groups.tolist(), strict=True))
+    assert group["a"] == group["c"] != group["b"] == group["d"]
+    assert group["x"] == content_id("x")
+
+
 def test_test_rows_of_groups_are_whole_groups_and_a_cut_rest_is_nobodys() -> None:
     raw = task(60, 60, groups=[f"g{row % 24}" for row in range(120)])  # 24 groups of 5
     pool = pool_of(raw, test_rows=13)

@@ -338,6 +338,9 @@ def test_unlabelled_rows_and_files(tmp_path: Path) -> None:
     held_out = write(tmp_path / "test.csv", "text,label\nx,yes\ny,no\n")
     task = file_task(none, text="text", label="label", test=held_out, unlabelled=True)
     assert (list(task.labels), task.classes) == ([None, None, "yes", "no"], ("no", "yes"))
+    blank = write(tmp_path / "blank.csv", "text,label\nx,yes\ny,\nz,no\n")
+    with pytest.raises(UsageError, match=r"blank\.csv: column 'label' holds no label in line 3"):
+        file_task(none, text="text", label="label", test=blank, unlabelled=True)
     one = write(tmp_path / "c.csv", "text,label\nx,yes\ny,yes\n")
     with pytest.raises(UsageError, match=r"c\.csv: column 'label' holds one class only \('yes'\)"):
         file_task(none, text="text", label="label", test=one, unlabelled=True)

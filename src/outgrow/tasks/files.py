@@ -209,7 +209,8 @@ def _hub_table(name: str, commit: str, config: str | None, split: str) -> Table:
         rows = load_dataset(**place, name=config, split=split)
     except Exception as error:  # whatever a stranger's data set gives rise to
         raise UsageError(f"{where}: cannot be loaded: {' '.join(str(error).split())}") from error
-    columns = {column: rows[column][:] for column in rows.column_names}
+    arrow = rows.with_format("arrow")[:]  # as stored: nothing is decoded, numbers of classes stay numbers
+    columns = {column: arrow[column].to_pylist() for column in arrow.column_names}
     if not len(rows):
         raise UsageError(f"{where}: has no rows")
     return Table(where, columns, range(1, len(rows) + 1), unit="row")

@@ -194,27 +194,29 @@ def _distinct(raw: RawTask, ids: Sequence[str], labels: Sequence[int], notes: li
             continue
         counts["merged"] += len(places) - 1
         named = sorted({group for place in places if (group := groups[place]) is not None})
-        # A group is known by a hash: its value may be a whole passage.
+        counts["several"] += len(named) > 1
+        # Not both groups as one: a text like "yes" would chain most of them. Known by a hash, as the value may be a passage.
         group = content_id({"group": named[0]}) if named else id_
         rows.append(_Row(id_, raw.inputs[places[0]], known.pop() if known else -1, group, tests[places[0]]))
-    _say(notes, counts["merged"], "exact duplicate was merged", "exact duplicates were merged")
-    _say(
-        notes,
-        counts["texts"],
-        "text was",
-        "texts were",
-        f"left out for contradicting labels ({counts['contradicting']} rows)",
-    )
-    _say(notes, counts["both"], "training row was", "training rows were", "left out for standing in the test file too")
-    _say(
-        notes, counts["group"], "training row was", "training rows were", "left out for sharing a group with a test row"
-    )
+    said = {
+        "merged": ("exact duplicate was merged", "exact duplicates were merged"),
+        "texts": ("text was left out for contradicting labels", "texts were left out for contradicting labels"),
+        "several": ("text stands in several groups and goes with", "texts stand in several groups and go with"),
+        "both": ("training row was left out for standing in", "training rows were left out for standing in"),
+        "group": ("training row was left out for sharing", "training rows were left out for sharing"),
+    }
+    ends = {
+        "texts": f" ({counts['contradicting']} rows)",
+        "several": " the first by name",
+        "both": " the test file too",
+        "group": " a group with a test row",
+    }
+    notes += [
+        f"{counts[key]} {one if counts[key] == 1 else many}{ends.get(key, '')}"
+        for key, (one, many) in said.items()
+        if counts[key]
+    ]
     return rows
-
-
-def _say(notes: list[str], count: int, one: str, many: str, rest: str = "") -> None:
-    if count:
-        notes.append(f"{count} {one if count == 1 else many} {rest}".rstrip())
 
 
 def _balanced(rows: list[_Row], test: bool, part: str, classes: Sequence[str], notes: list[str]) -> list[_Row]:
