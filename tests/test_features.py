@@ -107,18 +107,18 @@ def one_by_one(folder: Path, texts: list[str], pooling: str, layer: int = -1) ->
 @pytest.mark.parametrize("pooling", ["mean", "last"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_batches_pool_what_each_text_alone_gives(made: Callable[[str], Path], family: str, pooling: str) -> None:
-    found = features(Probe(checkpoint="x", pooling=pooling), TEXTS, made(family))
+    found = features(Probe(checkpoint="x", layer=-1, pooling=pooling), TEXTS, made(family))
     assert found.values.dtype == np.float32
     np.testing.assert_allclose(found.values, one_by_one(made(family), TEXTS, pooling), atol=1e-5)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_default_pooling_is_mean_for_encoders_and_last_token_for_causal_models(
+def test_defaults_are_the_mean_of_the_last_layer_for_encoders_and_the_last_token_of_the_middle_one_else(
     made: Callable[[str], Path], family: str
 ) -> None:
-    expected = "mean" if family in ("bert", "mpnet") else "last"
+    pooling, layer = ("mean", 3) if family in ("bert", "mpnet") else ("last", 1)
     found = features(Probe(checkpoint="x"), TEXTS, made(family))
-    np.testing.assert_allclose(found.values, one_by_one(made(family), TEXTS, expected), atol=1e-5)
+    np.testing.assert_allclose(found.values, one_by_one(made(family), TEXTS, pooling, layer), atol=1e-5)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -146,7 +146,7 @@ def test_a_token_with_id_0_counts_as_any_other(made: Callable[[str], Path], fami
     texts = [f"film {zero} light", f"{zero} {zero}", f"light {zero}", "film light patience", zero]
     assert tokenizer(texts[1])["input_ids"] == [0, 0]
     for pooling in ("mean", "last"):
-        found = features(Probe(checkpoint="x", pooling=pooling), texts, made(family))
+        found = features(Probe(checkpoint="x", layer=-1, pooling=pooling), texts, made(family))
         assert found.tokens == 3 + 2 + 2 + 3 + 1
         np.testing.assert_allclose(found.values, one_by_one(made(family), texts, pooling), atol=1e-5)
 
@@ -226,6 +226,22 @@ def test_weights_that_do_not_fit_are_never_filled_with_random_numbers(
     save_file(weights | {name: np.full_like(weights[name], np.nan)}, folder / "model.safetensors")
     with pytest.raises(OutgrowError, match="values that are not numbers, the first is text 1"):
         features(Probe(checkpoint="x"), TEXTS, folder)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_layers_above_the_one_asked_for_are_not_computed(
+    made: Callable[[str], Path], family: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "broken above"
+    shutil.copytree(made(family), folder)
+    weights = load_file(folder / "model.safetensors")
+    upper = [name for name in weights if ".2." in f".{name}."]
+    assert len(upper) > 5
+    save_file(weights | {name: np.full_like(weights[name], np.nan) for name in upper}, folder / "model.safetensors")
+    model = Probe(checkpoint="x", layer=2, pooling="mean")
+    np.testing.assert_array_equal(features(model, TEXTS, folder).values, features(model, TEXTS, made(family)).values)
+    with pytest.raises(OutgrowError, match="not numbers"):
+        features(Probe(checkpoint="x", layer=3, pooling="mean"), TEXTS, folder)
 
 
 def test_a_model_that_reads_no_text_is_said(made: Callable[[str], Path], tmp_path: Path) -> None:

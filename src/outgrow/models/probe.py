@@ -27,15 +27,17 @@ LONGEST = 512  # tokens read of a text unless asked for more: attention grows wi
 class Probe(FeatureModel):
     """A frozen transformer through transformers' Auto classes, in float32, from safetensors only.
 
-    The last layer is read unless `layer` says otherwise, as by the linear probes of Burns et al. (arXiv 2312.09390).
+    Linear probes as in Burns et al. (arXiv 2312.09390), on a layer and by a pooling of one's choice.
     """
 
-    layer: int = -1  # index into the hidden states: 0 the embeddings, -1 the last
-    pooling: Literal["mean", "last"] | None = None  # None: see `_pooling`
+    layer: int | None = None  # index into the hidden states: 0 the embeddings, -1 the last; None: see `_defaults`
+    pooling: Literal["mean", "last"] | None = None  # None: see `_defaults`
     max_length: Annotated[int, Field(ge=1)] | None = None  # None: the model's own limit, at most LONGEST
 
     def problems(self, location: Location) -> list[str]:
         """A layer that the folder's config.json says is not there."""
+        if self.layer is None:
+            return []
         config = Path(location.path or "") / "config.json"
         if location.path is None or not config.is_file():
             return []
@@ -59,10 +61,12 @@ class Probe(FeatureModel):
         with quiet():
             tokenizer, model = _load(location)
         model = model.to(device)
-        problems = _layer_problems(self.layer, model.config.get_text_config().num_hidden_layers, location)
-        if problems:
+        layers = model.config.get_text_config().num_hidden_layers
+        if self.layer is not None and (problems := _layer_problems(self.layer, layers, location)):
             raise UsageError(*problems)
-        pooling = self.pooling or _pooling(model.config)
+        usual_layer, usual_pooling = _defaults(model.config)
+        layer = (usual_layer if self.layer is None else self.layer) % (layers + 1)
+        pooling = self.pooling or usual_pooling
         ids, truncated = _tokenize(tokenizer, inputs, self._limit(tokenizer, model, location))
         lengths = np.array([len(row) for row in ids], dtype=np.int64)
         values = np.zeros((len(ids), model.config.get_text_config().hidden_size), dtype=np.float32)
@@ -71,9 +75,7 @@ class Probe(FeatureModel):
         for rows in batches(lengths):
             tokens, mask = _pad([ids[row] for row in rows], filler)
             with torch.inference_mode():
-                states = _states(
-                    model, torch.from_numpy(tokens).to(device), torch.from_numpy(mask).to(device), self.layer
-                )
+                states = _states(model, torch.from_numpy(tokens).to(device), torch.from_numpy(mask).to(device), layer)
                 values[rows] = _pool(states, torch.from_numpy(mask).to(device), pooling).cpu().numpy()
             padded += mask.size
             done += len(rows)
@@ -152,14 +154,38 @@ def _pad(rows: Sequence[list[int]], filler: int) -> tuple[NDArray[np.int64], NDA
     return tokens, mask
 
 
+class _EnoughError(Exception):
+    """Ends a forward pass where the layer asked for has been reached."""
+
+
 def _states(model: Any, tokens: torch.Tensor, mask: torch.Tensor, layer: int) -> torch.Tensor:
-    """Hidden states `[batch, longest, d]` of one layer."""
-    if layer == -1:
+    """Hidden states `[batch, longest, d]` of layer 0 (the embeddings) to the last. What lies above is not computed."""
+    from torch.nn import ModuleList
+
+    layers = model.config.get_text_config().num_hidden_layers
+    if layer == layers:
         states: torch.Tensor = model(input_ids=tokens, attention_mask=mask).last_hidden_state
         return states
-    every = model(input_ids=tokens, attention_mask=mask, output_hidden_states=True).hidden_states
-    chosen: torch.Tensor = every[layer]
-    return chosen
+    blocks = next((part for part in model.modules() if isinstance(part, ModuleList) and len(part) == layers), None)
+    if blocks is None:  # blocks that share their weights, as ALBERT's
+        chosen: torch.Tensor = model(input_ids=tokens, attention_mask=mask, output_hidden_states=True).hidden_states[
+            layer
+        ]
+        return chosen
+    reached: list[torch.Tensor] = []
+
+    def stop(block: Any, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
+        reached.append(positional[0] if positional else named["hidden_states"])
+        raise _EnoughError
+
+    hook = blocks[layer].register_forward_pre_hook(stop, with_kwargs=True)
+    try:
+        model(input_ids=tokens, attention_mask=mask)
+    except _EnoughError:
+        pass
+    finally:
+        hook.remove()
+    return reached[0]
 
 
 def _pool(states: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor:
@@ -170,12 +196,17 @@ def _pool(states: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tenso
     return (states * mask.unsqueeze(-1)).sum(dim=1) / lengths.unsqueeze(-1)
 
 
-def _pooling(config: Any) -> str:
-    """The default: mean for encoders; the last token for causal models, the only one that has read the whole text."""
+def _defaults(config: Any) -> tuple[int, str]:
+    """Layer and pooling where none is asked for.
+
+    Encoders: the last layer, mean. Causal models: the last token, the only one that has read the whole text, of the middle
+    layer: the upper ones turn towards the next word. SmolLM2-135M on SST-2, 2,000 examples, accuracy of a head on truth:
+    last token of layer 15 of 30 .852, of the last .798; mean of layer 15 .523 (a few huge dimensions), of the last .759.
+    """
     from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
     encoder = config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not getattr(config, "is_decoder", False)
-    return "mean" if encoder else "last"
+    return (-1, "mean") if encoder else (config.get_text_config().num_hidden_layers // 2, "last")
 
 
 def _positions(model: Any) -> int | None:
