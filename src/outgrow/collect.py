@@ -11,7 +11,7 @@ import numpy as np
 
 from outgrow.core import Labels
 from outgrow.plan import Plan, Run
-from outgrow.predictions import Predictions, Speaker, TestSet
+from outgrow.predictions import HeldOut, Predictions, Speaker
 from outgrow.results import Asked, Entry
 from outgrow.steps import Step
 from outgrow.tasks.contract import Pool
@@ -59,10 +59,10 @@ def _speakers(run: Run) -> dict[str, Speaker | None]:
     }
 
 
-def _test_set(pool: Pool) -> TestSet:
+def _test_set(pool: Pool) -> HeldOut:
     rows = np.flatnonzero(pool.test)
     inputs = tuple(str(pool.inputs[row]) for row in rows.tolist())
-    return TestSet(pool.ids[rows], inputs, pool.labels[rows], pool.groups[rows], pool.classes)
+    return HeldOut(pool.ids[rows], inputs, pool.labels[rows], pool.groups[rows], pool.classes)
 
 
 def _facts(run: Run, pool: Pool, transfer: Any, weak: Any, open_step: Open) -> dict[str, Any]:

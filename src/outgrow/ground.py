@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,7 +34,7 @@ class Ground:
     pools: Mapping[str, Step]  # task title -> step
     given: Mapping[tuple[str, str], Step]  # (task title, supervisor) -> step
     locations: Mapping[str, Location]  # model entry -> checkpoint
-    sources: Mapping[str, Any] = field(default_factory=dict)  # fingerprint -> where on this machine
+    sources: Mapping[str, Any] = field(default_factory=dict)  # fingerprint -> where on this machine, as JSON values
     problems: tuple[str, ...] = ()  # a sentence for everything named that is not there
 
 
@@ -144,7 +144,7 @@ class _Survey:
 
     def checkpoint(self, spec: ModelSpec) -> Location:
         found = resolve(checkpoint_name(spec), spec.kind)
-        self.sources[found.fingerprint] = found
+        self.sources[found.fingerprint] = asdict(found)
         self.problems += spec.options.problems(found)
         return found
 

@@ -77,7 +77,7 @@ def given(jobs: Sequence[Job], context: Context) -> None:
 def features(jobs: Sequence[Job], context: Context) -> None:
     """One pass of a frozen model over every row of the pool."""
     for job in jobs:
-        location: Location = context.sources[job.params["fingerprint"]]
+        location = Location(**context.sources[job.params["fingerprint"]])
         model = member(job.params["model"], "models", context).load()
         made = model(checkpoint=location.name, **job.params["options"]).features(
             Pool.load(job.parents["pool"]).inputs, location, context.device, context.progress

@@ -24,7 +24,7 @@ class Speaker(NamedTuple):
 
 
 @dataclass(frozen=True)
-class TestSet:
+class HeldOut:
     """A task's test examples: ids, texts, true class numbers and groups, `[n]` each."""
 
     ids: Strings
@@ -38,7 +38,7 @@ class TestSet:
 class Predictions:
     """Test sets by task, and probabilities `[n, classes]` by speaker, in the order of the task's test ids."""
 
-    tests: Mapping[str, TestSet]
+    tests: Mapping[str, HeldOut]
     said: Mapping[Speaker, Floats]
 
     def hard(self, speaker: Speaker) -> Ints | None:
@@ -69,14 +69,14 @@ class Predictions:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        for name in ("examples.parquet", "predictions.parquet"):
+            if not (folder / name).is_file():
+                raise OutgrowError(f"{folder}: is no run folder, {name} is missing")
         try:
             examples = pq.read_table(folder / "examples.parquet")
             tests = {task: _test_set(examples, task) for task in examples["task"].unique().to_pylist()}
             with pq.ParquetFile(folder / "predictions.parquet") as file:
                 groups = [file.read_row_group(number) for number in range(file.num_row_groups)]
-        except FileNotFoundError as error:
-            missing = Path(str(error.filename or "a table of it")).name
-            raise OutgrowError(f"{folder}: is no run folder, {missing} is missing") from None
         except pa.ArrowInvalid as error:
             raise OutgrowError(f"{folder}: a table of it is damaged: {error}") from None
         return cls(tests, dict(_said(table, tests) for table in groups))
@@ -88,7 +88,7 @@ def _words(values: list[str | None]) -> Any:
     return pa.array(values, pa.string()).dictionary_encode()
 
 
-def _examples(task: str, test: TestSet) -> Any:
+def _examples(task: str, test: HeldOut) -> Any:
     import pyarrow as pa
 
     n = len(test.ids)
@@ -120,7 +120,7 @@ def _rows(speaker: Speaker, ids: Strings, probabilities: Floats) -> Any:
     )
 
 
-def _said(table: Any, tests: Mapping[str, TestSet]) -> tuple[Speaker, Floats]:
+def _said(table: Any, tests: Mapping[str, HeldOut]) -> tuple[Speaker, Floats]:
     speaker = Speaker(*(table[name][0].as_py() for name in Speaker._fields))
     test = tests[speaker.task]
     ids = np.array(table["id"].to_pylist(), dtype=np.str_)
@@ -128,10 +128,10 @@ def _said(table: Any, tests: Mapping[str, TestSet]) -> tuple[Speaker, Floats]:
     return speaker, Labels(ids, values.reshape(len(ids), len(test.classes))).align(test.ids).probabilities
 
 
-def _test_set(examples: Any, task: str) -> TestSet:
+def _test_set(examples: Any, task: str) -> HeldOut:
     import pyarrow.compute as pc
 
     rows = examples.filter(pc.equal(examples["task"], task))
     ids, groups = (np.array(rows[name].to_pylist(), dtype=np.str_) for name in ("id", "group"))
     truth = rows["truth"].to_numpy().astype(np.int64)
-    return TestSet(ids, tuple(rows["input"].to_pylist()), truth, groups, tuple(rows["classes"][0].as_py()))
+    return HeldOut(ids, tuple(rows["input"].to_pylist()), truth, groups, tuple(rows["classes"][0].as_py()))

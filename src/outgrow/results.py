@@ -14,7 +14,7 @@ from outgrow.core import Ints, OutgrowError
 from outgrow.metrics.agreement import agreement
 from outgrow.metrics.intervals import Interval, accuracy
 from outgrow.metrics.recovery import performance_gap_recovered, recovery
-from outgrow.predictions import Predictions, Speaker, TestSet
+from outgrow.predictions import HeldOut, Predictions, Speaker
 
 SCHEMA = 1
 NO_TRUTH = "undefined: no truth on transfer"
@@ -120,7 +120,7 @@ def _said(run: Asked, role: str, hard: Hard) -> Ints | None:
     return None if speaker is None else hard[speaker]
 
 
-def _run(run: Asked, test: TestSet, hard: Hard) -> dict[str, Any]:
+def _run(run: Asked, test: HeldOut, hard: Hard) -> dict[str, Any]:
     said = {role: _said(run, role, hard) for role in ("weak", "student", "ceiling")}
     scores = {role: None if guess is None else float((guess == test.truth).mean()) for role, guess in said.items()}
     weak, student, ceiling = scores["weak"], scores["student"], scores["ceiling"]
@@ -141,7 +141,7 @@ def _run(run: Asked, test: TestSet, hard: Hard) -> dict[str, Any]:
     }
 
 
-def _cell(runs: Sequence[Asked], test: TestSet, hard: Hard) -> dict[str, Any]:
+def _cell(runs: Sequence[Asked], test: HeldOut, hard: Hard) -> dict[str, Any]:
     tables: dict[str, Any] = {}
     for role in ("weak", "student", "ceiling"):
         said = [_said(run, role, hard) for run in runs]

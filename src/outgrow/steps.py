@@ -18,7 +18,7 @@ class Context:
 
     device: str = "cpu"
     threads: int = 1
-    sources: Mapping[str, Any] = field(default_factory=dict)  # fingerprint -> where its bytes are on this machine
+    sources: Mapping[str, Any] = field(default_factory=dict)  # fingerprint -> where on this machine, as JSON values
     progress: Callable[[int, int], None] = lambda done, total: None  # of the running step: units done, of total
 
 
