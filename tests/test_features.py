@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -257,15 +260,35 @@ def test_a_model_that_reads_no_text_is_said(made: Callable[[str], Path], tmp_pat
             features(Probe(checkpoint="x"), TEXTS, folder)
 
 
-def test_a_wrong_torchvision_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    from outgrow.models import probe
-
-    monkeypatch.setattr(probe.importlib.util, "find_spec", lambda name: object())
-    cause = RuntimeError("operator torchvision::nms does not exist")
-    error = ModuleNotFoundError("Could not import module 'PreTrainedModel'")
-    error.__cause__ = cause
-    assert "pip uninstall torchvision" in probe._reason("probe:x", Path("x"), error)
-    assert "torchvision" not in probe._reason("probe:x", Path("x"), ValueError("odd"))
+def test_a_wrong_torchvision_is_named(made: Callable[[str], Path], tmp_path: Path) -> None:
+    """A Pillow that is there and a torchvision built for another torch, as pip leaves them, on the path before all else."""
+    files = {
+        "torchvision/__init__.py": "raise RuntimeError('operator torchvision::nms does not exist')",
+        "PIL/__init__.py": "",
+        "PIL/ImageOps.py": "",
+        "PIL/Image.py": "import enum\nResampling = enum.IntEnum('Resampling', 'NEAREST LANCZOS BILINEAR BICUBIC BOX HAMMING')\n"
+        "class Image: pass",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    code = f"""
+from outgrow.core import OutgrowError
+from outgrow.models.checkpoints import resolve
+from outgrow.models.probe import Probe
+try:
+    Probe(checkpoint="x").features(["film"], resolve({str(made("bert"))!r}, "probe"), "cpu", print)
+except OutgrowError as error:
+    print(error)
+"""
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert "the installed torchvision does not fit the installed torch: pip uninstall torchvision" in answer.stdout
 
 
 def test_transformers_keeps_its_own_settings(made: Callable[[str], Path], capfd: pytest.CaptureFixture[str]) -> None:
