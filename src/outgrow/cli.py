@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -214,28 +216,41 @@ def _console(file: Any) -> Any:
     return Console(file=file, width=None if file.isatty() else 140)
 
 
+class _Stopped(SystemExit):
+    """Ctrl-C or SIGTERM. No KeyboardInterrupt: typer would end that without a word."""
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    raise _Stopped(128 + number)
+
+
 def entry() -> None:
     """The `outgrow` command: one sentence and an exit code for what goes wrong, no traceback unless --debug."""
-    from outgrow.core import OutgrowError
-
     debug = "--debug" in sys.argv[1:]
+    # Whoever started this with a signal ignored (nohup, a shell's background) meant it.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _stop)
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _stop)
     try:
         app()
-    except OutgrowError as error:
-        if debug:
-            raise
-        for line in str(error).splitlines():
-            print(f"outgrow: {line}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    except _Stopped as stopped:
+        print("outgrow: stopped; what was finished is kept, and the same command goes on from here", file=sys.stderr)
+        sys.exit(stopped.code)
     except BrokenPipeError:
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("outgrow: stopped; the same command goes on from here", file=sys.stderr)
-        sys.exit(130)
     except Exception as error:
         if debug:
             raise
-        print(
-            f"outgrow: an error of outgrow's own: {type(error).__name__}: {error}; --debug shows where", file=sys.stderr
-        )
-        sys.exit(1)
+        sys.exit(_say(error))
+
+
+def _say(error: Exception) -> int:
+    """A failure in words; the exit code."""
+    from outgrow.core import OutgrowError  # not for --help: it brings numpy
+
+    if not isinstance(error, OutgrowError):
+        error = OutgrowError(f"an error of outgrow's own: {type(error).__name__}: {error}; --debug shows where")
+    for line in str(error).splitlines():
+        print(f"outgrow: {line}", file=sys.stderr)
+    return error.exit_code

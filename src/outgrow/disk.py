@@ -10,6 +10,8 @@ import os
 import re
 import shutil
 import socket
+import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +19,8 @@ from stat import S_ISREG
 from typing import Any
 
 from outgrow.core import OutgrowError
+
+FOREIGN_AGE = 7 * 86400.0  # seconds after which another host's temporary folder counts as left behind
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _NO_FSYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
@@ -57,7 +61,7 @@ def full_disk(error: BaseException, root: Path) -> FullDisk:
 
 
 @contextmanager
-def sentences(root: Path) -> Iterator[None]:
+def sentences(root: Path, what: str = "the store", option: str = "--store") -> Iterator[None]:
     """Turn errors of the file system into OutgrowErrors that say which file under `root` and what to do."""
     try:
         yield
@@ -65,8 +69,8 @@ def sentences(root: Path) -> Iterator[None]:
         if is_full_disk(error):
             raise full_disk(error, root) from error
         raise OutgrowError(
-            f"{error.filename or root}: the store cannot be used there: {error.strerror or error}; "
-            "check the folder and its permissions, or choose another one with --store"
+            f"{error.filename or root}: {what} cannot be used there: {error.strerror or error}; "
+            f"check the folder and its permissions, or choose another one with {option}"
         ) from error
 
 
@@ -170,6 +174,26 @@ def this_host() -> str:
     except OSError:
         namespace = "0"
     return f"{re.sub(r'[^A-Za-z0-9.]', '_', socket.gethostname())}.{namespace}"
+
+
+def temporary(folder: Path, prefix: str = "") -> Path:
+    """A name in `folder` for what is being written; it tells `sweep` whose it is."""
+    return folder / f"{prefix}{this_host()}-{os.getpid()}-{uuid.uuid4().hex}"
+
+
+def sweep(folder: Path, prefix: str = "") -> None:
+    """Remove what processes that no longer live left under names of `temporary`.
+
+    What is another host's, whose processes cannot be asked, is only removed when nothing in it changed for a week.
+    """
+    here = this_host()
+    for path in entries(folder):
+        if not path.name.startswith(prefix):
+            continue
+        host, _, pid = path.name.removeprefix(prefix).rpartition("-")[0].rpartition("-")
+        ours = host == here and pid.isdigit()
+        if not lives(int(pid)) if ours else time.time() - last_change(path) > FOREIGN_AGE:
+            remove(path)
 
 
 def lives(pid: int) -> bool:

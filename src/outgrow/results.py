@@ -95,7 +95,7 @@ class Results:
         return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
     def write(self, folder: Path) -> None:
-        """Write `results.parquet`, one row a run, then `results.json`: a folder that has it is complete."""
+        """Write `results.parquet`, one row a run, and `results.json`."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -107,9 +107,7 @@ class Results:
             for run in self.runs
         ]
         pq.write_table(pa.Table.from_pylist(flat), folder / "results.parquet", compression="zstd")
-        beside = folder / "results.json.new"
-        beside.write_text(self.to_json(), encoding="utf-8")
-        beside.rename(folder / "results.json")
+        (folder / "results.json").write_text(self.to_json(), encoding="utf-8")
 
 
 Hard = Mapping[Speaker, Ints | None]

@@ -8,18 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from outgrow import disk
 from outgrow.collect import collect
 from outgrow.core import OutgrowError, UsageError
-from outgrow.disk import sentences
 from outgrow.execute import environment, execute
 from outgrow.experiment import Experiment
 from outgrow.ground import check_splits, read_experiment, survey
 from outgrow.plan import Plan, plan
+from outgrow.predictions import Predictions
 from outgrow.progress import Display, Silent
 from outgrow.results import Results
 from outgrow.steps import Context, Step
 from outgrow.store import Store
 from outgrow.tasks.contract import Pool
+
+FOLDER = ("the run folder", "--out")  # what sentences about it say
 
 
 @dataclass(frozen=True)
@@ -102,9 +105,9 @@ def run(
         store = Store(Path(store).expanduser() if store is not None else default_store())
     out = Path(out) if out is not None else Path("runs") / experiment.name
     display = display or Silent()
-    with sentences(out):
-        out.mkdir(parents=True, exist_ok=True)
     planned = prepare(experiment, store, Machine(jobs, threads, device), display)
+    with disk.sentences(out, *FOLDER):  # before hours of work, so that a folder that cannot be written is told now
+        out.mkdir(parents=True, exist_ok=True)
     missing = any(not store.has(step.key) for step in planned.wanted)
     # Only work needs torch: a run that the store answers whole is answered without loading it.
     machine = Machine(jobs, threads, device).resolved() if missing else Machine(jobs, threads, device)
@@ -119,11 +122,30 @@ def run(
     else:
         raise OutgrowError(f"{store.root}: results there are damaged again and again; check the disk")
     results = Results.compute(asked, tables, environment(context), notes)
-    with sentences(out):
-        (out / "experiment.yaml").write_text(experiment.to_yaml(), encoding="utf-8")
-        tables.write(out)
-        results.write(out)
+    _write(out, experiment, tables, results)
     return results
+
+
+def _write(out: Path, experiment: Experiment, tables: Predictions, results: Results) -> None:
+    """The run folder's files, each whole or absent; results.json comes last, when all others belong to it.
+
+    On a full disk, what an earlier run left there stays. Two processes may write the same folder at once.
+    """
+    with disk.sentences(out, *FOLDER):
+        disk.sweep(out, ".new-")
+        new = disk.temporary(out, ".new-")
+        new.mkdir()
+        try:
+            (new / "experiment.yaml").write_text(experiment.to_yaml(), encoding="utf-8")
+            tables.write(new)
+            results.write(new)
+            disk.flush_tree(new)
+            (out / "results.json").unlink(missing_ok=True)
+            for name in sorted(path.name for path in new.iterdir() if path.name != "results.json"):
+                os.replace(new / name, out / name)
+            os.replace(new / "results.json", out / "results.json")
+        finally:
+            disk.remove(new)
 
 
 class _Gone(OutgrowError):

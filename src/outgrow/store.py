@@ -29,7 +29,6 @@ from outgrow.core import OutgrowError, UsageError, digest, digest_file
 
 LAYOUT = 1
 META = "artifact.json"
-FOREIGN_AGE = 7 * 86400.0  # seconds after which another host's temporary folder counts as left behind
 
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT)  # ENOENT: NFS may answer a repeated rename that had worked so
 
@@ -54,7 +53,6 @@ class Store:
         self.warnings: list[str] = []
         self.warn: Callable[[str], None] = warn or self.warnings.append
         self._checked: dict[str, dict[str, Any]] = {}  # artifact.json of what this process verified or made
-        self._here = disk.this_host()
         _check_root(self.root)
 
     def folder(self, key: str) -> Path:
@@ -146,18 +144,8 @@ class Store:
             yield
 
     def sweep(self) -> None:
-        """Remove temporary folders of processes that no longer live.
-
-        One of another host, whose processes cannot be asked, is only removed when nothing in it changed for a week.
-        """
-        for path in disk.entries(self.root / "tmp"):
-            host, _, rest = path.name.rpartition("-")[0].rpartition("-")
-            if host != self._here or not rest.isdigit():
-                left = time.time() - disk.last_change(path) > FOREIGN_AGE
-            else:
-                left = not disk.lives(int(rest))
-            if left:
-                disk.remove(path)
+        """Remove temporary folders of processes that no longer live."""
+        disk.sweep(self.root / "tmp")
 
     def prune(self, *, older_than: float | None = None, max_bytes: int | None = None) -> Pruned:
         """Remove results unused for `older_than` seconds, then the least recently used until `max_bytes` are kept.
@@ -207,7 +195,7 @@ class Store:
             (self.root / name).mkdir(exist_ok=True)
 
     def _temporary(self) -> Path:
-        return self.root / "tmp" / f"{self._here}-{os.getpid()}-{uuid.uuid4().hex}"
+        return disk.temporary(self.root / "tmp")
 
     def _finish(self, folder: Path, key: str, record: dict[str, Any]) -> None:
         with disk.sentences(self.root):
