@@ -170,7 +170,9 @@ def test_extreme_logits_and_hard_labels_stay_finite(method: Method) -> None:
     logits = torch.tensor([[1e4, -1e4], [-1e4, 1e4], [1e4, 1e4], [0.0, 0.0]], requires_grad=True)
     losses = method.loss(logits, torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]), 1.0)
     losses.sum().backward()
-    assert logits.grad is not None and torch.isfinite(losses).all() and torch.isfinite(logits.grad).all()
+    assert torch.isfinite(losses).all()
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
     assert losses[0].item() == 0.0
     assert losses[3].item() == pytest.approx(math.log(2))
     assert losses[1].item() == pytest.approx(2e4 if isinstance(method, Naive) else 1e4)
@@ -198,14 +200,13 @@ def test_options_out_of_range_are_refused() -> None:
     with pytest.raises(ValidationError, match="Extra inputs"):
         Naive.model_validate({"alpha": 0.5})
     with pytest.raises(ValidationError, match="frozen"):
-        Confidence().alpha = 0.1  # type: ignore[misc]
+        Confidence().alpha = 0.1
 
 
 def test_options_are_values() -> None:
     method = Confidence.model_validate({"alpha": 0.75, "prior": [0.3, 0.7]})
-    assert method == Confidence(alpha=0.75, prior=(0.3, 0.7)) and hash(method) == hash(
-        Confidence(alpha=0.75, prior=(0.3, 0.7))
-    )
+    assert method == Confidence(alpha=0.75, prior=(0.3, 0.7))
+    assert hash(method) == hash(Confidence(alpha=0.75, prior=(0.3, 0.7)))
     assert canonical_json(method.model_dump()) == '{"alpha":0.75,"prior":[0.3,0.7],"warmup":0.2}'
 
 
@@ -219,10 +220,12 @@ def test_a_prior_of_other_classes_is_named(classes: int) -> None:
 
 def test_compose_takes_one_loss() -> None:
     assert compose([Confidence(alpha=0.75)]) == Confidence(alpha=0.75)
-    assert Naive().parts == {"loss"} and Method().parts == frozenset()
+    assert Naive().parts == {"loss"}
+    assert Method().parts == frozenset()
     with pytest.raises(UsageError) as caught:
         compose([Naive(), Confidence()])
-    assert len(caught.value.problems) == 1 and "naive and confidence each bring a loss" in caught.value.problems[0]
+    assert len(caught.value.problems) == 1
+    assert "naive and confidence each bring a loss" in caught.value.problems[0]
     with pytest.raises(UsageError, match="needs one that brings a loss"):
         compose([])
     with pytest.raises(NotImplementedError, match="Method supplies no loss"):

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 class Naive(Method):
     """Imitate the weak labels, soft or hard: CE(w, p) = -sum_c w_c log p_c (Burns et al. 2023, arXiv 2312.09390)."""
 
+    @property
+    def by_row(self) -> bool:
+        """Yes: no row looks at another."""
+        return True
+
     def loss(self, logits: Tensor, weak: Tensor, progress: float, statistic: Tensor | None = None) -> Tensor:
         """CE(w, p) of each example, `[n, classes]` twice -> `[n]`."""
         return cross_entropy(weak, logits)
@@ -25,13 +30,13 @@ class Naive(Method):
 class Confidence(Method):
     """Trust the weak labels a little less, the student's own decisions a little more.
 
-    (1 - a) CE(w, p) + a CE(h(p), p), the auxiliary confidence loss of Burns et al. 2023 (arXiv 2312.09390, appendix A.4).
-    h: the student's prediction, hardened, with no gradient through it; a rises linearly from 0 to `alpha` over the first
+    (1 - a) CE(w, p) + a CE(h(p), p), the auxiliary confidence loss of Burns et al. 2023 (arXiv 2312.09390). h: the
+    student's prediction, hardened, with no gradient through it; a rises linearly from 0 to `alpha` over the first
     `warmup` share of training.
     """
 
-    alpha: float = Field(0.5, ge=0, le=1, allow_inf_nan=False)
-    warmup: float = Field(0.2, ge=0, le=1, allow_inf_nan=False)
+    alpha: float = Field(default=0.5, ge=0, le=1, allow_inf_nan=False)
+    warmup: float = Field(default=0.2, ge=0, le=1, allow_inf_nan=False)
     prior: Literal["balanced"] | tuple[float, ...] = "balanced"  # of the classes; more than two are hardened without it
 
     @field_validator("prior")
@@ -47,14 +52,14 @@ class Confidence(Method):
         return prior
 
     def weight(self, progress: float) -> float:
-        """a, the weight of the student's own decisions after this share of training: continuous, `alpha` from `warmup` on."""
+        """a, the weight of the student's own decisions: rises without a jump and is `alpha` from `warmup` on."""
         return self.alpha * min(1.0, progress / self.warmup) if self.warmup > 0 else self.alpha
 
     def loss(self, logits: Tensor, weak: Tensor, progress: float, statistic: Tensor | None = None) -> Tensor:
         """The loss of each example, `[n, classes]` twice -> `[n]`. Raises UsageError on a prior of other classes."""
         a = self.weight(progress)
         threshold = self.statistic(logits) if statistic is None else statistic
-        # Cross entropy is linear in its target, so the two of the formula are one; and a = 0 leaves w as it is, to the bit.
+        # Cross entropy is linear in its target, so the formula's two are one; and a = 0 leaves w as it is, to the bit.
         return cross_entropy((1 - a) * weak + a * hardened(logits, threshold), logits)
 
     def statistic(self, logits: Tensor) -> Tensor | None:
@@ -62,8 +67,8 @@ class Confidence(Method):
         classes = logits.shape[-1]
         if self.prior != "balanced" and len(self.prior) != classes:
             raise UsageError(
-                f"confidence: the prior {list(self.prior)} has {len(self.prior)} shares and the task has {classes} classes; "
-                "give one share a class, in the order of the classes"
+                f"confidence: the prior {list(self.prior)} has {len(self.prior)} shares and the task has "
+                f"{classes} classes; give one share a class, in the order of the classes"
             )
         if classes != 2:
             return None
@@ -78,7 +83,7 @@ def cross_entropy(target: Tensor, logits: Tensor) -> Tensor:
 
 
 def margin(logits: Tensor) -> Tensor:
-    """Logit 1 - logit 0 of two classes, `[n, 2]` -> `[n]`, no gradient: orders as p does and, unlike p, never saturates."""
+    """Logit 1 - logit 0 of two classes, `[n, 2]` -> `[n]`, no gradient: in the order of p but never saturated."""
     scores = logits.detach()
     return scores[:, 1] - scores[:, 0]
 
@@ -94,8 +99,8 @@ def hardened(logits: Tensor, threshold: Tensor | None) -> Tensor:
 def threshold(scores: Tensor, share: float) -> Tensor:
     """The scalar that `share` of the scores `[n]` lie above: half way between two neighbours, so rounding flips no row.
 
-    The count above is `share * n` rounded, a half downwards (of an odd batch the median itself is not above). Equal scores
-    can't be told apart: where the cut would fall among them it moves to the nearer end of their run.
+    The count above is `share * n` rounded, a half downwards (of an odd batch the median itself is not above). Equal
+    scores can't be told apart: where the cut would fall among them it moves to the nearer end of their run.
     """
     import torch
 
