@@ -3,7 +3,7 @@
     python examples/one_cell.py          # all 20 seeds
     python examples/one_cell.py 3        # the first 3
 
-A static-embedding supervisor (wordllama, 400 labelled sentences) teaches MiniLM, which learns by the confidence method.
+A static-embedding supervisor (wordllama, 200 labelled sentences) teaches MiniLM, which learns by the confidence method.
 The command line computes the same numbers: tests/test_one_cell.py holds the two against each other.
 """
 
@@ -51,7 +51,7 @@ def main(seeds: int) -> dict[str, float | None]:
     right: dict[str, list[Floats]] = {"weak": [], "student": [], "ceiling": []}
     for seed in range(seeds):
         rows = deal(pool, seed, weak_train=900, transfer=900, validation=0)
-        first, transfer = rows["weak_train"][:400], rows["transfer"]
+        first, transfer = rows["weak_train"][:200], rows["transfer"]
         # 1. The weak supervisor learns the truth on its own half.
         supervisor = train(weak_features, first, truth[first], Naive(), weak_model, seed)
         # 2. Its probabilities on the other half are the weak labels.
