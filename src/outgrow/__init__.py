@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from outgrow.methods.contract import Method
     from outgrow.models.contract import FeatureModel, Features
     from outgrow.results import Results
-    from outgrow.run import run
+    from outgrow.pipeline import run
     from outgrow.tasks.contract import RawTask
 
 __all__ = [
@@ -44,7 +44,7 @@ _HOME = {
     "RawTask": "tasks.contract",
     "Results": "results",
     "UsageError": "core",
-    "run": "run",
+    "run": "pipeline",
 }
 
 

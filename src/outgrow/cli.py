@@ -169,7 +169,7 @@ def prune(
 
 
 def _store(path: Path | None) -> Store:
-    from outgrow.run import default_store
+    from outgrow.pipeline import default_store
     from outgrow.store import Store
 
     return Store(path.expanduser() if path is not None else default_store())
@@ -177,7 +177,7 @@ def _store(path: Path | None) -> Store:
 
 def _run_and_print(asked: Any, store: Path | None, out: Path | None, *machine: Any) -> None:
     from outgrow.progress import display
-    from outgrow.run import run as run_experiment
+    from outgrow.pipeline import run as run_experiment
 
     jobs, threads, device = machine
     with display() as shown:
@@ -202,7 +202,7 @@ def _print_results(results: Any) -> None:
 
 def _print_plan(asked: Any, store: Store, *machine: Any) -> None:
     from outgrow.forecast import forecast
-    from outgrow.run import Machine
+    from outgrow.pipeline import Machine
 
     console = _console(sys.stdout)
     for part in forecast(asked, store, Machine(*machine)):

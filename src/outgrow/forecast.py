@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from outgrow.amounts import shown_duration
 from outgrow.execute import LONG, rate_name, rates
 from outgrow.experiment import Experiment
-from outgrow.run import Machine, prepare
+from outgrow.pipeline import Machine, prepare
 from outgrow.steps import KINDS, Step, walk
 from outgrow.store import Store
 
