@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import io
 import json
 import math
 import os
@@ -13,7 +14,7 @@ import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stderr, suppress
 from pathlib import Path
 from typing import Any
 
@@ -263,7 +264,8 @@ def _convert(path: Path, folder: Path) -> None:
     from transformers import AutoModel, AutoTokenizer, GgufConfig
 
     try:
-        with quiet():
+        # The loader draws a bar of its own that no setting of transformers turns off.
+        with quiet(), redirect_stderr(io.StringIO()):
             tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name, trust_remote_code=False)
             model = AutoModel.from_pretrained(
                 path.parent,
