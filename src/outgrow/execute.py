@@ -119,7 +119,8 @@ class _Run:
     def _present(self, step: Step) -> bool:
         if self.store.open(step.key) is None:
             return False
-        self.reused.append(step.key)
+        if not KINDS[step.kind].exact:
+            self.reused.append(step.key)
         return True
 
     def _start(self, steps: list[Step], lanes: Lanes) -> None:

@@ -38,6 +38,7 @@ class Kind:
     version: int
     target: str  # "module:function", imported when the first step of the kind runs
     together: int = 1
+    exact: bool = False  # no arithmetic in it: the same bits whatever the threads, the device and the versions
 
     def make(self, jobs: Sequence[Job], context: Context) -> None:
         """Write each job's result into its folder."""
@@ -46,9 +47,9 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    "pool": Kind(1, "outgrow.making:pool"),
-    "split": Kind(1, "outgrow.making:split"),
-    "given": Kind(1, "outgrow.making:given"),
+    "pool": Kind(1, "outgrow.making:pool", exact=True),
+    "split": Kind(1, "outgrow.making:split", exact=True),
+    "given": Kind(1, "outgrow.making:given", exact=True),
     "features": Kind(1, "outgrow.making:features"),
     "head": Kind(1, "outgrow.making:heads", together=64),
     "choose": Kind(1, "outgrow.making:choose"),
