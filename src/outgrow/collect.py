@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from outgrow.core import Labels
-from outgrow.plan import Plan, Run
+from outgrow.plan import Plan, Run, readers
 from outgrow.predictions import HeldOut, Predictions, Speaker
 from outgrow.results import Asked, Entry
 from outgrow.steps import Step
@@ -93,15 +93,10 @@ def _notes(plan: Plan, pools: dict[str, Pool], open_step: Open) -> list[str]:
     for step in dict.fromkeys(run.supervisor for run in plan.runs if run.supervisor.kind == "given"):
         facts = json.loads((open_step(step) / "facts.json").read_text(encoding="utf-8"))
         notes += [f"{step.label}: {note}" for note in facts["notes"]]
-    readers = {step.parents["features"] for run in plan.runs for step in _trained(run) if "features" in step.parents}
-    for step in sorted(readers, key=lambda step: step.label):
+    trained = [step for run in plan.runs for step in (run.supervisor, run.student, run.ceiling) if step is not None]
+    for step in sorted(readers(trained), key=lambda step: step.label):
         path = open_step(step) / "facts.json"
         truncated = json.loads(path.read_text(encoding="utf-8"))["truncated"]
         if truncated:
             notes.append(f"{step.label}: {truncated} texts are longer than the model reads, and were cut")
     return notes
-
-
-def _trained(run: Run) -> list[Step]:
-    trained = [step for step in (run.supervisor, run.student, run.ceiling) if step is not None]
-    return [head for step in trained for head in (step.parents.values() if step.kind == "choose" else [step])]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from outgrow import disk
 from outgrow.collect import collect
 from outgrow.core import OutgrowError, UsageError
-from outgrow.execute import environment, execute
+from outgrow.execute import execute
 from outgrow.experiment import Experiment
 from outgrow.ground import check_splits, read_experiment, survey
 from outgrow.plan import Plan, plan
@@ -105,25 +106,44 @@ def run(
         store = Store(Path(store).expanduser() if store is not None else default_store())
     out = Path(out) if out is not None else Path("runs") / experiment.name
     display = display or Silent()
-    planned = prepare(experiment, store, Machine(jobs, threads, device), display)
-    with disk.sentences(out, *FOLDER):  # before hours of work, so that a folder that cannot be written is told now
-        out.mkdir(parents=True, exist_ok=True)
-    missing = any(not store.has(step.key) for step in planned.wanted)
-    # Only work needs torch: a run that the store answers whole is answered without loading it.
-    machine = Machine(jobs, threads, device).resolved() if missing else Machine(jobs, threads, device)
-    context = machine.context(planned.sources)
-    for _ in range(3):  # an artifact may prove damaged only when it is read: it is made again then
-        execute(planned.wanted, store, context, jobs=jobs, display=display)
-        try:
-            asked, tables, notes = collect(planned, lambda step: _opened(store, step))
-            break
-        except _Gone:
-            continue
-    else:
-        raise OutgrowError(f"{store.root}: results there are damaged again and again; check the disk")
-    results = Results.compute(asked, tables, environment(context), notes)
-    _write(out, experiment, tables, results)
+    with _heard(store, display):
+        planned = prepare(experiment, store, Machine(jobs, threads, device), display)
+        with disk.sentences(out, *FOLDER):  # before hours of work, so that a folder that cannot be written is told now
+            out.mkdir(parents=True, exist_ok=True)
+        for _ in range(3):  # an artifact may prove damaged only when it is read: it is made again then
+            missing = any(store.open(step.key) is None for step in planned.wanted)
+            # Only work needs torch: a run that the store answers whole is answered without loading it.
+            machine = Machine(jobs, threads, device).resolved() if missing else Machine(jobs, threads, device)
+            execute(planned.wanted, store, machine.context(planned.sources), jobs=jobs, display=display)
+            try:
+                asked, tables, notes = collect(planned, lambda step: _opened(store, step))
+                break
+            except _Gone:
+                continue
+        else:
+            raise OutgrowError(f"{store.root}: results there are damaged again and again; check the disk")
+        results = Results.compute(asked, tables, _made_with(store, planned), notes)
+        _write(out, experiment, tables, results)
     return results
+
+
+@contextmanager
+def _heard(store: Store, display: Display) -> Iterator[None]:
+    """What the store finds damaged is told at once, whoever opens it."""
+    warn, store.warn = store.warn, display.note
+    try:
+        yield
+    finally:
+        store.warn = warn
+
+
+def _made_with(store: Store, planned: Plan) -> dict[str, Any]:
+    """The environment that the students were made in, perhaps earlier; a list of values where they were not made in one."""
+    made = [store.meta(step.key)["environment"] for step in dict.fromkeys(run.student for run in planned.runs)]
+    values = {
+        name: sorted({environment.get(name) for environment in made}, key=str) for name in sorted(set().union(*made))
+    }
+    return {name: several[0] if len(several) == 1 else several for name, several in values.items()}
 
 
 def _write(out: Path, experiment: Experiment, tables: Predictions, results: Results) -> None:

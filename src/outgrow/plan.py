@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -32,6 +32,12 @@ class Run:
     ceiling: Step | None  # None: no truth on transfer
 
 
+def readers(trained: Iterable[Step]) -> list[Step]:
+    """The features that models learned on: they say how many texts were cut."""
+    heads = [head for step in trained for head in (step.parents.values() if step.kind == "choose" else [step])]
+    return list(dict.fromkeys(head.parents["features"] for head in heads if "features" in head.parents))
+
+
 @dataclass(frozen=True)
 class Plan:
     """All runs of an experiment. Steps that two runs share are equal, and made once."""
@@ -43,12 +49,10 @@ class Plan:
     @property
     def wanted(self) -> list[Step]:
         """The steps whose results the run folder is written from, each once."""
-        wanted = [
-            step
-            for run in self.runs
-            for step in (run.supervisor, run.student, run.ceiling, run.split)
-            if step is not None
-        ]
+        wanted: list[Step] = []
+        for run in self.runs:
+            trained = [step for step in (run.supervisor, run.student, run.ceiling) if step is not None]
+            wanted += [run.pool, run.split, *trained, *readers(trained)]
         return list(dict.fromkeys(wanted))
 
 
