@@ -130,6 +130,7 @@ class Live(Silent):
         self._shown: Progress | None = None
         self._all: TaskID | None = None
         self._tasks: dict[str, TaskID] = {}
+        self._first: dict[TaskID, tuple[float, int]] = {}  # when the first progress came, and how much it was
         self._done = self._total = 0
         self._left = ""
 
@@ -174,14 +175,14 @@ class Live(Silent):
         """The order's bar, its speed, and the time it still needs."""
         if self._shown is None or name not in self._tasks:
             return
-        task = self._shown.tasks[self._shown.task_ids.index(self._tasks[name])]
-        elapsed = task.elapsed or 0.0
+        now = time.monotonic()
+        # Counted from the first progress: what came before it is loading, and says nothing of the speed.
+        began, before = self._first.setdefault(self._tasks[name], (now, done))
         speed = ""
-        if done and elapsed > 0.5:
-            left = elapsed / done * (total - done)
-            speed = (
-                f"{done / elapsed:,.0f}/s, {shown_duration(left)} left" if total > done else f"{done / elapsed:,.0f}/s"
-            )
+        if done > before and now - began > 1:
+            rate = (done - before) / (now - began)
+            left = f", {shown_duration((total - done) / rate)} left" if total > done else ""
+            speed = f"{rate:,.0f}/s{left}"
         self._shown.update(self._tasks[name], completed=done, total=total, speed=speed)
 
     def finish(self, name: str, steps: int, seconds_left: float | None) -> None:
