@@ -20,10 +20,12 @@ from outgrow.disk import FullDisk
 from outgrow.lanes import Failure, Here, Item, Lanes, Order, Outcome, Reports, Workers
 from outgrow.progress import Display, Silent
 from outgrow.schedule import Schedule, missing
+from outgrow.speed import expected_rate, matrix_product
 from outgrow.steps import KINDS, Context, Step
 from outgrow.store import Store
 
 LONG = 600.0  # seconds: a step that is expected to take longer is warned of before it starts
+LARGE = 1e12  # FLOPs: less takes no ten minutes anywhere, and need not be guessed at
 RATES = "rates.json"  # in the store: "kind/device/threads" -> FLOPs a second, as last measured
 
 
@@ -83,6 +85,7 @@ class _Run:
         self.failures: dict[str, tuple[Step, Failure]] = {}
         self.dropped: dict[str, Step] = {}
         self.total = 0
+        self.product = 0.0  # FLOPs a second of a matrix product here; 0: not measured
         self.running: dict[str, list[Step]] = {}
         self.torch = _torch_is_loaded()
         self.reused: list[str] = []
@@ -247,6 +250,10 @@ class _Run:
 
     def _warn_if_long(self, steps: list[Step]) -> None:
         seconds = self._seconds(steps)
+        if seconds is None and sum(step.flops for step in steps) > LARGE:
+            # The first step of its kind here: a processor's matrix product is the best guess there is.
+            self.product = self.product or matrix_product()
+            seconds = sum(step.flops / expected_rate(step.kind, self.product) for step in steps)
         if seconds is not None and seconds > LONG:
             self.display.note(f"{_label(steps)}: expected to take about {shown_duration(seconds)}")
 

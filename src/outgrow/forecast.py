@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 from outgrow.amounts import shown_duration
 from outgrow.execute import LONG, rate_name, rates
 from outgrow.experiment import Experiment
 from outgrow.pipeline import Machine, prepare
+from outgrow.speed import expected_rate, matrix_product
 from outgrow.steps import KINDS, Step, walk
 from outgrow.store import Store
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-
-# Of a matrix product's rate, what a kind of step reaches: padding, attention and loss functions take the rest.
-EFFICIENCY = {"features": 0.5, "head": 0.1}
 
 
 def forecast(experiment: Experiment, store: Store, machine: Machine) -> Iterator[RenderableType]:
@@ -51,11 +48,13 @@ def forecast(experiment: Experiment, store: Store, machine: Machine) -> Iterator
 def _seconds(steps: list[Step], store: Store, machine: Machine) -> dict[Step, float]:
     known = rates(store)
     context = machine.context({})
-    product = gauge() if any(step.flops and rate_name(step, context) not in known for step in steps) else 0.0
-    return {
-        step: step.flops / known.get(rate_name(step, context), product * EFFICIENCY.get(step.kind, 0.5) or 1.0)
-        for step in steps
-    }
+    unknown = any(step.flops and rate_name(step, context) not in known for step in steps)
+    product = matrix_product() if unknown else 0.0
+
+    def rate(step: Step) -> float:
+        return known.get(rate_name(step, context)) or expected_rate(step.kind, product)
+
+    return {step: step.flops / rate(step) if step.flops else 0.0 for step in steps}
 
 
 def _source(steps: list[Step], store: Store, machine: Machine) -> str:
@@ -63,17 +62,3 @@ def _source(steps: list[Step], store: Store, machine: Machine) -> str:
     if all(rate_name(step, context) in known for step in steps if step.flops):
         return "the rates that earlier runs on this store had"
     return "the rate of a matrix product here, measured just now"
-
-
-def gauge() -> float:
-    """FLOPs a second of a float32 matrix product on this machine's processor, measured for about a quarter of a second."""
-    import numpy as np
-
-    size, done = 1024, 0
-    left = np.ones((size, size), dtype=np.float32)
-    left @ left  # the first one starts the threads
-    begin = perf_counter()
-    while (elapsed := perf_counter() - begin) < 0.25 or not done:
-        left @ left
-        done += 1
-    return done * 2.0 * size**3 / elapsed
