@@ -36,6 +36,9 @@ class Features:
     padding: float  # padded tokens, as a share of the real ones
 
 
+Reader = Callable[[Sequence[str], Callable[[int, int], None]], Features]
+
+
 class FeatureModel(BaseModel, ABC):
     """A frozen model with a linear head. Fields a subclass adds decide its features; those here decide the head."""
 
@@ -54,6 +57,10 @@ class FeatureModel(BaseModel, ABC):
     def problems(self, location: Location) -> list[str]:
         """What can be seen to be wrong with these options for that checkpoint without loading it, a sentence each."""
         return []
+
+    def reader(self, location: Location, device: str) -> Reader:
+        """`features` for many calls: what can be loaded once is loaded once, where a model offers that."""
+        return lambda inputs, progress: self.features(inputs, location, device, progress)
 
     @abstractmethod
     def features(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from outgrow.core import Ints, OutgrowError, UsageError
-from outgrow.models.contract import FeatureModel, Features, Location
+from outgrow.models.contract import FeatureModel, Features, Location, Reader
 from outgrow.models.weights import folder_of, quiet
 
 if TYPE_CHECKING:
@@ -56,38 +57,25 @@ class Probe(FeatureModel):
         Raises UsageError on a layer or length the model lacks or a checkpoint that is no text model, OutgrowError on
         weights that cannot be loaded or give values that are not numbers.
         """
-        import torch
+        return self.reader(location, device)(inputs, progress)
 
+    def reader(self, location: Location, device: str) -> Reader:
+        """`features` of a model that is loaded once."""
+        opened = self.open(location)
+        opened.model.to(device)
+        return lambda inputs, progress: _read(opened, inputs, device, progress)
+
+    def open(self, location: Location) -> Opened:
+        """Tokenizer and model, on the CPU, and how they are to be read. Raises as `features` does."""
         with quiet():
             tokenizer, model = _load(location)
-        model = model.to(device)
         layers = model.config.get_text_config().num_hidden_layers
         if self.layer is not None and (problems := _layer_problems(self.layer, layers, location)):
             raise UsageError(*problems)
         usual_layer, usual_pooling = _defaults(model.config)
         layer = (usual_layer if self.layer is None else self.layer) % (layers + 1)
-        pooling = self.pooling or usual_pooling
-        ids, truncated = _tokenize(tokenizer, inputs, self._limit(tokenizer, model, location))
-        lengths = np.array([len(row) for row in ids], dtype=np.int64)
-        values = np.zeros((len(ids), model.config.get_text_config().hidden_size), dtype=np.float32)
-        filler = _filler(tokenizer, model.config)
-        done, padded = int((lengths == 0).sum()), 0
-        for rows in batches(lengths):
-            tokens, mask = _pad([ids[row] for row in rows], filler)
-            with torch.inference_mode():
-                states = _states(model, torch.from_numpy(tokens).to(device), torch.from_numpy(mask).to(device), layer)
-                values[rows] = _pool(states, torch.from_numpy(mask).to(device), pooling).cpu().numpy()
-            padded += mask.size
-            done += len(rows)
-            progress(done, len(ids))
-        broken = np.flatnonzero(~np.isfinite(values).all(axis=1))
-        if len(broken):
-            raise OutgrowError(
-                f"probe:{location.name}: {len(broken)} of {len(ids)} texts get values that are not numbers, "
-                f"the first is text {broken[0] + 1}: its weights are broken, or its activations overflow"
-            )
-        tokens_read = int(lengths.sum())
-        return Features(values, truncated, tokens_read, (padded - tokens_read) / max(tokens_read, 1))
+        limit = self._limit(tokenizer, model, location)
+        return Opened(tokenizer, model, layer, self.pooling or usual_pooling, limit, location.name)
 
     def _limit(self, tokenizer: Any, model: Any, location: Location) -> int:
         """How many tokens of a text are read."""
@@ -104,6 +92,48 @@ class Probe(FeatureModel):
                 f"{tokenizer.num_special_tokens_to_add()} special tokens: give more"
             )
         return self.max_length or int(min(limit, LONGEST))
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A loaded model and what a probe reads of it."""
+
+    tokenizer: Any
+    model: Any
+    layer: int  # index into the hidden states, 0 the embeddings
+    pooling: str
+    limit: int  # tokens read of a text
+    name: str
+
+
+def _read(opened: Opened, inputs: Sequence[str], device: str, progress: Callable[[int, int], None]) -> Features:
+    """One pass over the texts. See `Probe.features`."""
+    import torch
+
+    model = opened.model
+    ids, truncated = _tokenize(opened.tokenizer, inputs, opened.limit)
+    lengths = np.array([len(row) for row in ids], dtype=np.int64)
+    values = np.zeros((len(ids), model.config.get_text_config().hidden_size), dtype=np.float32)
+    filler = _filler(opened.tokenizer, model.config)
+    done, padded = int((lengths == 0).sum()), 0
+    for rows in batches(lengths):
+        tokens, mask = _pad([ids[row] for row in rows], filler)
+        with torch.inference_mode():
+            states = _states(
+                model, torch.from_numpy(tokens).to(device), torch.from_numpy(mask).to(device), opened.layer
+            )
+            values[rows] = _pool(states, torch.from_numpy(mask).to(device), opened.pooling).cpu().numpy()
+        padded += mask.size
+        done += len(rows)
+        progress(done, len(ids))
+    broken = np.flatnonzero(~np.isfinite(values).all(axis=1))
+    if len(broken):
+        raise OutgrowError(
+            f"probe:{opened.name}: {len(broken)} of {len(ids)} texts get values that are not numbers, "
+            f"the first is text {broken[0] + 1}: its weights are broken, or its activations overflow"
+        )
+    tokens_read = int(lengths.sum())
+    return Features(values, truncated, tokens_read, (padded - tokens_read) / max(tokens_read, 1))
 
 
 def batches(lengths: Ints, budget: int = TOKENS) -> Iterator[Ints]:

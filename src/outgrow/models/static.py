@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from outgrow.core import OutgrowError
-from outgrow.models.contract import FeatureModel, Features, Location
+from outgrow.models.contract import FeatureModel, Features, Location, Reader
 from outgrow.models.weights import folder_of, headers, static_files
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 CHUNK = 256  # texts at once: bounds the memory for their tokens' vectors
 
@@ -25,38 +29,52 @@ class Static(FeatureModel):
 
         Always on the CPU. Raises OutgrowError on a table or tokenizer that cannot be read or do not fit each other.
         """
-        from tokenizers import Tokenizer
+        return self.reader(location, device)(inputs, progress)
 
-        table_file, tokenizer_file = static_files(folder_of(location))
-        try:
-            tokenizer = Tokenizer.from_file(str(tokenizer_file))
-        except Exception as error:  # tokenizers raises plain Exception
-            raise OutgrowError(
-                f"{tokenizer_file}: is not a tokenizers file ({error}): copy the checkpoint again"
-            ) from error
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        table = _table(table_file)
-        if tokenizer.get_vocab_size() > len(table):
-            raise OutgrowError(
-                f"{table_file}: the table has {len(table)} rows, the tokenizer beside it {tokenizer.get_vocab_size()} "
-                "tokens: they are of different checkpoints"
-            )
-        values = np.zeros((len(inputs), table.shape[1]), dtype=np.float32)
-        tokens = 0
-        for start in range(0, len(inputs), CHUNK):
-            texts = list(inputs[start : start + CHUNK])
-            encoded = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-            lengths = np.array([len(one) for one in encoded])
-            filled = np.flatnonzero(lengths)
-            if len(filled):
-                ids = np.concatenate([one.ids for one in encoded if len(one)])
-                starts = np.cumsum(lengths[filled]) - lengths[filled]
-                sums = np.add.reduceat(table[ids], starts, axis=0, dtype=np.float32)
-                values[start + filled] = sums / lengths[filled, None].astype(np.float32)
-            tokens += int(lengths.sum())
-            progress(start + len(texts), len(inputs))
-        return Features(values, truncated=0, tokens=tokens, padding=0.0)
+    def reader(self, location: Location, device: str) -> Reader:
+        """`features` of a table and a tokenizer that are read once."""
+        tokenizer, table = load(location)
+
+        def read(inputs: Sequence[str], progress: Callable[[int, int], None]) -> Features:
+            values = np.zeros((len(inputs), table.shape[1]), dtype=np.float32)
+            tokens = 0
+            for start in range(0, len(inputs), CHUNK):
+                texts = list(inputs[start : start + CHUNK])
+                encoded = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+                lengths = np.array([len(one) for one in encoded])
+                filled = np.flatnonzero(lengths)
+                if len(filled):
+                    ids = np.concatenate([one.ids for one in encoded if len(one)])
+                    starts = np.cumsum(lengths[filled]) - lengths[filled]
+                    sums = np.add.reduceat(table[ids], starts, axis=0, dtype=np.float32)
+                    values[start + filled] = sums / lengths[filled, None].astype(np.float32)
+                tokens += int(lengths.sum())
+                progress(start + len(texts), len(inputs))
+            return Features(values, truncated=0, tokens=tokens, padding=0.0)
+
+        return read
+
+
+def load(location: Location) -> tuple[Tokenizer, NDArray[np.float32]]:
+    """The tokenizer, which neither cuts nor pads, and the embeddings `[vocab, d]`. Raises OutgrowError."""
+    from tokenizers import Tokenizer
+
+    table_file, tokenizer_file = static_files(folder_of(location))
+    try:
+        tokenizer = Tokenizer.from_file(str(tokenizer_file))
+    except Exception as error:  # tokenizers raises plain Exception
+        raise OutgrowError(
+            f"{tokenizer_file}: is not a tokenizers file ({error}): copy the checkpoint again"
+        ) from error
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    table = _table(table_file)
+    if tokenizer.get_vocab_size() > len(table):
+        raise OutgrowError(
+            f"{table_file}: the table has {len(table)} rows, the tokenizer beside it {tokenizer.get_vocab_size()} "
+            "tokens: they are of different checkpoints"
+        )
+    return tokenizer, table
 
 
 def _table(path: Path) -> NDArray[np.float32]:
