@@ -128,7 +128,7 @@ def test_name_and_task_name_default_to_the_stems(tmp_path: Path) -> None:
         ({"split": {"weak_train": 5, "transfer": 5, "test": 5}, "strong": [{"probe": "minilm", "l2": [0.1, 1.0]}]},
          "split: `validation` is missing: probe:minilm l2=[0.1,1.0] chooses l2 there"),
         ({"split": {"weak_train": 5, "transfer": 5, "test": 5, "vaildation": 3}}, 'split: unknown key "vaildation"; did you mean "validation"?'),
-        ({"metods": ["naive"]}, 'unknown key "metods"; did you mean "methods"?'),
+        ({"metods": ["naive"]}, 'unknown key "metods"; did you mean "methods" or "metrics"?'),
         ({"name": "a/b"}, 'name: "a/b" cannot name the run folder: no slashes, and no dot in front'),
         ({"weak": ...}, '"weak" is missing'),
     ],

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from outgrow import cli_read
+
 if TYPE_CHECKING:
     from outgrow.store import Store
 
@@ -29,7 +31,6 @@ OutOption = Annotated[Path | None, typer.Option("--out", help="The run folder. [
 JobsOption = Annotated[int, typer.Option("--jobs", min=1, help="Processes that work at once.")]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Threads a process. [default: cores/jobs]")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/demo.")]
 
 
 @app.callback()
@@ -96,32 +97,7 @@ def demo(
     _run_and_print(asked, store, out, jobs, threads, device)
 
 
-@app.command()
-def show(
-    folder: RunFolder,
-    json: Annotated[bool, typer.Option("--json", help="The whole results.json.")] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="One line a cell.")] = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="A table for a README.")] = False,
-    latex: Annotated[bool, typer.Option("--latex", help="A table for a paper (booktabs).")] = False,
-) -> None:
-    """Print the cells of a run folder."""
-    from outgrow import show as tables
-    from outgrow.core import UsageError
-    from outgrow.results import Results
-
-    if json + csv + markdown + latex > 1:
-        raise UsageError("show: ask for one of --json, --csv, --markdown and --latex at a time")
-    results = Results.read(folder)
-    if json:
-        typer.echo(results.to_json(), nl=False)
-    elif csv:
-        typer.echo(tables.csv_text(results.cells), nl=False)
-    elif markdown:
-        typer.echo(tables.markdown(results.cells), nl=False)
-    elif latex:
-        typer.echo(tables.latex(results.cells), nl=False)
-    else:
-        _print_results(results)
+app.command()(cli_read.show)
 
 
 @app.command("list")
@@ -131,7 +107,7 @@ def list_(
     """List what an experiment can name."""
     from outgrow.catalogue import catalogue
 
-    console = _console(sys.stdout)
+    console = cli_read.console_of(sys.stdout)
     console.print(catalogue(what))
 
 
@@ -184,36 +160,17 @@ def _run_and_print(asked: Any, store: Path | None, out: Path | None, *machine: A
         results = run_experiment(
             asked, store=_store(store), out=out, jobs=jobs, threads=threads, device=device, display=shown
         )
-    _print_results(results)
+    cli_read.print_results(results)
     typer.echo(f"\nThe run folder is {out or Path('runs') / asked.name}: results.json, predictions.parquet and more.")
-
-
-def _print_results(results: Any) -> None:
-    from outgrow import show as tables
-    from outgrow.words import verdicts
-
-    console = _console(sys.stdout)
-    console.print(tables.terminal(results.cells))
-    for sentence in verdicts(results.cells):
-        console.print(f"\n{sentence}", markup=False, highlight=False)
-    for note in results.notes:
-        console.print(f"note: {note}", markup=False, highlight=False, style="dim")
 
 
 def _print_plan(asked: Any, store: Store, *machine: Any) -> None:
     from outgrow.forecast import forecast
     from outgrow.pipeline import Machine
 
-    console = _console(sys.stdout)
+    console = cli_read.console_of(sys.stdout)
     for part in forecast(asked, store, Machine(*machine)):
         console.print(part, markup=False, highlight=False)
-
-
-def _console(file: Any) -> Any:
-    from rich.console import Console
-
-    # A pipe has no width of its own; 80 columns would fold a table that a file or a pager can hold.
-    return Console(file=file, width=None if file.isatty() else 140)
 
 
 class _Stopped(SystemExit):

@@ -22,6 +22,7 @@ from pydantic import (
 
 from outgrow.core import UsageError, canonical_json
 from outgrow.faults import Problems, faults
+from outgrow.metrics.scores import METRICS
 from outgrow.registry import is_file_name, names, nearest
 from outgrow.specs import BASE, MethodSpec, ModelSpec, find_file, method_spec, model_spec
 from outgrow.yaml_file import locate, read_yaml
@@ -145,6 +146,7 @@ class Experiment(Strict):
     methods: Annotated[list[Recipe], Field(min_length=1)] = Field(default=["naive"], validate_default=True)
     seeds: list[Annotated[int, Field(ge=0, strict=True)]] = Field(default=5, validate_default=True)
     split: Split
+    metrics: Annotated[list[str], Field(min_length=1)] = ["accuracy"]  # no part of any key: read from predictions
     base: Annotated[Path, Field(exclude=True)] = Field(default_factory=lambda: BASE.get())
 
     def __init__(self, **data: Any) -> None:
@@ -196,7 +198,15 @@ class Experiment(Strict):
             raise ValueError(f"seed {', '.join(map(str, repeated))} stands there twice: a repeat is no new evidence")
         return value
 
-    @field_validator("tasks", "weak", "strong", "methods", mode="before")
+    @field_validator("metrics", mode="after")
+    @classmethod
+    def _known(cls, value: list[str]) -> list[str]:
+        unknown = [f'unknown metric "{name}"{nearest(name, METRICS)}' for name in value if name not in METRICS]
+        if unknown:
+            raise Problems(*unknown)
+        return list(dict.fromkeys(["accuracy", *value]))  # accuracy is always there: PGR is told in it
+
+    @field_validator("tasks", "weak", "strong", "methods", "metrics", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
         return value if isinstance(value, list) else [value]

@@ -122,7 +122,7 @@ def run(
                 continue
         else:
             raise OutgrowError(f"{store.root}: results there are damaged again and again; check the disk")
-        results = Results.compute(asked, tables, _made_with(store, planned), notes)
+        results = Results.compute(asked, tables, _made_with(store, planned), notes, experiment.metrics)
         _write(out, experiment, tables, results)
     return results
 

@@ -8,38 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from outgrow.cells import Asked, Entry, Scored, cell_rows, run_rows
+from outgrow.core import OutgrowError
+from outgrow.predictions import Predictions
 
-from outgrow.core import Ints, OutgrowError
-from outgrow.metrics.agreement import agreement
-from outgrow.metrics.intervals import Interval, accuracy
-from outgrow.metrics.recovery import performance_gap_recovered, recovery
-from outgrow.predictions import HeldOut, Predictions, Speaker
+__all__ = ["SCHEMA", "Asked", "Entry", "Results"]
 
 SCHEMA = 1
-NO_TRUTH = "undefined: no truth on transfer"
-NOT_COVERED = "undefined: weak labels do not cover test"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A supervisor, student or method: its name in tables, and what the YAML says."""
-
-    name: str
-    written: Any
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One run to be scored, and what is known of it beside its predictions."""
-
-    task: str
-    weak: Entry
-    strong: Entry
-    method: Entry
-    seed: int
-    speakers: Mapping[str, Speaker | None]  # weak, student, ceiling; None: there is no such model
-    facts: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -53,16 +28,16 @@ class Results:
 
     @classmethod
     def compute(
-        cls, asked: Sequence[Asked], tables: Predictions, environment: Mapping[str, Any], notes: Sequence[str] = ()
+        cls,
+        asked: Sequence[Asked],
+        tables: Predictions,
+        environment: Mapping[str, Any],
+        notes: Sequence[str] = (),
+        metrics: Sequence[str] = ("accuracy",),
     ) -> Results:
         """Score every run, and join the seeds of each cell. OutgrowError if models were tested on different rows."""
-        hard = {speaker: tables.hard(speaker) for speaker in tables.said}
-        runs = [_run(run, tables.tests[run.task], hard) for run in asked]
-        together: dict[tuple[str, str, str, str], list[Asked]] = {}
-        for run in asked:
-            together.setdefault((run.task, run.weak.name, run.strong.name, run.method.name), []).append(run)
-        cells = [_cell(members, tables.tests[members[0].task], hard) for members in together.values()]
-        return cls(runs, cells, environment, notes)
+        scored = Scored(tables)
+        return cls(run_rows(asked, scored, metrics), cell_rows(asked, scored, metrics), environment, notes)
 
     @classmethod
     def read(cls, folder: str | Path) -> Results:
@@ -108,72 +83,3 @@ class Results:
         ]
         pq.write_table(pa.Table.from_pylist(flat), folder / "results.parquet", compression="zstd")
         (folder / "results.json").write_text(self.to_json(), encoding="utf-8")
-
-
-Hard = Mapping[Speaker, Ints | None]
-
-
-def _said(run: Asked, role: str, hard: Hard) -> Ints | None:
-    speaker = run.speakers[role]
-    return None if speaker is None else hard[speaker]
-
-
-def _run(run: Asked, test: HeldOut, hard: Hard) -> dict[str, Any]:
-    said = {role: _said(run, role, hard) for role in ("weak", "student", "ceiling")}
-    scores = {role: None if guess is None else float((guess == test.truth).mean()) for role, guess in said.items()}
-    weak, student, ceiling = scores["weak"], scores["student"], scores["ceiling"]
-    known = weak is not None and student is not None and ceiling is not None
-    return {
-        "task": run.task,
-        "weak": run.weak.written,
-        "strong": run.strong.written,
-        "method": run.method.written,
-        "seed": run.seed,
-        "weak_accuracy": weak,
-        "student_accuracy": student,
-        "ceiling_accuracy": ceiling,
-        "pgr": performance_gap_recovered(weak, student, ceiling) if known else None,  # type: ignore[arg-type]
-        "agreement": None if weak is None else agreement(said["student"], said["weak"]),  # type: ignore[arg-type]
-        "n_test": len(test.ids),
-        **run.facts,
-    }
-
-
-def _cell(runs: Sequence[Asked], test: HeldOut, hard: Hard) -> dict[str, Any]:
-    tables: dict[str, Any] = {}
-    for role in ("weak", "student", "ceiling"):
-        said = [_said(run, role, hard) for run in runs]
-        tables[role] = None if any(guess is None for guess in said) else np.stack(said) == test.truth  # type: ignore[arg-type]
-    first = runs[0]
-    cell: dict[str, Any] = {
-        "task": first.task,
-        "weak": first.weak.written,
-        "strong": first.strong.written,
-        "method": first.method.written,
-        "seeds": [run.seed for run in runs],
-        "n_test": len(test.ids),
-    }
-    reason = NOT_COVERED if tables["weak"] is None else NO_TRUTH if tables["ceiling"] is None else None
-    if reason is None:
-        intervals = recovery(tables["weak"], tables["student"], tables["ceiling"], test.groups)
-    else:
-        intervals = {
-            f"{role}_accuracy": Interval(None, None, None, _missing(role))
-            if table is None
-            else accuracy(table, test.groups)
-            for role, table in tables.items()
-        }
-        intervals["pgr"] = Interval(None, None, None, reason)
-    for name, interval in intervals.items():
-        cell[name] = {
-            "estimate": interval.estimate,
-            "low": interval.low,
-            "high": interval.high,
-            "status": interval.status,
-        }
-    cell["covers"] = intervals["student_accuracy"].covers
-    return cell
-
-
-def _missing(role: str) -> str:
-    return NOT_COVERED if role == "weak" else NO_TRUTH

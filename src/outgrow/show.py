@@ -5,31 +5,69 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from outgrow.metrics.recovery import pgr_key
+from outgrow.metrics.scores import ACCURACY, Metric
 from outgrow.specs import display
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 NAMES = ("task", "weak", "strong", "method")
-NUMBERS = ("weak_accuracy", "student_accuracy", "ceiling_accuracy", "pgr")
 TITLES = {
     "task": "task",
     "weak": "weak supervisor",
     "strong": "strong student",
     "method": "method",
     "seeds": "seeds",
-    "weak_accuracy": "weak",
-    "student_accuracy": "student",
-    "ceiling_accuracy": "ceiling",
-    "pgr": "PGR",
 }
 
 Cells = Sequence[Mapping[str, Any]]
+NOTHING = {"estimate": None, "low": None, "high": None, "status": "undefined: weak labels do not cover test"}
 
 
-def terminal(cells: Cells) -> Table:
+@dataclass(frozen=True)
+class View:
+    """Which intervals of a cell a table shows: title by key, and what to say of them all."""
+
+    columns: Mapping[str, str]
+    part: str | None = None  # the key of the cell that holds them; None: the cell itself
+    caption: str = ""
+
+    def intervals(self, cell: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """One a column."""
+        holder = cell if self.part is None else cell.get(self.part) or {}
+        return [holder.get(key, NOTHING) for key in self.columns]
+
+
+def view(metric: Metric) -> View:
+    """The three models in one metric, and PGR of it."""
+    columns = {f"{role}_{metric.name}": role for role in ("weak", "student", "ceiling")}
+    caption = "" if metric is ACCURACY else f"{metric.title}{'' if metric.higher_is_better else ' (less is better)'}; "
+    return View({**columns, pgr_key(metric): "PGR"}, caption=caption)
+
+
+ACCURACIES = view(ACCURACY)
+AGREEMENT = View(
+    {
+        "agreement": "agreement",
+        "agreement_where_right": "where right",
+        "mistakes_copied": "copied",
+        "copied_if_independent": "if independent",
+        "mistakes_of_ceiling": "ceiling's",
+        "mistakes_corrected": "corrected",
+        "gain": "gain",
+        "misfit": "misfit",
+        "gain_per_misfit": "gain / misfit",
+    },
+    "agreement",
+    "Student and supervisor; of the supervisor's mistakes: copied, copied if independent, the ceiling's own, corrected. ",
+)
+
+
+def terminal(cells: Cells, shows: View = ACCURACIES) -> Table:
     """A rich table; names that all cells share stand in its title."""
     from rich.table import Table
     from rich.text import Text
@@ -37,20 +75,29 @@ def terminal(cells: Cells) -> Table:
     same = [name for name in NAMES if len({display(cell[name]) for cell in cells}) == 1]
     shown = [name for name in NAMES if name not in same] if len(cells) > 1 else []
     title = "; ".join(f"{TITLES[name]} {display(cells[0][name])}" for name in NAMES if name not in shown)
-    seeds = sorted({len(cell["seeds"]) for cell in cells})
-    count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
-    table = Table(
-        title=title, caption=f"95% intervals over {count} seed{'s' if seeds != [1] else ''} and the test examples"
-    )
-    if seeds == [1]:
-        table.caption = "95% intervals over the test examples; one seed tells nothing of other seeds"
+    table = Table(title=title, caption=shows.caption + _over(cells))
     for name in shown:
         table.add_column(TITLES[name], overflow="fold")
-    for name in NUMBERS:
-        table.add_column(TITLES[name], justify="left", no_wrap=name != "pgr")
+    for title in shows.columns.values():
+        table.add_column(title, justify="left", no_wrap=title != "PGR" and len(shows.columns) < 6)
     for cell in cells:
-        table.add_row(*(Text(display(cell[name])) for name in shown), *(Text(number(cell[name])) for name in NUMBERS))
+        numbers = [Text(number(interval)) for interval in shows.intervals(cell)]
+        table.add_row(*(Text(display(cell[name])) for name in shown), *numbers)
     return table
+
+
+def _over(cells: Cells) -> str:
+    """What the intervals are over."""
+    seeds = sorted({len(cell["seeds"]) for cell in cells})
+    covers = {cell["covers"] for cell in cells}
+    if covers == {"nothing"}:
+        return "one seed and no predictions: nothing tells how sure these are"
+    if covers == {"seeds"}:
+        return "95% intervals over seeds alone; the test set's own noise is left out"
+    if seeds == [1]:
+        return "95% intervals over the test examples; one seed tells nothing of other seeds"
+    count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    return f"95% intervals over {count} seeds and the test examples"
 
 
 def number(interval: Mapping[str, Any], digits: int | None = None) -> str:
@@ -67,51 +114,54 @@ def short(value: float) -> str:
     return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.3f}"
 
 
-def rows(cells: Cells) -> list[list[str]]:
+def rows(cells: Cells, shows: View = ACCURACIES) -> list[list[str]]:
     """The table's texts, header first."""
-    header = [TITLES[name] for name in (*NAMES, "seeds", *NUMBERS)]
+    header = [*(TITLES[name] for name in (*NAMES, "seeds")), *shows.columns.values()]
     return [
         header,
         *(
             [
                 *(display(cell[name]) for name in NAMES),
                 str(len(cell["seeds"])),
-                *(number(cell[name]) for name in NUMBERS),
+                *(number(interval) for interval in shows.intervals(cell)),
             ]
             for cell in cells
         ),
     ]
 
 
-def markdown(cells: Cells) -> str:
+def markdown(cells: Cells, shows: View = ACCURACIES) -> str:
     """A GitHub table."""
-    header, *body = ([text.replace("|", r"\|").replace("\n", " ") for text in row] for row in rows(cells))
+    header, *body = ([text.replace("|", r"\|").replace("\n", " ") for text in row] for row in rows(cells, shows))
     lines = [header, ["---"] * len(header), *body]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def latex(cells: Cells) -> str:
+def latex(cells: Cells, shows: View = ACCURACIES) -> str:
     """A `tabular` with booktabs rules."""
     escapes = {char: f"\\{char}" for char in "&%$#_{}"}
     escapes |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\n": " "}
-    header, *body = (["".join(escapes.get(char, char) for char in text) for text in row] for row in rows(cells))
+    header, *body = (["".join(escapes.get(char, char) for char in text) for text in row] for row in rows(cells, shows))
     lines = [" & ".join(row) + r" \\" for row in body]
-    columns = "llll" + "r" + "l" * len(NUMBERS)
+    columns = "llll" + "r" + "l" * len(shows.columns)
     head = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", " & ".join(header) + r" \\", r"\midrule"]
     return "\n".join([*head, *lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
-def csv_text(cells: Cells) -> str:
+def csv_text(cells: Cells, shows: View = ACCURACIES) -> str:
     """One line a cell, every number in full, empty where it is undefined."""
     ends = ("estimate", "low", "high")
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*NAMES, "seeds", "n_test", *(f"{name}_{end}" for name in NUMBERS for end in ends), "pgr_status"])
+    *_, last = shows.columns
+    numbers = [f"{name}_{end}" for name in shows.columns for end in ends]
+    writer.writerow([*NAMES, "seeds", "n_test", *numbers, f"{last}_status"])
     for cell in cells:
-        values = [cell[name][end] for name in NUMBERS for end in ends]
+        intervals = shows.intervals(cell)
+        values = [interval[end] for interval in intervals for end in ends]
         writer.writerow(
             [*(display(cell[name]) for name in NAMES), len(cell["seeds"]), cell["n_test"]]
             + ["" if value is None else repr(value) for value in values]
-            + [cell["pgr"]["status"]]
+            + [intervals[-1]["status"]]
         )
     return out.getvalue()

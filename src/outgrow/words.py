@@ -68,3 +68,55 @@ def _share(interval: Mapping[str, Any]) -> str:
 def verdicts(cells: Sequence[Mapping[str, Any]]) -> list[str]:
     """Every cell's sentence, in the order of the cells."""
     return [verdict(cell) for cell in cells]
+
+
+def agreements(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What each student makes of its supervisor's mistakes; and over the cells, whether misfit goes with gain."""
+    sentences = [_agreement(cell) for cell in cells if cell.get("agreement")]
+    pairs = [
+        (cell["agreement"]["misfit"]["estimate"], cell["agreement"]["gain"]["estimate"])
+        for cell in cells
+        if cell.get("agreement")
+    ]
+    if len(pairs) >= 4:
+        correlation = _correlation(pairs)
+        if correlation is not None:
+            sentences.append(
+                f"Over these {len(pairs)} cells, misfit (how often student and supervisor differ) and gain correlate at "
+                f"{correlation:.2f}; with so few, and with cells that share data, that is a description and no test."
+            )
+    return sentences
+
+
+def _agreement(cell: Mapping[str, Any]) -> str:
+    student, weak, method = display(cell["strong"]), display(cell["weak"]), display(cell["method"])
+    who = f"{student}, taught by {weak} with {method} on {cell['task']},"
+    found = cell["agreement"]
+    copied, alone, beyond = (
+        found[key] for key in ("mistakes_copied", "copied_if_independent", "copied_beyond_independent")
+    )
+    if copied["status"] != "ok":
+        return f"{who} agrees with it on {_share(found['agreement'])} of the test rows; {copied['status']}."
+    share, corrected = (f"{100 * found[key]['estimate']:.0f}%" for key in ("mistakes_copied", "mistakes_corrected"))
+    expected = f"two models of these accuracies with independent errors would share {100 * alone['estimate']:.0f}%"
+    if beyond["low"] is not None and beyond["low"] > 0:
+        expected += ", clearly fewer"
+    elif beyond["high"] is not None and beyond["high"] < 0:
+        expected += ", clearly more"
+    ceiling = found.get("mistakes_of_ceiling", copied)
+    if ceiling is not copied and ceiling["status"] == "ok":
+        taught = (
+            f"taught the truth, the same model makes {100 * ceiling['estimate']:.0f}% of them without having seen any"
+        )
+        expected = f"{expected}; {taught}"
+    return f"{who} makes {share} of its supervisor's mistakes too and corrects {corrected}; {expected}."
+
+
+def _correlation(pairs: Sequence[tuple[float, float]]) -> float | None:
+    """Pearson's, of at least two pairs; None where one side does not vary."""
+    means = [sum(values) / len(values) for values in zip(*pairs, strict=True)]
+    apart = [(x - means[0], y - means[1]) for x, y in pairs]
+    xx, yy, xy = (
+        sum(a * b for a, b in products) for products in ([(x, x) for x, _ in apart], [(y, y) for _, y in apart], apart)
+    )
+    return float(xy / (xx * yy) ** 0.5) if xx > 0 and yy > 0 else None

@@ -2,6 +2,7 @@
 
 A table is `scores [models, seeds, examples]`: 1 right, 0 wrong, values between allowed, the same examples for every
 seed and model. `scores [models, seeds]`, accuracies without the examples behind them, is the same with one example.
+Another metric's table holds its contributions (metrics/scores.py): numbers whose mean over examples is the metric.
 
 The estimand is the expectation over training seeds *and* over test examples of the same kind, so both count as drawn at
 random, crossed with each other: V = A + B, where A is the covariance over seeds of the per-seed means, divided by the
@@ -26,6 +27,8 @@ NOT_ABOVE = "undefined: ceiling not above weak"
 NO_SPREAD = "undefined: one seed and one example show no spread"
 
 Covers = Literal["seeds and examples", "seeds", "examples", "nothing"]
+Limits = tuple[float, float]  # the least and the most that one model's score can be, over all examples
+UNIT: Limits = (0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,14 @@ class Crossed:
             return "seeds and examples" if self.example_freedom > 0 else "seeds"
         return "examples" if self.example_freedom > 0 else "nothing"
 
+    def parts(self, weights: NDArray[np.float64]) -> list[tuple[float, float]]:
+        """The variances, each with its freedom, that add up to that of a weighted sum of the k quantities."""
+        return [
+            (max(float(weights @ part @ weights), 0.0), freedom)
+            for part, freedom in ((self.seeds, self.seed_freedom), (self.examples, self.example_freedom))
+            if freedom > 0
+        ]
+
     def margin(self, weights: NDArray[np.float64], level: float) -> float:
         """Half the width of the interval of a weighted sum of the k quantities, weights `[k]`; 0 where nothing varies.
 
@@ -73,18 +84,17 @@ class Crossed:
         """
         from scipy.special import stdtrit  # not scipy.stats, which takes a second to import
 
-        a = max(float(weights @ self.seeds @ weights), 0.0)
-        b = max(float(weights @ self.examples @ weights), 0.0)
-        v = a + b
-        if v == 0:
-            return 0.0
-        # As shares of v, so that the square of a tiny variance does not vanish.
-        inverse = sum(
-            (part / v) ** 2 / freedom
-            for part, freedom in ((a, self.seed_freedom), (b, self.example_freedom))
-            if freedom > 0
-        )
-        return float(stdtrit(1 / inverse, (1 + level) / 2)) * math.sqrt(v)
+        error, freedom = standard_error(self.parts(weights))
+        return float(stdtrit(freedom, (1 + level) / 2)) * error if error > 0 else 0.0
+
+
+def standard_error(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """The standard error of a sum of independent estimated variances, and Satterthwaite's (1946) freedom for it."""
+    v = sum(part for part, _ in parts)
+    if v == 0:
+        return 0.0, math.inf
+    # As shares of v, so that the square of a tiny variance does not vanish.
+    return math.sqrt(v), 1 / sum((part / v) ** 2 / freedom for part, freedom in parts)
 
 
 def crossed(table: NDArray[np.float64], groups: Sequence[Any] | NDArray[Any] | None = None) -> Crossed:
@@ -119,16 +129,17 @@ def contrast(
     weights: ArrayLike,
     groups: Sequence[Any] | NDArray[Any] | None = None,
     level: float = 0.95,
+    limits: Limits = UNIT,
 ) -> Interval:
     """The interval of a weighted sum of accuracies, weights `[models]`: 1 for an accuracy, 1 and -1 for a difference.
 
-    Cut to the values the sum can take: an accuracy's interval to [0, 1], a difference's to [-1, 1]. At the very end of
-    that range (all right, or all wrong) the table shows no spread though another example might, so the inner end is the
-    one of Clopper & Pearson (1934) for as many examples (groups), all alike.
+    Cut to the values the sum can take: an accuracy's interval to [0, 1], a difference's to [-1, 1]; `limits` are those
+    of another metric. At the very end of that range (all right, or all wrong) the table shows no spread though another
+    example might, so the inner end is the one of Clopper & Pearson (1934) for as many examples (groups), all alike.
     Raises OutgrowError where the table is incomplete or its shape does not fit.
     """
-    table, (row,) = _project(scores, groups, weights)
-    return _interval(crossed(table, groups), 0, row, level)
+    table, (row,) = project(scores, groups, weights, limits=limits)
+    return interval(crossed(table, groups), 0, reach(row, limits), level)
 
 
 def accuracy(scores: ArrayLike, groups: Sequence[Any] | NDArray[Any] | None = None, level: float = 0.95) -> Interval:
@@ -142,6 +153,8 @@ def ratio(
     denominator: ArrayLike,
     groups: Sequence[Any] | NDArray[Any] | None = None,
     level: float = 0.95,
+    limits: Limits = UNIT,
+    otherwise: str = NOT_ABOVE,
 ) -> Interval:
     """Fieller's (1954) interval of the ratio of two contrasts, weights `[models]` each. It is a ratio of means.
 
@@ -150,15 +163,19 @@ def ratio(
     contradicts a difference's. It holds 0 where that of student minus weak does, holds 1 where that of ceiling minus
     student holds 0, and is unbounded (r to infinity: the contrast is the denominator) where the denominator's interval
     holds 0, which is `undefined: ceiling not above weak`; and so is a denominator below 0. Ends are not cut: a ratio
-    may be negative or above 1.
+    may be negative or above 1. `otherwise` is the status of another ratio that is undefined.
     Raises OutgrowError where the table is incomplete or its shape does not fit.
     """
-    table, (_, below) = _project(scores, groups, numerator, denominator)
-    spread = crossed(table, groups)
+    table, (_, below) = project(scores, groups, numerator, denominator, limits=limits)
+    return fieller(crossed(table, groups), reach(below, limits), level, otherwise)
+
+
+def fieller(spread: Crossed, limits: Limits, level: float = 0.95, otherwise: str = NOT_ABOVE) -> Interval:
+    """The interval of the ratio of a spread's first quantity to its second, whose own value lies within `limits`."""
     top, bottom = (float(mean) for mean in spread.means)
-    gap = _interval(spread, 1, below, level)
+    gap = interval(spread, 1, limits, level)
     if bottom <= 0 or (gap.low is not None and gap.low <= 0):
-        return Interval(None, None, None, NOT_ABOVE, spread.covers)
+        return Interval(None, None, None, otherwise, spread.covers)
     if spread.covers == "nothing":
         return Interval(None, None, None, NO_SPREAD, spread.covers)
     estimate = top / bottom
@@ -173,20 +190,27 @@ def ratio(
         return Interval(estimate, estimate, estimate, "ok", spread.covers)
     low, high = (_edge(outside, estimate, sign * step) for sign in (-1, 1))
     if low is None or high is None:
-        return Interval(None, None, None, NOT_ABOVE, spread.covers)
+        return Interval(None, None, None, otherwise, spread.covers)
     return Interval(estimate, low, high, "ok", spread.covers)
 
 
-def _interval(spread: Crossed, which: int, weights: NDArray[np.float64], level: float) -> Interval:
-    """The interval of the quantity `which` of the k, itself the sum of accuracies with `weights [models]`."""
+def reach(weights: NDArray[np.float64], limits: Limits) -> Limits:
+    """The least and the most of a weighted sum of scores that each lie within `limits`."""
+    used = [weight for weight in weights.tolist() if weight]  # 0 times infinity is no number
+    ends = [sorted((weight * limits[0], weight * limits[1])) for weight in used]
+    return sum(low for low, _ in ends), sum(high for _, high in ends)
+
+
+def interval(spread: Crossed, which: int, limits: Limits, level: float = 0.95) -> Interval:
+    """The interval of the quantity `which` of the k, cut to `limits`."""
     estimate = float(spread.means[which])
     if spread.covers == "nothing":
         return Interval(estimate, None, None, "ok", "nothing")
-    least, most = float(weights[weights < 0].sum()), float(weights[weights > 0].sum())
+    least, most = limits
     chosen = np.zeros(len(spread.means))
     chosen[which] = 1.0
     margin = spread.margin(chosen, level)
-    nothing = 1e-9 * (most - least)  # what rounding leaves of 0
+    nothing = 1e-9 * (most - least) if math.isfinite(most - least) else 0.0  # what rounding leaves of 0
     if max(margin, min(estimate - least, most - estimate)) < nothing and spread.example_freedom > 0:
         alike = ((1 - level) / 2) ** (1 / spread.units)  # how rare such examples may be, and still be all we saw
         margin = (1 - alike) * (most - least)
@@ -209,8 +233,8 @@ def _edge(outside: Callable[[float], bool], inside: float, step: float) -> float
     return inside
 
 
-def _project(
-    scores: ArrayLike, groups: Sequence[Any] | NDArray[Any] | None, *weights: ArrayLike
+def project(
+    scores: ArrayLike, groups: Sequence[Any] | NDArray[Any] | None, *weights: ArrayLike, limits: Limits = UNIT
 ) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
     """The table `[len(weights), seeds, examples]` of the weighted sums over models, and the weights as arrays.
 
@@ -221,8 +245,12 @@ def _project(
         table = table[:, :, None]
     if table.ndim != 3 or table.size == 0:
         raise OutgrowError(f"scores are [models, seeds, examples], none of them empty; these are {list(table.shape)}")
-    if not bool(((table >= 0) & (table <= 1)).all()):
-        raise OutgrowError("scores lie in [0, 1] for every model, seed and example; some are missing or outside")
+    low, high = limits
+    values = table.mean(axis=2)  # contributions of single examples may lie outside, NaN stays NaN
+    if not bool(((values >= low - 1e-9) & (values <= high + 1e-9)).all()):
+        raise OutgrowError(
+            f"scores lie in [{low:g}, {high:g}] for every model, seed and example; some are missing or outside"
+        )
     rows = [np.asarray(row, dtype=np.float64) for row in weights]
     for row in rows:
         if row.shape != table.shape[:1]:

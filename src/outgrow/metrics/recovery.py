@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from outgrow.core import OutgrowError
-from outgrow.metrics.intervals import Interval, accuracy, ratio
+from outgrow.metrics.intervals import NOT_ABOVE, Interval, contrast, ratio
+from outgrow.metrics.scores import ACCURACY, Metric
+
+NOT_BETTER = "undefined: ceiling not better than weak"
 
 
 def performance_gap_recovered(weak: float, student: float, ceiling: float) -> float | None:
@@ -26,13 +29,16 @@ def recovery(
     ceiling: ArrayLike,
     groups: Sequence[Any] | NDArray[Any] | None = None,
     level: float = 0.95,
+    metric: Metric = ACCURACY,
 ) -> dict[str, Interval]:
-    """The intervals of `weak_accuracy`, `student_accuracy`, `ceiling_accuracy` and `pgr`.
+    """The intervals of `weak_accuracy`, `student_accuracy`, `ceiling_accuracy` and `pgr`; of another metric `pgr_<name>`.
 
     Each model's scores are `[seeds, examples]`, 1 right and 0 wrong, on the same examples (`groups [examples]`: what
     belongs together); or `[seeds]`, accuracies without examples. A model with one row is the same for all seeds, as
     labels given in a file are. PGR is the ratio of means over seeds, never the mean of ratios, which is biased, and
-    ruled by whichever seed has the smallest gap.
+    ruled by whichever seed has the smallest gap. Of a metric where less is better (log loss, Brier, calibration error) it is
+    (weak - student) / (weak - ceiling): 1 still means as good as taught the truth, and it is undefined unless the ceiling is
+    better.
     Raises OutgrowError where the three tables do not fit together.
     """
     tables = [np.asarray(scores, dtype=np.float64) for scores in (weak, student, ceiling)]
@@ -48,9 +54,17 @@ def recovery(
         )
     shape = (max(seeds, default=1), *tables[0].shape[1:])
     scores = np.stack([np.broadcast_to(table, shape) for table in tables])
-    return {
-        "weak_accuracy": accuracy(scores[0], groups, level),
-        "student_accuracy": accuracy(scores[1], groups, level),
-        "ceiling_accuracy": accuracy(scores[2], groups, level),
-        "pgr": ratio(scores, [-1, 1, 0], [-1, 0, 1], groups, level),
+    sign = 1 if metric.higher_is_better else -1
+    otherwise = NOT_ABOVE if metric.higher_is_better else NOT_BETTER
+    found = {
+        f"{role}_{metric.name}": contrast(scores[place : place + 1], [1.0], groups, level, metric.limits)
+        for place, role in enumerate(("weak", "student", "ceiling"))
     }
+    gain, gap = [-sign, sign, 0], [-sign, 0, sign]
+    found[pgr_key(metric)] = ratio(scores, gain, gap, groups, level, metric.limits, otherwise)
+    return found
+
+
+def pgr_key(metric: Metric) -> str:
+    """What results call the metric's PGR: `pgr` of accuracy, else `pgr_<name>`."""
+    return "pgr" if metric is ACCURACY else f"pgr_{metric.name}"

@@ -1,0 +1,78 @@
+"""The commands that read: thin, like those of cli.py. They train nothing."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from outgrow.results import Results
+    from outgrow.show import View
+
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/demo.")]
+
+
+def show(
+    folder: RunFolder,
+    metric: Annotated[
+        str, typer.Option("--metric", help="accuracy, balanced_accuracy, auroc, log_loss, brier or ece.")
+    ] = "accuracy",
+    agreement: Annotated[
+        bool, typer.Option("--agreement", help="How far the student copies its supervisor's mistakes.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="The whole results.json.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="One line a cell.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="A table for a README.")] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="A table for a paper (booktabs).")] = False,
+) -> None:
+    """Print the cells of a run folder."""
+    from outgrow import show as tables
+    from outgrow.core import UsageError
+    from outgrow.reading import metric_named, with_metric
+
+    if json + csv + markdown + latex > 1:
+        raise UsageError("show: ask for one of --json, --csv, --markdown and --latex at a time")
+    if agreement and metric != "accuracy":
+        raise UsageError("show: ask for --metric or for --agreement, one at a time")
+    asked = metric_named(metric)
+    results = with_metric(folder, asked)
+    shows = tables.AGREEMENT if agreement else tables.view(asked)
+    if json:
+        typer.echo(results.to_json(), nl=False)
+    elif csv:
+        typer.echo(tables.csv_text(results.cells, shows), nl=False)
+    elif markdown:
+        typer.echo(tables.markdown(results.cells, shows), nl=False)
+    elif latex:
+        typer.echo(tables.latex(results.cells, shows), nl=False)
+    else:
+        print_results(results, shows)
+
+
+def print_results(results: Results, shows: View | None = None) -> None:
+    """A table of the cells, and what it says in words."""
+    from outgrow import show as tables
+    from outgrow import words
+
+    shows = shows or tables.ACCURACIES
+    console = console_of(sys.stdout)
+    console.print(tables.terminal(results.cells, shows))
+    sentences = []
+    if shows is tables.AGREEMENT:
+        sentences = words.agreements(results.cells)
+    elif shows.caption == "":
+        sentences = words.verdicts(results.cells)
+    for sentence in sentences:
+        console.print(f"\n{sentence}", markup=False, highlight=False)
+    for note in results.notes:
+        console.print(f"note: {note}", markup=False, highlight=False, style="dim")
+
+
+def console_of(file: Any) -> Any:
+    """A rich console; a pipe has no width of its own, and 80 columns would fold a table that a file can hold."""
+    from rich.console import Console
+
+    return Console(file=file, width=None if file.isatty() else 140)
