@@ -33,16 +33,22 @@ ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Thr
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"outgrow {version('outgrow')}")
+        raise typer.Exit
+
+
 @app.callback()
 def main(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Print the version and end.")
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
 ) -> None:
-    if version:
-        from importlib.metadata import version as installed
-
-        typer.echo(f"outgrow {installed('outgrow')}")
-        raise typer.Exit
+    """What all commands have in common."""
 
 
 @app.command()
@@ -152,8 +158,8 @@ def _store(path: Path | None) -> Store:
 
 
 def _run_and_print(asked: Any, store: Path | None, out: Path | None, *machine: Any) -> None:
-    from outgrow.progress import display
     from outgrow.pipeline import run as run_experiment
+    from outgrow.progress import display
 
     jobs, threads, device = machine
     with display() as shown:
@@ -183,14 +189,14 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
 
 def entry() -> None:
     """The `outgrow` command: one sentence and an exit code for what goes wrong, no traceback unless --debug."""
-    debug = "--debug" in sys.argv[1:]
+    debug = "--debug" in sys.argv[1:]  # wherever it stands: whoever is told of it appends it to the command
     # Whoever started this with a signal ignored (nohup, a shell's background) meant it.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _stop)
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _stop)
     try:
-        app()
+        app([word for word in sys.argv[1:] if word != "--debug"])
     except _Stopped as stopped:
         print("outgrow: stopped; what was finished is kept, and the same command goes on from here", file=sys.stderr)
         sys.exit(stopped.code)

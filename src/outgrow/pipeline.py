@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +34,10 @@ class Machine:
     jobs: int = 1
     threads: int | None = None  # a process; default: the cores, shared among the jobs
     device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device):
+            raise UsageError(f"--device {self.device}: is no device; choose auto, cpu, cuda, cuda:1 or mps")
 
     def context(self, sources: Mapping[str, Any]) -> Context:
         """The steps' context on this machine. Raises UsageError for a device that is not there."""
@@ -108,12 +113,12 @@ def run(
     display = display or Silent()
     with _heard(store, display):
         planned = prepare(experiment, store, Machine(jobs, threads, device), display)
-        with disk.sentences(out, *FOLDER):  # before hours of work, so that a folder that cannot be written is told now
-            out.mkdir(parents=True, exist_ok=True)
         for _ in range(3):  # an artifact may prove damaged only when it is read: it is made again then
             missing = any(store.open(step.key) is None for step in planned.wanted)
             # Only work needs torch: a run that the store answers whole is answered without loading it.
             machine = Machine(jobs, threads, device).resolved() if missing else Machine(jobs, threads, device)
+            with disk.sentences(out, *FOLDER):  # before hours of work: a folder that cannot be written is told now
+                out.mkdir(parents=True, exist_ok=True)
             execute(planned.wanted, store, machine.context(planned.sources), jobs=jobs, display=display)
             try:
                 asked, tables, notes = collect(planned, lambda step: _opened(store, step))
