@@ -74,12 +74,12 @@ class Results:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        flat = [
-            {
-                key: value if isinstance(value, str | int | float | None) else json.dumps(value)
-                for key, value in run.items()
-            }
-            for run in self.runs
-        ]
+        # Every column that any run has: from_pylist would take the first row's alone.
+        names = dict.fromkeys(name for run in self.runs for name in run)
+        flat = [{name: _cell_value(run.get(name)) for name in names} for run in self.runs]
         pq.write_table(pa.Table.from_pylist(flat), folder / "results.parquet", compression="zstd")
         (folder / "results.json").write_text(self.to_json(), encoding="utf-8")
+
+
+def _cell_value(value: Any) -> Any:
+    return value if isinstance(value, str | int | float | None) else json.dumps(value)
