@@ -25,6 +25,7 @@ def collect(plan: Plan, open_step: Open) -> tuple[list[Asked], Predictions, list
     tests = {task: _test_set(pool) for task, pool in pools.items()}
     predictions: dict[Speaker, Any] = {}
     said: dict[Step, Any] = {}
+    curves: dict[Speaker, Any] = {}
 
     def heard(step: Step, pool: Pool) -> Any:
         if step not in said:
@@ -39,11 +40,13 @@ def collect(plan: Plan, open_step: Open) -> tuple[list[Asked], Predictions, list
             speaker = speakers[role]
             if step is not None and speaker is not None and speaker not in predictions:
                 predictions[speaker] = heard(step, pool)[pool.test]
+                if step.kind == "finetune":
+                    curves[speaker] = json.loads((open_step(step) / "curve.json").read_text(encoding="utf-8"))
         transfer = np.load(open_step(run.split) / "transfer.npy")
         facts = _facts(run, pool, transfer, heard(run.supervisor, pool)[transfer], open_step)
         weak, strong, method = (Entry(spec.name, spec.written) for spec in (run.weak, run.strong, run.method))
         asked.append(Asked(run.task, weak, strong, method, run.seed, speakers, facts))
-    return asked, Predictions(tests, predictions), _notes(plan, pools, open_step)
+    return asked, Predictions(tests, predictions, curves), _notes(plan, pools, open_step)
 
 
 def _speakers(run: Run) -> dict[str, Speaker | None]:

@@ -230,16 +230,19 @@ class Experiment(Strict):
         wrong += [
             f"weak: {spec.name} asks for {spec.options.rows} rows of {self.split.weak_train} in weak_train"
             for spec in self.weak
-            if spec.role == "features" and (spec.options.rows or 0) > (self.split.weak_train or 0) > 0
+            if spec.pretrained and (spec.options.rows or 0) > (self.split.weak_train or 0) > 0
         ]
         wrong += [
             f"strong: {spec.name}: `rows` is for supervisors: every student learns from all of transfer"
             for spec in self.strong
-            if spec.role == "features" and spec.options.rows is not None
+            if spec.pretrained and spec.options.rows is not None
         ]
         chosen = [
             s.name for s in (*self.weak, *self.strong) if isinstance(getattr(s.options, "l2", None), list | tuple)
         ]
+        stopped = [s.name for s in (*self.weak, *self.strong) if getattr(s.options, "early_stop", None) is not None]
+        if stopped and self.split.validation is None:
+            wrong.append(f"split: `validation` is missing: {stopped[0]} stops early by it")
         if chosen and self.split.validation is None:
             wrong.append(f"split: `validation` is missing: {chosen[0]} chooses l2 there")
         if self.split.test is None:

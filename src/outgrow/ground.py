@@ -74,7 +74,7 @@ def _faults_of_parts(path: Path) -> list[str]:
             for entry in _listed(content.get(role)):
                 try:
                     spec = model_spec(entry, student=role == "strong")
-                    if spec.role == "features":
+                    if spec.pretrained:
                         problems += spec.options.problems(resolve(checkpoint_name(spec), spec.kind))
                 except UsageError as error:
                     problems += error.problems
@@ -123,7 +123,7 @@ class _Survey:
         experiment = self.experiment
         pools = {task.title: self.attempt(self.pool, task) for task in experiment.tasks}
         models = (*experiment.weak, *experiment.strong)
-        locations = {spec.name: self.attempt(self.checkpoint, spec) for spec in models if spec.role == "features"}
+        locations = {spec.name: self.attempt(self.checkpoint, spec) for spec in models if spec.pretrained}
         given = {
             (task.title, spec.name): self.attempt(self.given, task, spec, pools[task.title])
             for task in experiment.tasks

@@ -71,7 +71,7 @@ def given(jobs: Sequence[Job], context: Context) -> None:
         options = dict(job.params)
         path = _path(options.pop("file"), context)
         labels = read_given(path, job.parents["pool"], **options)
-        _save(job.folder, labels.probabilities, notes=list(labels.notes), counts=dict(labels.counts))
+        save(job.folder, labels.probabilities, notes=list(labels.notes), counts=dict(labels.counts))
 
 
 def features(jobs: Sequence[Job], context: Context) -> None:
@@ -97,23 +97,23 @@ def heads(jobs: Sequence[Job], context: Context) -> None:
     solver = Solver(**jobs[0].params["solver"])
     problems = []
     for job in jobs:
-        rows, targets = _lesson(job)
-        method = _method(job.params["method"], context)
+        rows, targets = lesson(job)
+        method = method_of(job.params["method"], context)
         problems.append(Problem(rows, targets, None, method, job.params["l2"], job.params["seed"]))
     for job, head in zip(jobs, solve(values, problems, solver, context.device, context.progress), strict=True):
         save_file({"weight": head.weight, "bias": head.bias}, job.folder / "head.safetensors")
-        _save(job.folder, predict(values, head, solver))
+        save(job.folder, predict(values, head, solver))
 
 
 def custom(jobs: Sequence[Job], context: Context) -> None:
     """Somebody's own model: fitted to its part of the data, asked about every row."""
     for job in jobs:
         data = Pool.load(job.parents["pool"])
-        rows, targets = _lesson(job)
+        rows, targets = lesson(job)
         model = member(job.params["model"]["member"], "models", context).load()(**job.params["model"]["options"])
-        lesson = data.examples(rows)
+        taught = data.examples(rows)
         fitted = model.fit(
-            lesson, Labels(lesson.ids, targets), _method(job.params["method"], context), job.params["seed"]
+            taught, Labels(taught.ids, targets), method_of(job.params["method"], context), job.params["seed"]
         )
         everything = data.examples(np.arange(len(data.ids)))
         probabilities = np.asarray(fitted.predict(everything), dtype=np.float32)
@@ -122,7 +122,7 @@ def custom(jobs: Sequence[Job], context: Context) -> None:
                 f"{job.params['model']['member']['name']}: predict returned an array of shape "
                 f"{list(probabilities.shape)} for {len(data.ids)} examples of {len(data.classes)} classes"
             )
-        _save(job.folder, probabilities)
+        save(job.folder, probabilities)
 
 
 def choose(jobs: Sequence[Job], context: Context) -> None:
@@ -130,7 +130,7 @@ def choose(jobs: Sequence[Job], context: Context) -> None:
     for job in jobs:
         data = Pool.load(job.parents["pool"])
         rows = np.load(job.parents["split"] / "validation.npy")
-        targets = _targets(job, data, rows)
+        targets = targets_of(job, data, rows)
         known = ~np.isnan(targets).any(axis=1)
         candidates = [path for role, path in sorted(job.parents.items()) if role.startswith("candidate_")]
         predictions = [np.load(path / "probabilities.npy") for path in candidates]
@@ -138,31 +138,33 @@ def choose(jobs: Sequence[Job], context: Context) -> None:
             float(-(targets[known] * np.log(np.maximum(p[rows][known], 1e-12))).sum(axis=1).mean()) for p in predictions
         ]
         best = int(np.argmin(losses))
-        _save(job.folder, predictions[best], chosen=best, losses=losses)
+        save(job.folder, predictions[best], chosen=best, losses=losses)
 
 
-def _lesson(job: Job) -> tuple[Ints, Floats]:
+def lesson(job: Job) -> tuple[Ints, Floats]:
     """What a model learns from: rows of the pool and their targets `[rows, classes]`."""
     data = Pool.load(job.parents["pool"])
     rows = np.load(job.parents["split"] / f"{job.params['part']}.npy")[: job.params.get("rows")]
     if "covered_by" in job.parents:
         covered = np.load(job.parents["covered_by"] / "probabilities.npy")[rows]
         rows = rows[~np.isnan(covered).any(axis=1)]
-    targets = _targets(job, data, rows)
+    targets = targets_of(job, data, rows)
     known = ~np.isnan(targets).any(axis=1)
     if not known.any():
         raise OutgrowError(f"none of the {len(rows)} rows of {job.params['part']} has a label to learn from")
     return rows[known], targets[known]
 
 
-def _targets(job: Job, data: Pool, rows: Ints) -> Floats:
+def targets_of(job: Job, data: Pool, rows: Ints) -> Floats:
+    """What the job learns from at `rows` of the pool, `[rows, classes]`; NaN rows where there is no weak label."""
     if job.params["targets"] == "truth":
         return data.truth(rows).probabilities
     weak_labels: Floats = np.load(job.parents["weak_labels"] / "probabilities.npy")
     return weak_labels[rows]
 
 
-def _save(folder: Path, probabilities: Floats, **facts: Any) -> None:
+def save(folder: Path, probabilities: Floats, **facts: Any) -> None:
+    """Write `probabilities.npy` of every row of the pool, and `facts.json` if there are any."""
     np.save(folder / "probabilities.npy", np.asarray(probabilities, dtype=np.float32))
     if facts:
         (folder / "facts.json").write_text(json.dumps(facts))
@@ -176,7 +178,8 @@ def _path(file: Mapping[str, str], context: Context) -> Path:
     return path
 
 
-def _method(members: Sequence[Mapping[str, Any]], context: Context) -> Method:
+def method_of(members: Sequence[Mapping[str, Any]], context: Context) -> Method:
+    """The method that the identities in a key mean."""
     return compose([member(part["member"], "methods", context).load()(**part["options"]) for part in members])
 
 

@@ -166,6 +166,7 @@ def _write(out: Path, experiment: Experiment, tables: Predictions, results: Resu
             results.write(new)
             disk.flush_tree(new)
             (out / "results.json").unlink(missing_ok=True)
+            (out / "curves.parquet").unlink(missing_ok=True)  # not every run has it
             for name in sorted(path.name for path in new.iterdir() if path.name != "results.json"):
                 os.replace(new / name, out / name)
             os.replace(new / "results.json", out / "results.json")

@@ -33,9 +33,10 @@ class Run:
 
 
 def readers(trained: Iterable[Step]) -> list[Step]:
-    """The features that models learned on: they say how many texts were cut."""
+    """The features or tokens that models learned on: they say how many texts were cut."""
     heads = [head for step in trained for head in (step.parents.values() if step.kind == "choose" else [step])]
-    return list(dict.fromkeys(head.parents["features"] for head in heads if "features" in head.parents))
+    read = [parent for head in heads for role, parent in head.parents.items() if role in ("features", "tokens")]
+    return list(dict.fromkeys(read))
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,8 @@ def train(
     if model.role == "custom":
         params["model"] = model.identity
         return Step("custom", params, parents, label=label)
+    if model.role == "finetune":
+        return _finetune(task, model, params, parents, role, label)
     options = model.options
     parents["features"] = read(task, model)
     params |= {"rows": options.rows, "solver": {"steps": options.steps, "lr": options.lr}}
@@ -161,3 +164,26 @@ def read(task: _Task, model: ModelSpec) -> Step:
     tokens = sum(len(str(text)) for text in task.pool.inputs) / 4 + 2 * len(task.pool.inputs)
     label = f"{task.title}: features of {model.options.checkpoint}"
     return Step("features", params, {"pool": task.step}, label=label, flops=2.0 * location.parameters * tokens)
+
+
+def _finetune(
+    task: _Task, model: ModelSpec, params: dict[str, Any], parents: Mapping[str, Step], role: str, label: str
+) -> Step:
+    """A whole model trained, with its predictions on the rows that anything reads."""
+    location, options = task.ground.locations[model.name], model.options
+    assert model.member is not None
+    checkpoint = {"model": dict(model.member.identity), "fingerprint": location.fingerprint}
+    reads = ["transfer", "validation", "test"] if role == "supervisor" else ["test"]
+    params = {**params, **checkpoint, "options": options.identity(), "rows": options.rows, "reads": reads}
+    if role == "student" and options.keep:
+        params["keep"] = True
+    texts = len(task.pool.inputs)
+    limit = options.max_length or 512
+    words = sum(min(len(str(text)) / 4 + 2, limit) for text in task.pool.inputs) / texts  # tokens a text, about
+    name = f"{task.title}: tokens of {options.checkpoint}"
+    tokens = Step("tokens", {**checkpoint, **options.reading()}, {"pool": task.step}, label=name)
+    split = task.experiment.split.dealt
+    learned = min(split[params["part"]], options.rows or split[params["part"]]) * options.epochs
+    asked = int(task.pool.test.sum()) + (split["transfer"] + split["validation"] if role == "supervisor" else 0)
+    work = (6.0 * learned + 2.0 * asked) * words * location.parameters
+    return Step("finetune", params, {**parents, "tokens": tokens}, label=label, flops=work)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,10 +36,14 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Predictions:
-    """Test sets by task, and probabilities `[n, classes]` by speaker, in the order of the task's test ids."""
+    """Test sets by task, and probabilities `[n, classes]` by speaker, in the order of the task's test ids.
+
+    curves: of those that were finetuned, ten points each: progress, test_accuracy, weak_agreement, loss.
+    """
 
     tests: Mapping[str, HeldOut]
     said: Mapping[Speaker, Floats]
+    curves: Mapping[Speaker, Sequence[Mapping[str, float | None]]] = field(default_factory=dict)
 
     def hard(self, speaker: Speaker) -> Ints | None:
         """The classes that a speaker predicts, `[n]`; None where it leaves any test example out."""
@@ -49,7 +53,10 @@ class Predictions:
         return Labels(self.tests[speaker.task].ids, probabilities).hard
 
     def write(self, folder: Path) -> None:
-        """Write `examples.parquet` and `predictions.parquet`; docs/formats.md lists their columns."""
+        """Write `examples.parquet`, `predictions.parquet`, and where there are curves `curves.parquet`.
+
+        docs/formats.md lists their columns.
+        """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -62,6 +69,8 @@ class Predictions:
             writer.write_table(first)
             for part in parts:
                 writer.write_table(part)
+        if self.curves:
+            pq.write_table(_points(self.curves), folder / "curves.parquet", compression="zstd")
 
     @classmethod
     def read(cls, folder: Path) -> Predictions:
@@ -77,9 +86,11 @@ class Predictions:
             tests = {task: _test_set(examples, task) for task in examples["task"].unique().to_pylist()}
             with pq.ParquetFile(folder / "predictions.parquet") as file:
                 groups = [file.read_row_group(number) for number in range(file.num_row_groups)]
+            curves = folder / "curves.parquet"
+            points = _curves(pq.read_table(curves)) if curves.is_file() else {}
         except pa.ArrowInvalid as error:
             raise OutgrowError(f"{folder}: a table of it is damaged: {error}") from None
-        return cls(tests, dict(_said(table, tests) for table in groups))
+        return cls(tests, dict(_said(table, tests) for table in groups), points)
 
 
 def _words(values: list[str | None]) -> Any:
@@ -126,6 +137,28 @@ def _said(table: Any, tests: Mapping[str, HeldOut]) -> tuple[Speaker, Floats]:
     ids = np.array(table["id"].to_pylist(), dtype=np.str_)
     values = table["probabilities"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
     return speaker, Labels(ids, values.reshape(len(ids), len(test.classes))).align(test.ids).probabilities
+
+
+def _points(curves: Mapping[Speaker, Sequence[Mapping[str, float | None]]]) -> Any:
+    """One row a point: whose curve, and the point; NaN-free, null where a value is not known."""
+    import pyarrow as pa
+
+    names = ("progress", "test_accuracy", "weak_agreement", "loss")
+    points = [(speaker, point) for speaker, curve in curves.items() for point in curve]
+    who = {
+        name: _words([getattr(speaker, name) for speaker, _ in points]) for name in Speaker._fields if name != "seed"
+    }
+    seeds = pa.array([speaker.seed for speaker, _ in points], pa.int64())
+    values = {name: pa.array([point[name] for _, point in points], pa.float64()) for name in names}
+    return pa.table({**who, "seed": seeds, **values})
+
+
+def _curves(table: Any) -> dict[Speaker, list[dict[str, float | None]]]:
+    curves: dict[Speaker, list[dict[str, float | None]]] = {}
+    for row in table.to_pylist():
+        speaker = Speaker(*(row.pop(name) for name in Speaker._fields))
+        curves.setdefault(speaker, []).append(row)
+    return curves
 
 
 def _test_set(examples: Any, task: str) -> HeldOut:

@@ -19,6 +19,7 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "models": {
         "static": "outgrow.models.static:Static",
         "probe": "outgrow.models.probe:Probe",
+        "finetune": "outgrow.models.finetune_options:Finetune",
     },
     "methods": {
         "naive": "outgrow.methods.losses:Naive",

@@ -15,6 +15,7 @@ from outgrow.faults import Problems, validated
 from outgrow.labels.options import Given
 from outgrow.methods.contract import Method, compose
 from outgrow.models.contract import FeatureModel
+from outgrow.models.finetune_options import Finetune
 from outgrow.registry import Member, find, is_file_name, names, nearest
 
 BASE: ContextVar[Path] = ContextVar("BASE", default=Path())  # the folder that relative paths start from
@@ -27,9 +28,9 @@ class ModelSpec:
     """A supervisor or student: what the YAML says, and what that means."""
 
     written: str | Mapping[str, Any]
-    role: Literal["features", "custom", "given"]
+    role: Literal["features", "finetune", "custom", "given"]
     kind: str
-    options: Any  # FeatureModel, Given, or a plug-in's own model class, validated
+    options: Any  # FeatureModel, Finetune, Given, or a plug-in's own model class, validated
     member: Member | None = None
 
     @property
@@ -37,6 +38,11 @@ class ModelSpec:
         """What decides its results, checkpoint and file names aside from what they hold."""
         member = dict(self.member.identity) if self.member else {"name": self.kind}
         return {"member": member, "options": self.options.model_dump(mode="json")}
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether it stands on a checkpoint, which `ground` finds."""
+        return self.role in ("features", "finetune")
 
     @property
     def name(self) -> str:
@@ -96,7 +102,9 @@ def model_spec(written: Any, *, student: bool) -> ModelSpec:
         model = member.load()
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             raise Problems(f"{kind} is no model class: `outgrow check {kind}` says what one has")
-        role: Literal["features", "custom"] = "features" if issubclass(model, FeatureModel) else "custom"
+        role: Literal["features", "finetune", "custom"] = "custom"
+        if issubclass(model, FeatureModel | Finetune):
+            role = "features" if issubclass(model, FeatureModel) else "finetune"
         return ModelSpec(written, role, kind, validated(model, options, kind), member)
     except UsageError as error:
         raise Problems(*error.problems) from error

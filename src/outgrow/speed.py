@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 
 # Of a matrix product's rate, what a kind of step reaches: padding, attention and loss functions take the rest.
-EFFICIENCY = {"features": 0.5, "head": 0.1}
+EFFICIENCY = {"features": 0.5, "head": 0.1, "finetune": 0.4}
 
 
 def expected_rate(kind: str, product: float) -> float:

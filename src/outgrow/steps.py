@@ -54,6 +54,8 @@ KINDS: Mapping[str, Kind] = {
     "head": Kind(1, "outgrow.making:heads", together=64),
     "choose": Kind(1, "outgrow.making:choose"),
     "custom": Kind(1, "outgrow.making:custom"),
+    "tokens": Kind(1, "outgrow.making_finetune:tokens"),
+    "finetune": Kind(1, "outgrow.making_finetune:finetune"),
 }
 
 

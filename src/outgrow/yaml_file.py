@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from outgrow.core import UsageError
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain YAML in which 5e-5 is a number, as in YAML 1.2; in 1.1 it is a text for want of a dot."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
 
 
 def read_yaml(path: Path) -> tuple[Any, yaml.Node | None]:
@@ -23,9 +33,9 @@ def read_yaml(path: Path) -> tuple[Any, yaml.Node | None]:
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        tree = yaml.compose(text, Loader=_Loader)
         _reject_repeated_keys(path, tree)
-        return yaml.safe_load(text), tree
+        return yaml.load(text, Loader=_Loader), tree
     except yaml.constructor.ConstructorError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UsageError(f"{path}:{line}: only plain YAML is read, no Python tags: {error.problem}") from None

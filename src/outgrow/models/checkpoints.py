@@ -97,7 +97,8 @@ def resolve(checkpoint: str, kind: str) -> Location:
     where = f"{kind}:{checkpoint}"
     folder = Path(checkpoint).expanduser()
     short = SHORT.get(checkpoint.lower()) or (None if folder.exists() else SHORT.get(HUB_NAMES.get(checkpoint, "")))
-    if short and kind in ("static", "probe") and short.kind != kind:
+    needed = "probe" if kind == "finetune" else kind
+    if short and needed in ("static", "probe") and short.kind != needed:
         raise UsageError(f"{where}: {checkpoint} is of kind {short.kind}: write {short.kind}:{checkpoint}")
     if short:
         path = short.installed()
@@ -111,7 +112,7 @@ def resolve(checkpoint: str, kind: str) -> Location:
     if checkpoint.startswith(("/", ".", "~")) or checkpoint.count("/") > 1:
         raise UsageError(f"{where}: there is no folder {checkpoint}")
     if "/" not in checkpoint:
-        known = [name for name, one in SHORT.items() if one.kind == kind] or list(SHORT)
+        known = [name for name, one in SHORT.items() if one.kind == needed] or list(SHORT)
         raise UsageError(
             f"{where}: {checkpoint!r} is no short name, no folder here and no full hub name (owner/name)"
             + nearest(checkpoint, known)

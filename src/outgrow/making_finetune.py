@@ -1,0 +1,80 @@
+"""What the steps of finetuning do: a pool's texts as tokens, and a model trained on them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from outgrow.core import Ints, Labels, OutgrowError
+from outgrow.making import lesson, method_of, save, targets_of
+from outgrow.models import finetune as finetuning
+from outgrow.models.contract import Location
+from outgrow.models.finetune_options import Finetune
+from outgrow.models.finetuned import keep
+from outgrow.models.tokens import Tokens, read_texts
+from outgrow.steps import Context, Job
+from outgrow.tasks.contract import Pool
+
+
+def tokens(jobs: Sequence[Job], context: Context) -> None:
+    """Every text of the pool as token ids."""
+    for job in jobs:
+        location = Location(**context.sources[job.params["fingerprint"]])
+        options = {name: job.params[name] for name in ("max_length", "chat_template")}
+        read_texts(location, Pool.load(job.parents["pool"]).inputs, **options).save(job.folder)
+
+
+def finetune(jobs: Sequence[Job], context: Context) -> None:
+    """A model finetuned on its part of the data: its predictions, its learning curve, and where asked for, itself."""
+    for job in jobs:
+        data = Pool.load(job.parents["pool"])
+        location = Location(**context.sources[job.params["fingerprint"]])
+        options = Finetune(checkpoint=location.name, **job.params["options"])
+        read = Tokens.load(job.parents["tokens"])
+        rows, targets = lesson(job)
+        made = finetuning.train(
+            location,
+            options,
+            read,
+            data.classes,
+            finetuning.Lesson(rows, targets, method_of(job.params["method"], context), job.params["seed"]),
+            watch=_watch(job, data, options),
+            device=context.device,
+            scratch=job.folder,
+            progress=context.progress,
+        )
+        wanted = _wanted(job, data)
+        probabilities = np.full((len(data), len(data.classes)), np.nan, dtype=np.float32)
+        probabilities[wanted] = finetuning.probabilities(made, read, wanted, options)
+        save(job.folder, probabilities, taken_at=made.taken_at)
+        (job.folder / "curve.json").write_text(json.dumps(made.curve, indent=1))
+        if job.params.get("keep"):
+            (job.folder / "model").mkdir()
+            keep(made, options, read.limit, job.folder / "model")
+
+
+def _wanted(job: Job, data: Pool) -> Ints:
+    """The rows that anything reads predictions of."""
+    parts = [np.flatnonzero(data.test)] if "test" in job.params["reads"] else []
+    parts += [np.load(job.parents["split"] / f"{part}.npy") for part in job.params["reads"] if part != "test"]
+    return np.unique(np.concatenate(parts))
+
+
+def _watch(job: Job, data: Pool, options: Finetune) -> finetuning.Watch:
+    """The first test rows (the pool is in the order of hashes, so that is a random sample), and validation if needed."""
+    rows = np.flatnonzero(data.test)[: finetuning.WATCHED]
+    ids = data.ids[rows]
+    weak = None
+    if "weak_labels" in job.parents:
+        said = np.load(job.parents["weak_labels"] / "probabilities.npy")[rows]
+        unknown = np.isnan(said).any(axis=1)
+        weak = np.where(unknown, -1, Labels(ids, np.where(unknown[:, None], 0, said)).hard)
+    validation = judged = None
+    if options.early_stop is not None:
+        validation = np.load(job.parents["split"] / "validation.npy")
+        judged = targets_of(job, data, validation)
+        if np.isnan(judged).any(axis=1).all():
+            raise OutgrowError(f"none of the {len(validation)} rows of validation has a label to stop early by")
+    return finetuning.Watch(rows, ids, data.labels[rows], weak, validation, judged)

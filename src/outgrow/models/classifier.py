@@ -1,0 +1,317 @@
+"""A pretrained model with a head for the classes: loaded, told what of it learns, asked, and saved for others to load."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outgrow.core import Ints, OutgrowError, UsageError
+from outgrow.models.contract import Location
+from outgrow.models.finetune_options import Finetune
+from outgrow.models.probe import _reason, batches
+from outgrow.models.tokens import Tokens
+from outgrow.models.weights import folder_of, quiet
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+PREDICTED = 8192  # padded tokens a batch where nothing is learned, so that no activations are kept
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model ready to learn or to be asked: `module(ids, mask)` -> logits `[batch, classes]`."""
+
+    module: Any  # a Classifier
+    tokenizer: Any
+    filler: int  # the id to pad with; the mask alone says which tokens are real
+
+
+def load(location: Location, options: Finetune, classes: Sequence[str], *, fresh_head: bool = True) -> Loaded:
+    """The checkpoint in float32, from safetensors only, on the CPU, with dropout as its config says.
+
+    A new head is drawn from torch's global generator: seed it before. Raises OutgrowError on weights that cannot be
+    loaded or do not fit, UsageError on a checkpoint that is no text model.
+    """
+    where, folder = f"finetune:{location.name}", folder_of(location)
+    try:
+        import torch
+        from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+
+        with quiet():
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+            causal = _is_causal(config, where)
+            if fresh_head:
+                config.id2label = dict(enumerate(classes))
+                config.label2id = {name: number for number, name in enumerate(classes)}
+                config.num_labels = len(classes)
+                config.problem_type = "single_label_classification"
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+            model, report = AutoModelForSequenceClassification.from_pretrained(
+                folder,
+                config=config,
+                dtype=torch.float32,
+                use_safetensors=True,
+                trust_remote_code=False,
+                local_files_only=True,
+                output_loading_info=True,
+                ignore_mismatched_sizes=fresh_head,
+            )
+    except OutgrowError:
+        raise
+    except Exception as error:
+        raise OutgrowError(_reason(where, folder, error)) from error
+    body = model.base_model
+    inside = {f"{model.base_model_prefix}.{name}" for name, _ in body.named_parameters() if "pooler" not in name}
+    absent = {str(key) for key in report["missing_keys"]} | {str(key[0]) for key in report["mismatched_keys"]}
+    lost = absent & inside if fresh_head else absent
+    if lost:
+        raise OutgrowError(
+            f"{where}: the weights in {folder} do not fit its config.json: {len(lost)} are missing or of another "
+            f"shape, for one {min(lost)}: copy or save the checkpoint again"
+        )
+    if fresh_head:
+        _draw_head(model)
+    filler = _give_filler(tokenizer, model)
+    model.config.use_cache = False
+    if causal and not hasattr(model, "score"):
+        raise UsageError(
+            f"{where}: transformers has no head for a {config.model_type!r} model that reads its last token"
+        )
+    if causal and options.pooling == "mean":
+        raise UsageError(
+            f"{where}: `pooling: mean` is for encoders: in a causal model only the last token has read the whole text"
+        )
+    pooling = "last" if causal else options.pooling
+    module = classifier_class()(model, pooling)
+    if options.checkpointing:
+        if not model.supports_gradient_checkpointing:
+            raise UsageError(
+                f"{where}: transformers cannot checkpoint a {config.model_type!r} model: leave the option out"
+            )
+        model.activation_checkpointing_enable()
+    return Loaded(module, tokenizer, filler)
+
+
+@cache
+def classifier_class() -> Any:
+    """The module's class, made where torch is needed first."""
+    import torch
+    from torch import nn
+
+    class Classifier(nn.Module):
+        """transformers' sequence classifier, whose head reads one position of each text, found by the attention mask.
+
+        own: an encoder's head as transformers applies it, on the first token. last: a causal model's, on the last real
+        token; transformers itself looks for the last id that is not the padding's, and computes all positions' scores.
+        mean: a linear layer on the mean of the real tokens' last states.
+        """
+
+        def __init__(self, model: Any, pooling: str) -> None:
+            super().__init__()
+            self.model, self.pooling = model, pooling
+            self._no_split_modules = getattr(model, "_no_split_modules", None)  # what FSDP wraps by
+            self.config = model.config
+            if pooling == "mean":
+                text = model.config.get_text_config()
+                self.head = nn.Linear(text.hidden_size, model.config.num_labels)
+                nn.init.normal_(self.head.weight, std=getattr(text, "initializer_range", 0.02))
+                nn.init.zeros_(self.head.bias)
+                self.dropout = nn.Dropout(getattr(text, "hidden_dropout_prob", 0.1))
+
+        def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+            if self.pooling == "own":
+                own: Tensor = self.model(input_ids=ids, attention_mask=mask).logits
+                return own
+            states = self.model.base_model(input_ids=ids, attention_mask=mask).last_hidden_state
+            lengths = mask.sum(dim=1)
+            if self.pooling == "last":
+                last: Tensor = self.model.score(states[torch.arange(len(states), device=states.device), lengths - 1])
+                return last
+            mean = (states * mask.unsqueeze(-1)).sum(dim=1) / lengths.unsqueeze(-1)
+            pooled: Tensor = self.head(self.dropout(mean))
+            return pooled
+
+    return Classifier
+
+
+def _is_causal(config: Any, where: str) -> bool:
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+        MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+        MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
+    )
+
+    kind = config.model_type
+    known = kind in {*MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, *MODEL_FOR_MASKED_LM_MAPPING_NAMES}
+    if not known or getattr(config, "is_encoder_decoder", False):
+        raise UsageError(
+            f"{where}: a {kind!r} model is neither a text encoder nor a causal language model: "
+            "name a checkpoint of the BERT, MPNet, GPT-2, Llama, Qwen, Pythia or a like family"
+        )
+    if kind not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES:
+        raise UsageError(f"{where}: transformers has no sequence classifier for a {kind!r} model")
+    return kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES or bool(getattr(config, "is_decoder", False))
+
+
+def _draw_head(model: Any) -> None:
+    """The layers above the body anew, even where the checkpoint has some: they were learned for other classes."""
+    from torch import nn
+
+    deviation = getattr(model.config.get_text_config(), "initializer_range", 0.02)
+    for name, layer in model.named_modules():
+        if isinstance(layer, nn.Linear) and not name.startswith(f"{model.base_model_prefix}."):
+            nn.init.normal_(layer.weight, std=deviation)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+def _give_filler(tokenizer: Any, model: Any) -> int:
+    """See that tokenizer and config name one padding token; where there is none, a new one that no text can hold."""
+    config = model.config.get_text_config()
+    if tokenizer.pad_token_id is None:
+        known = getattr(config, "pad_token_id", None)
+        word = None if known is None or known < 0 else tokenizer.convert_ids_to_tokens(known)
+        if word is not None:
+            tokenizer.pad_token = word
+        else:
+            tokenizer.add_special_tokens({"pad_token": "<|pad|>"})
+    filler = int(tokenizer.pad_token_id)
+    # transformers' own classifiers find a text's last token by this id.
+    config.pad_token_id = model.config.pad_token_id = filler
+    if filler >= model.get_input_embeddings().num_embeddings:
+        model.resize_token_embeddings(filler + 1, mean_resizing=False)
+    tokenizer.padding_side = "right"
+    return filler
+
+
+def choose_learning(module: Any, options: Finetune) -> Any:
+    """Leave requires_grad on what the options train: everything, biases and head, or adapters (put in here) and head."""
+    model = module.model
+    if options.lora is not None:
+        from peft import LoraConfig
+        from peft.tuners.lora import LoraModel
+
+        names = linear_layers(model)
+        config = LoraConfig(
+            r=options.lora.r,
+            lora_alpha=options.lora.alpha,
+            lora_dropout=options.lora.dropout,
+            target_modules=names,
+            fan_in_fan_out=any("Conv1D" in type(model.get_submodule(name)).__name__ for name in names),
+        )
+        module.adapters = [LoraModel(model, config, "default")]  # in a list: no second way to the same weights
+    elif options.bitfit:
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(name.endswith("bias"))
+    for name, parameter in module.named_parameters():
+        if not name.startswith(f"model.{model.base_model_prefix}.") or (
+            "pooler" in name and (options.lora is not None or options.bitfit)
+        ):
+            parameter.requires_grad_(True)
+    return module
+
+
+def linear_layers(model: Any) -> list[str]:
+    """Names of the body's linear layers, its pooler aside."""
+    from torch.nn import Linear
+    from transformers.pytorch_utils import Conv1D
+
+    prefix = model.base_model_prefix
+    return [
+        f"{prefix}.{name}"
+        for name, layer in model.base_model.named_modules()
+        if isinstance(layer, Linear | Conv1D) and "pooler" not in name
+    ]
+
+
+@contextmanager
+def asked(module: Any) -> Iterator[None]:
+    """Dropout off and no gradients, and back as it was."""
+    import torch
+
+    training = module.training
+    module.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        module.train(training)
+
+
+def computed(device: torch.device, options: Finetune) -> Any:
+    """The context a forward pass runs in: bf16 autocast where that is asked for, on any device."""
+    import torch
+
+    return torch.autocast(device.type, torch.bfloat16, enabled=options.precision == "bf16")
+
+
+@contextmanager
+def own_randomness(device: str) -> Iterator[None]:
+    """Python's, numpy's and torch's global random states, as they were afterwards."""
+    import torch
+
+    cuda = device.startswith("cuda")
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    on_gpu = torch.cuda.get_rng_state_all() if cuda else []
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])
+        if cuda:
+            torch.cuda.set_rng_state_all(on_gpu)
+
+
+def predict(
+    loaded: Loaded,
+    tokens: Tokens,
+    rows: Ints,
+    options: Finetune,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> NDArray[np.float32]:
+    """Probabilities `[rows, classes]` of the texts at `rows`, in batches of like length. Raises OutgrowError on NaN."""
+    import torch
+
+    module = loaded.module
+    device = next(module.parameters()).device
+    lengths = np.maximum(tokens.lengths[rows], 1)
+    found = np.zeros((len(rows), module.config.num_labels), dtype=np.float32)
+    done = 0
+    with asked(module), computed(device, options):
+        for places in batches(lengths, PREDICTED):
+            ids, mask = tokens.padded(rows[places], loaded.filler)
+            logits = module(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))
+            found[places] = logits.float().softmax(dim=-1).cpu().numpy()
+            done += len(places)
+            progress(done, len(rows))
+    if not np.isfinite(found).all():
+        raise OutgrowError(
+            "the finetuned model gives probabilities that are not numbers: its training has diverged: give a smaller lr"
+        )
+    return found
+
+
+def save(loaded: Loaded, folder: Path, facts: dict[str, Any]) -> None:
+    """Weights (safetensors), config and tokenizer, as transformers' pipeline loads them, with our `outgrow.json`.
+
+    Adapters are merged into the weights: the folder needs no peft.
+    """
+    module = loaded.module
+    for adapters in getattr(module, "adapters", []):
+        module.model = adapters.merge_and_unload()
+    with quiet():
+        module.model.save_pretrained(folder)
+        loaded.tokenizer.save_pretrained(folder)
+    (folder / "outgrow.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
