@@ -12,10 +12,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 from pyarrow import parquet
 
@@ -191,12 +193,12 @@ def test_workers_end_with_a_killed_parent(undisturbed: Undisturbed, tmp_path: Pa
 
 
 def alive(group: int) -> bool:
-    """Whether any process of a group runs."""
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    """Whether any process of a group runs: one that only waits to be collected does not."""
+    for process in psutil.process_iter(["status"]):
+        with suppress(ProcessLookupError):
+            if os.getpgid(process.pid) == group and process.info["status"] != psutil.STATUS_ZOMBIE:
+                return True
+    return False
 
 
 def test_two_processes_on_one_store_and_one_run_folder(undisturbed: Undisturbed, tmp_path: Path) -> None:

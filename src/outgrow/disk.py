@@ -204,6 +204,9 @@ def lives(pid: int) -> bool:
         return False
     except (PermissionError, OverflowError):
         pass
+    # In a container whose first process collects no orphans, a killed one stays listed for ever.
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0] not in ("Z", "X")
     return True
 
 
