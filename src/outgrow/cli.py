@@ -104,6 +104,7 @@ def demo(
 
 
 app.command()(cli_read.show)
+app.command()(cli_read.compare)
 
 
 @app.command("list")

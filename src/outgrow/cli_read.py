@@ -52,6 +52,28 @@ def show(
         print_results(results, shows)
 
 
+def compare(
+    folder: RunFolder,
+    by: Annotated[str, typer.Option("--by", help="method, weak, strong or task.")] = "method",
+    against: Annotated[str, typer.Option("--against", help="Which of them the others are compared with.")] = "naive",
+    json: Annotated[bool, typer.Option("--json", help="Every number in full.")] = False,
+) -> None:
+    """Compare methods, supervisors, students or tasks of a run folder: paired differences, and averages over tasks."""
+    from json import dumps
+
+    from outgrow.compare import compare as compared
+    from outgrow.reading import read_run
+    from outgrow.show_compare import shown
+
+    found = compared(read_run(folder), by, against)
+    if json:
+        typer.echo(dumps(found.content(), indent=1, ensure_ascii=False, allow_nan=False))
+        return
+    console = console_of(sys.stdout)
+    for part in shown(found):
+        console.print(part, markup=False, highlight=False)
+
+
 def print_results(results: Results, shows: View | None = None) -> None:
     """A table of the cells, and what it says in words."""
     from outgrow import show as tables

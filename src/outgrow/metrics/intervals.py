@@ -87,6 +87,41 @@ class Crossed:
         error, freedom = standard_error(self.parts(weights))
         return float(stdtrit(freedom, (1 + level) / 2)) * error if error > 0 else 0.0
 
+    def p_value(self, weights: NDArray[np.float64]) -> float | None:
+        """How often a weighted sum as far from 0 would come out if it were 0, by the same t; None where none can tell."""
+        from scipy.special import stdtr
+
+        error, freedom = standard_error(self.parts(weights))
+        value = abs(float(weights @ self.means))
+        if error == 0:
+            return 1.0 if value == 0 and self.covers != "nothing" else None
+        return float(2 * stdtr(freedom, -value / error))
+
+
+@dataclass(frozen=True)
+class Summed(Crossed):
+    """Sums of the same k quantities of independent tables, as of several tasks: their variances add up."""
+
+    members: tuple[Crossed, ...] = ()
+
+    @classmethod
+    def of(cls, members: Sequence[Crossed]) -> Summed:
+        """Raises OutgrowError where there are none."""
+        if not members:
+            raise OutgrowError("a sum needs at least one table")
+        means, seeds, examples = (
+            np.sum([getattr(member, part) for member in members], axis=0) for part in ("means", "seeds", "examples")
+        )
+        # Freedoms stand for "known" and "unknown" here; those of a contrast come from the members' own.
+        seed_freedom = min(member.seed_freedom for member in members)
+        example_freedom = min(member.example_freedom for member in members)
+        units = sum(member.units for member in members)
+        return cls(means, seeds, examples, seed_freedom, example_freedom, units, tuple(members))
+
+    def parts(self, weights: NDArray[np.float64]) -> list[tuple[float, float]]:
+        """Those of all members."""
+        return [part for member in self.members for part in member.parts(weights)]
+
 
 def standard_error(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """The standard error of a sum of independent estimated variances, and Satterthwaite's (1946) freedom for it."""

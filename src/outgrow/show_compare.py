@@ -1,0 +1,111 @@
+"""A comparison as tables and sentences for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from outgrow.compare import Comparison, in_seeds_and_rows
+from outgrow.show import TITLES, number, short
+from outgrow.specs import display
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def shown(found: Comparison) -> Iterator[RenderableType]:
+    """The differences, then the averages over tasks, then what is to be said of both."""
+    yield _differences(found)
+    if any(row["difference"]["p_holm"] is None or row["difference"]["p_holm"] >= 0.05 for row in found.rows):
+        yield (
+            "to show it: how many seeds (at this test set) or test rows (at these seeds) would show a true difference of "
+            "this size in 4 of 5 experiments."
+        )
+    averages = [row for row in found.across if "pgr_median" in row]
+    means = [row for row in found.across if "difference" in row]
+    if means:
+        yield _means(found, means)
+    if averages:
+        yield _averages(averages)
+        for row in averages:
+            for task, status in row["undefined"].items():
+                yield f"{_who(row)}: PGR on {task} is {status}"
+    for note in found.notes:
+        yield f"note: {note}"
+
+
+def _differences(found: Comparison) -> RenderableType:
+    from rich.table import Table
+    from rich.text import Text
+
+    axes = [found.by, *(axis for axis in ("task", "weak", "strong", "method") if axis != found.by)]
+    varying = [axis for axis in axes if axis == found.by or len({display(row[axis]) for row in found.rows}) > 1]
+    fixed = (
+        [f"{TITLES[axis]} {display(found.rows[0][axis])}" for axis in axes if axis not in varying] if found.rows else []
+    )
+    count = len(found.rows)
+    table = Table(
+        title="; ".join([f"against {found.by} {found.against}", *fixed]),
+        caption=f"95% intervals and p of paired differences, crossed over seeds and examples; Holm's correction over "
+        f"{count} comparison{'' if count == 1 else 's'}. noise floor: the ceiling's standard deviation over seeds",
+    )
+    for axis in varying:
+        table.add_column(TITLES[axis], overflow="fold")
+    for title in ("student's difference", "p", "p (Holm)", "PGR's difference", "noise floor", "to show it"):
+        table.add_column(title)
+    for row in found.rows:
+        floor = row["noise_floor"]
+        cells = [
+            number(row["difference"]),
+            _p(row["difference"]["p"]),
+            _p(row["difference"]["p_holm"]),
+            number(row["pgr_difference"]),
+            "" if floor is None else short(floor),
+            in_seeds_and_rows(row),
+        ]
+        table.add_row(*(Text(display(row[axis])) for axis in varying), *(Text(text) for text in cells))
+    return table
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return "unknown"
+    return "<.001" if value < 0.001 else short(value)
+
+
+def _means(found: Comparison, rows: list[Mapping[str, Any]]) -> RenderableType:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=f"mean over tasks of the student's difference, against {found.by} {found.against}")
+    for title in ("weak supervisor", "strong student", "method", "tasks", "difference", "p", "p (Holm)"):
+        table.add_column(title)
+    for row in rows:
+        values = [display(row[axis]) for axis in ("weak", "strong", "method")]
+        values += [str(len(row["tasks"])), number(row["difference"])]
+        values += [_p(row["difference"]["p"]), _p(row["difference"]["p_holm"])]
+        table.add_row(*(Text(value) for value in values))
+    return table
+
+
+def _averages(rows: list[Mapping[str, Any]]) -> RenderableType:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        title="PGR over tasks",
+        caption="ratio of sums: of summed gains to summed gaps over all tasks that have both; median: of the defined ones",
+    )
+    for title in ("weak supervisor", "strong student", "method", "tasks", "ratio of sums", "median", "undefined"):
+        table.add_column(title)
+    for row in rows:
+        values = [display(row[axis]) for axis in ("weak", "strong", "method")]
+        median = "undefined" if row["pgr_median"] is None else short(row["pgr_median"])
+        values += [str(len(row["tasks"])), number(row["pgr_ratio_of_sums"]), f"{median} of {len(row['defined'])}"]
+        values.append(", ".join(row["undefined"]) or "none")
+        table.add_row(*(Text(value) for value in values))
+    return table
+
+
+def _who(row: Mapping[str, Any]) -> str:
+    return f"{display(row['strong'])}, taught by {display(row['weak'])} with {display(row['method'])}"
