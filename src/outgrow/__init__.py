@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from outgrow.core import Examples, Labels, OutgrowError, UsageError
+    from outgrow.estimator import WeakToStrongClassifier
     from outgrow.experiment import Experiment
     from outgrow.methods.contract import Method
     from outgrow.models.contract import FeatureModel, Features
@@ -30,6 +31,7 @@ __all__ = [
     "RawTask",
     "Results",
     "UsageError",
+    "WeakToStrongClassifier",
     "run",
 ]
 
@@ -44,6 +46,7 @@ _HOME = {
     "RawTask": "tasks.contract",
     "Results": "results",
     "UsageError": "core",
+    "WeakToStrongClassifier": "estimator",
     "run": "pipeline",
 }
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from outgrow import cli_read
+from outgrow import cli_read, cli_student
 
 if TYPE_CHECKING:
     from outgrow.store import Store
@@ -104,7 +104,8 @@ def demo(
 
 
 app.command()(cli_read.show)
-app.command()(cli_read.compare)
+app.command()(cli_student.teach)
+app.command()(cli_student.predict)
 
 
 @app.command("list")

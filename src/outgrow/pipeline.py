@@ -56,10 +56,15 @@ def default_store() -> Path:
     return user_cache_path("outgrow") / "store"
 
 
-def resolve_device(device: str) -> str:
-    """`auto` -> cuda, mps or cpu, as there is; others as they are, if they are there. Raises UsageError."""
+def resolve_device(device: str, threads: int | None = None) -> str:
+    """`auto` -> cuda, mps or cpu, as there is; others as they are, if they are there. Raises UsageError.
+
+    With `threads`, torch uses so many in this process from here on.
+    """
     import torch
 
+    if threads is not None:
+        torch.set_num_threads(threads)
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if device == "auto":
         return next(name for name in ("cuda", "mps", "cpu") if there[name])

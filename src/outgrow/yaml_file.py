@@ -46,6 +46,16 @@ def read_yaml(path: Path) -> tuple[Any, yaml.Node | None]:
         raise UsageError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
 
 
+def option_value(text: str, option: str) -> Any:
+    """A command-line option's value: a mapping or a list where it is written as one in YAML, else the text itself."""
+    if not text.lstrip().startswith(("{", "[")):
+        return text
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise UsageError(f"{option}: is not YAML: {' '.join(str(error).split())}") from None
+
+
 def locate(tree: yaml.Node | None, loc: tuple[int | str, ...]) -> int:
     """The line (from 1) where the part `loc` stands, or the nearest part around it."""
     node, line = tree, 1

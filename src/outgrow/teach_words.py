@@ -1,0 +1,86 @@
+"""What is known of a student, in sentences written from the numbers of a `teach.Report`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Numbers = Mapping[str, Any]
+
+
+def sentences(report: Numbers) -> list[str]:
+    """The account in plain words, most important first."""
+    if report["student_accuracy"] is None:
+        return [
+            f"The student learned {_count(report['taught'], 'cheap label')} and repeats {_percent(report['agreement'])} "
+            "of them.",
+            "How accurate the labels and the student are cannot be known from cheap labels alone: a student that "
+            "repeats them all may be worse than one that does not. Label about 200 texts with care, chosen at random "
+            "from those it will meet, and give them by --truth.",
+        ]
+    told = []
+    if report["cheap_accuracy"] is not None:
+        told.append(f"The cheap labels are right on {share(report['cheap_accuracy'])} of the careful ones.")
+    else:
+        told.append(
+            "The accuracy of the cheap labels is not known: no careful label is of a text that has a cheap one."
+        )
+    told.append(f"The student is right on {share(report['student_accuracy'])}.{_gain(report['gain'])}")
+    told.append(_worth(report))
+    return told
+
+
+def share(interval: Numbers) -> str:
+    """`.843 (95%: .826 … .860)`."""
+    ends = f" (95%: {_short(interval['low'])} … {_short(interval['high'])})" if interval["low"] is not None else ""
+    return _short(interval["estimate"]) + ends
+
+
+def _short(value: float) -> str:
+    return f"{value:.3f}".removeprefix("0") if value < 1 else f"{value:.3f}"
+
+
+def _gain(gain: Numbers | None) -> str:
+    if gain is None or gain["low"] is None:
+        return ""
+    points, low, high = (100 * gain[end] for end in ("estimate", "low", "high"))
+    spread = f"{abs(points):.1f} points (95%: {low:+.1f} … {high:+.1f})"
+    if gain["low"] > 0:
+        return f" It outgrows its labels by {spread}."
+    if gain["high"] < 0:
+        return f" It falls below its labels by {spread}: use the labels, or another student or method."
+    return (
+        f" It is {'above' if points >= 0 else 'below'} its labels by {spread}: with 0 inside, no difference is shown."
+    )
+
+
+def _worth(report: Numbers) -> str:
+    worth, careful = report["worth"], report["careful"]
+    labels = _count(report["taught"], "cheap label") + (
+        f" with your {careful:,} careful ones" if report["mixed"] else ""
+    )
+    verb = "are" if report["taught"] != 1 or report["mixed"] else "is"
+    if worth is None:
+        return (
+            f"How many careful labels would have done as well cannot be told from {careful}: the curve of students "
+            "taught by careful labels alone begins at 25 of them and needs 36 or more."
+        )
+    low, high = (_size(worth, end) for end in ("low", "high"))
+    interval = f"{low} … {high}" if low != high else low
+    reach = ", which is as far as your careful labels reach" if worth["estimate"] is None else ""
+    return f"Your {labels} {verb} worth {_size(worth, 'estimate')} careful ones{reach} (95%: {interval})."
+
+
+def _size(worth: Numbers, end: str) -> str:
+    """A number of labels; 0 and None mean that it lies before and beyond the curve."""
+    if worth[end] is None:
+        return f"more than {worth['largest']:,}"
+    return f"{worth[end]:,.0f}" if worth[end] else f"fewer than {worth['smallest']:,}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.0f}%"

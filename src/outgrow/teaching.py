@@ -1,0 +1,116 @@
+"""`outgrow teach`: from files of labels to a student's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+from outgrow.card import licence
+from outgrow.core import UsageError
+from outgrow.evidence import read_evidence
+from outgrow.learners import Progress, learner, student_spec
+from outgrow.pipeline import resolve_device
+from outgrow.progress import Display, Silent
+from outgrow.student import check_place, save
+from outgrow.teach import Report, candidates, methods, teach
+
+T = TypeVar("T")
+
+
+def teach_files(
+    labels: str | Path,
+    *,
+    text: str,
+    columns: Sequence[str],
+    out: str | Path,
+    student: str | Mapping[str, Any] = "minilm",
+    method: str | Mapping[str, Any] | None = None,
+    l2: float | None = None,
+    truth: str | Path | None = None,
+    truth_label: str | None = None,
+    choose: bool = False,
+    mix: bool = False,
+    seed: int = 0,
+    threads: int | None = None,
+    device: str = "auto",
+    display: Display | None = None,
+) -> Report:
+    """Teach a student by the labels in some columns of a file, save it in `out`, and say how good it is.
+
+    docs/teach.md explains the options. Raises UsageError with everything that is wrong, before torch is loaded.
+    """
+    problems: list[str] = []
+    needing = [option for option, given in (("--choose", choose), ("--mix", mix)) if given and truth is None]
+    problems += [f"{option}: needs careful labels; give them by --truth" for option in needing]
+    _tried(problems, lambda: check_place(Path(out)))
+    spec = _tried(problems, lambda: student_spec(student))
+    found = _tried(problems, lambda: learner(spec)) if spec is not None else None
+    named = _tried(problems, lambda: methods(method, choose))
+    choices = None
+    if found is not None and named is not None:
+        choices = _tried(problems, lambda: candidates(found, named, l2, choose))
+    evidence = _tried(
+        problems, lambda: read_evidence(labels, text=text, columns=columns, truth=truth, truth_label=truth_label)
+    )
+    if problems or spec is None or found is None or choices is None or evidence is None:
+        raise UsageError(*dict.fromkeys(problems))
+    device = resolve_device(device, threads)
+    stages = _Stages(display or Silent(), 2 + (truth is not None) * (2 + mix))
+    taught = teach(evidence, found, choices, mix=mix, seed=seed, device=device, progress=stages)
+    stages.end()
+    report = taught.report
+    place = found.location
+    model = {
+        "name": spec.name,
+        "hub": place.hub,
+        "fingerprint": place.fingerprint,
+        "licence": licence(place.name, place.path),
+        "options": spec.options.model_dump(mode="json", exclude={"checkpoint"}),
+    }
+    made = {
+        "labels": list(columns),
+        "method": report.method,
+        "l2": _strength(report.l2, spec.options),
+        "seed": seed,
+        "environment": {name: version(name) for name in ("torch", "transformers", "numpy")},
+    }
+    about = {"classes": list(evidence.classes), "text": text, "model": model, "made": made, "numbers": report.plain()}
+    save(Path(out), taught.student, about)
+    return report
+
+
+def _tried(problems: list[str], make: Callable[[], T]) -> T | None:
+    """What `make` returns; None, and its sentences added to the problems, where something is wrong."""
+    try:
+        return make()
+    except UsageError as error:
+        problems.extend(error.problems)
+        return None
+
+
+def _strength(chosen: float | None, options: Any) -> float | None:
+    own = getattr(options, "l2", None)
+    return chosen if chosen is not None else own[0] if isinstance(own, list) else own
+
+
+class _Stages:
+    """One stage of teaching after the other, on a display."""
+
+    def __init__(self, display: Display, total: int) -> None:
+        self._display = display
+        self._running: str | None = None
+        display.begin(total)
+
+    def __call__(self, label: str) -> Progress:
+        self.end()
+        self._running = label
+        self._display.start(label, label)
+        return partial(self._display.advance, label)
+
+    def end(self) -> None:
+        if self._running is not None:
+            self._display.finish(self._running, 1, None)
+        self._running = None
