@@ -24,6 +24,10 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "methods": {
         "naive": "outgrow.methods.losses:Naive",
         "confidence": "outgrow.methods.losses:Confidence",
+        "entropy": "outgrow.methods.losses:Entropy",
+        "product": "outgrow.methods.losses:Product",
+        "window": "outgrow.methods.losses:Window",
+        "reverse_kl": "outgrow.methods.losses:ReverseKl",
     },
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -14,16 +14,33 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Naive(Method):
-    """Imitate the weak labels, soft or hard: CE(w, p) = -sum_c w_c log p_c (Burns et al. 2023, arXiv 2312.09390)."""
+Weight = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Power = Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class _ByRow(Method):
+    """A loss in which no row looks at another."""
 
     @property
     def by_row(self) -> bool:
-        """Yes: no row looks at another."""
+        """Yes."""
         return True
 
+
+class Naive(_ByRow):
+    """Imitate the weak labels, soft or (`hard`) hardened: CE(w, p) = -sum_c w_c log p_c.
+
+    Burns et al. 2023 (arXiv 2312.09390), section 3.
+    """
+
+    hard: bool = Field(default=False, exclude_if=lambda hard: not hard)  # left out: the keys of soft students stay
+
     def loss(self, logits: Tensor, weak: Tensor, progress: float, statistic: Tensor | None = None) -> Tensor:
-        """CE(w, p) of each example, `[n, classes]` twice -> `[n]`."""
+        """CE(w, p) of each example, `[n, classes]` twice -> `[n]`; classes that tie for the likeliest share the row."""
+        if self.hard:
+            likeliest = (weak == weak.amax(dim=-1, keepdim=True)).to(weak.dtype)
+            weak = likeliest / likeliest.sum(dim=-1, keepdim=True)
         return cross_entropy(weak, logits)
 
 
@@ -35,8 +52,8 @@ class Confidence(Method):
     `warmup` share of training.
     """
 
-    alpha: float = Field(default=0.5, ge=0, le=1, allow_inf_nan=False)
-    warmup: float = Field(default=0.2, ge=0, le=1, allow_inf_nan=False)
+    alpha: Weight = 0.5
+    warmup: Share = 0.2
     prior: Literal["balanced"] | tuple[float, ...] = "balanced"  # of the classes; more than two are hardened without it
 
     @field_validator("prior")
@@ -53,7 +70,7 @@ class Confidence(Method):
 
     def weight(self, progress: float) -> float:
         """a, the weight of the student's own decisions: rises without a jump and is `alpha` from `warmup` on."""
-        return self.alpha * min(1.0, progress / self.warmup) if self.warmup > 0 else self.alpha
+        return risen(self.alpha, progress, self.warmup)
 
     def loss(self, logits: Tensor, weak: Tensor, progress: float, statistic: Tensor | None = None) -> Tensor:
         """The loss of each example, `[n, classes]` twice -> `[n]`. Raises UsageError on a prior of other classes."""
@@ -73,6 +90,100 @@ class Confidence(Method):
         if classes != 2:
             return None
         return threshold(margin(logits), 0.5 if self.prior == "balanced" else self.prior[1])
+
+
+class Entropy(_ByRow):
+    """Trust the weak labels a little less, and be sure: (1 - a) CE(w, p) + a H(p), H(p) = -sum_c p_c log p_c.
+
+    The confidence loss with p itself in place of its hardened self, the gradient going through both: entropy minimisation
+    (Grandvalet & Bengio 2004, *Semi-supervised learning by entropy minimization*), which Burns et al. 2023 (arXiv
+    2312.09390) name beside it. a rises linearly from 0 to `alpha` over the first `warmup` share of training.
+    """
+
+    alpha: Weight = 0.5
+    warmup: Share = 0.2
+
+    def loss(self, logits: Tensor, weak: Tensor, progress: float, statistic: Tensor | None = None) -> Tensor:
+        """The loss of each example, `[n, classes]` twice -> `[n]`."""
+        a = risen(self.alpha, progress, self.warmup)
+        imitation = cross_entropy(weak, logits)
+        if a == 0:
+            return imitation
+        log_p = logits.log_softmax(dim=-1)
+        return (1 - a) * imitation - a * (log_p.exp() * log_p).sum(dim=-1)
+
+
+class Product(_ByRow):
+    """Learn what weak label and student agree on: CE(t, p), t proportional to p^b * w^a, no gradient through t.
+
+    A product of experts (Hinton 2002, *Training products of experts by minimizing contrastive divergence*) as target. b
+    rises linearly from 0 to `beta` over the first `warmup` share of training, a is `alpha`: with a = 1, b = 0, naive.
+    """
+
+    alpha: Power = 1.0
+    beta: Power = 1.0
+    warmup: Share = 0.2
+
+    def loss(self, logits: Tensor, weak: Tensor, progress: float, statistic: Tensor | None = None) -> Tensor:
+        """The loss of each example, `[n, classes]` twice -> `[n]`. A class that w rules out stays out while a > 0."""
+        b = risen(self.beta, progress, self.warmup)
+        if self.alpha == 1 and b == 0:
+            return cross_entropy(weak, logits)
+        # In logarithms, and normalised by a softmax: products of small numbers never underflow, nothing is divided by.
+        exponent = b * logits.detach().log_softmax(dim=-1)
+        if self.alpha > 0:
+            exponent = exponent + self.alpha * weak.log()  # of 0: -inf, and one class of a row is above 0
+        return cross_entropy(exponent.softmax(dim=-1), logits)
+
+
+class Window(_ByRow):
+    """Leave alone what the student is sure of: CE(w, p) where max(p) < 0.5 + `radius`, nothing elsewhere.
+
+    A row that the student has left the window with comes back when the student doubts it again: it is the weak labels'
+    mistakes against its own conviction that are not learned (as self-paced learning, the other way round: Kumar, Packer
+    & Koller 2010, *Self-paced learning for latent variable models*).
+    """
+
+    radius: float = Field(default=0.3, allow_inf_nan=False)
+
+    @field_validator("radius")
+    @classmethod
+    def _holds_something(cls, radius: float) -> float:
+        if radius <= 0:
+            raise ValueError(
+                f"a radius of {radius:g} leaves no window: one class of two always has .5 or more, so nothing would be "
+                "learned; take one above 0"
+            )
+        if radius > 0.5:
+            raise ValueError(f"a radius of {radius:g} leaves nothing out, as no probability is above 1: write naive")
+        return radius
+
+    def loss(self, logits: Tensor, weak: Tensor, progress: float, statistic: Tensor | None = None) -> Tensor:
+        """The loss of each example, `[n, classes]` twice -> `[n]`; 0 outside the window."""
+        sure = logits.detach().softmax(dim=-1).amax(dim=-1) >= 0.5 + self.radius
+        return cross_entropy(weak, logits).masked_fill(sure, 0.0)
+
+
+class ReverseKl(_ByRow):
+    """Settle on one of what the weak label allows: KL(p, w) = sum_c p_c log(p_c / w_c), mode seeking, not covering.
+
+    Minka 2005 (*Divergence measures and message passing*) on what each direction seeks; Gu et al. 2023 (MiniLLM, arXiv
+    2306.08543) on teaching by it. w is (1 - s) w + s / classes with `smoothing` s: a label of exactly 0 would make
+    every doubt infinitely wrong.
+    """
+
+    smoothing: float = Field(default=0.01, gt=0, le=1, allow_inf_nan=False)
+
+    def loss(self, logits: Tensor, weak: Tensor, progress: float, statistic: Tensor | None = None) -> Tensor:
+        """KL(p, w) of each example, `[n, classes]` twice -> `[n]`."""
+        log_p = logits.log_softmax(dim=-1)
+        log_w = ((1 - self.smoothing) * weak + self.smoothing / weak.shape[-1]).log()
+        return (log_p.exp() * (log_p - log_w)).sum(dim=-1)
+
+
+def risen(height: float, progress: float, warmup: float) -> float:
+    """A coefficient that rises in a line from 0 to `height` over the first `warmup` share of training, then stays."""
+    return height * min(1.0, progress / warmup) if warmup > 0 else height
 
 
 def cross_entropy(target: Tensor, logits: Tensor) -> Tensor:
