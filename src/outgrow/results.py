@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ class Results:
     cells: Sequence[Mapping[str, Any]]
     environment: Mapping[str, Any]
     notes: Sequence[str] = ()
+    work: Mapping[str, float] = field(default_factory=dict)  # of all steps behind it: steps, seconds, flops
 
     @classmethod
     def compute(
@@ -34,10 +35,11 @@ class Results:
         environment: Mapping[str, Any],
         notes: Sequence[str] = (),
         metrics: Sequence[str] = ("accuracy",),
+        work: Mapping[str, float] | None = None,
     ) -> Results:
         """Score every run, and join the seeds of each cell. OutgrowError if models were tested on different rows."""
         scored = Scored(tables)
-        return cls(run_rows(asked, scored, metrics), cell_rows(asked, scored, metrics), environment, notes)
+        return cls(run_rows(asked, scored, metrics), cell_rows(asked, scored, metrics), environment, notes, work or {})
 
     @classmethod
     def read(cls, folder: str | Path) -> Results:
@@ -56,7 +58,9 @@ class Results:
         if not isinstance(content, dict) or content.get("schema") != SCHEMA:
             found = content.get("schema") if isinstance(content, dict) else None
             raise OutgrowError(f"{path}: has schema {found}, and this version of outgrow reads schema {SCHEMA}")
-        return cls(content["runs"], content["cells"], content["environment"], content.get("notes", []))
+        return cls(
+            content["runs"], content["cells"], content["environment"], content.get("notes", []), content.get("work", {})
+        )
 
     def to_json(self) -> str:
         """The text of `results.json`."""
@@ -66,6 +70,7 @@ class Results:
             "cells": list(self.cells),
             "notes": list(self.notes),
             "environment": dict(self.environment),
+            **({"work": dict(self.work)} if self.work else {}),
         }
         return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 

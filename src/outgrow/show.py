@@ -75,7 +75,7 @@ def terminal(cells: Cells, shows: View = ACCURACIES) -> Table:
     same = [name for name in NAMES if len({display(cell[name]) for cell in cells}) == 1]
     shown = [name for name in NAMES if name not in same] if len(cells) > 1 else []
     title = "; ".join(f"{TITLES[name]} {display(cells[0][name])}" for name in NAMES if name not in shown)
-    table = Table(title=title, caption=shows.caption + _over(cells))
+    table = Table(title=title, caption=shows.caption + over(cells))
     for name in shown:
         table.add_column(TITLES[name], overflow="fold")
     for title in shows.columns.values():
@@ -86,7 +86,7 @@ def terminal(cells: Cells, shows: View = ACCURACIES) -> Table:
     return table
 
 
-def _over(cells: Cells) -> str:
+def over(cells: Cells) -> str:
     """What the intervals are over."""
     seeds = sorted({len(cell["seeds"]) for cell in cells})
     covers = {cell["covers"] for cell in cells}

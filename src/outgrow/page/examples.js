@@ -1,0 +1,93 @@
+"use strict";
+// Examples to browse. Every text of the data goes into the page as text, never as markup.
+const examples = {
+  start(data) {
+    const list = document.getElementById("example-list");
+    if (!list || !data) return;
+    const [cell, kind, text, more] = ["cell", "kind", "text", "more"].map((name) => document.getElementById(`example-${name}`));
+    const count = document.getElementById("example-count");
+    const STEP = 20;
+    let shown = STEP;
+
+    const vary = [0, 1, 2, 3, 4].filter((place) => new Set(data.cells.map((one) => one.names[place])).size > 1);
+    const label = (one) => (vary.length ? vary : [2, 3, 4]).map((place) => one.names[place]).join(" · ");
+    cell.replaceChildren(...data.cells.map((one) => new Option(label(one), one.names.join("\n"))));
+
+    const kindOf = (truth, weak, student) => {
+      if (weak === null || student === null || weak < 0) return null;
+      if (student === truth) return weak === truth ? "both" : "corrected";
+      return weak === truth ? "spoiled" : weak === student ? "copied" : "other";
+    };
+    const chosen = () => data.cells.find((one) => one.names.join("\n") === cell.value);
+    const kinds = () => {
+      const kept = kind.value;
+      const counts = chosen().counts;
+      const all = Object.entries(data.kinds).filter(([name]) => counts[name] > 0)
+        .map(([name, words]) => new Option(`student ${words}`.replace("student both", "both"), name));
+      kind.replaceChildren(new Option("all", ""), ...all);
+      kind.value = [...kind.options].some((option) => option.value === kept) ? kept : "";
+    };
+
+    const show = () => {
+      const one = chosen();
+      const task = data.tasks[one.task];
+      const [weak, student, ceiling] = ["weak", "student", "ceiling"].map((role) => (one[role] === null ? null : data.answers[one[role]]));
+      const wanted = text.value.trim().toLowerCase();
+      const fits = [];
+      task.texts.forEach((words, row) => {
+        const sort = kindOf(task.truth[row], weak && weak.said[row], student && student.said[row]);
+        if ((!kind.value || sort === kind.value) && words.toLowerCase().includes(wanted)) fits.push(row);
+      });
+      list.replaceChildren(...fits.slice(0, shown).map((row) => {
+        const item = document.createElement("li");
+        const words = document.createElement("p");
+        words.className = "example-text";
+        words.dir = "auto";
+        words.textContent = task.texts[row];
+        const answers = document.createElement("dl");
+        answers.className = "answers";
+        const truth = task.truth[row];
+        const named = (number) => (number < 0 ? "unknown" : task.classes[number]);
+        const add = (term, number, sure) => {
+          const part = document.createElement("div");
+          if (term !== "truth") part.className = number < 0 || truth < 0 ? "" : number === truth ? "right" : "wrong";
+          const [head, said, name] = ["dt", "dd", "bdi"].map((tag) => document.createElement(tag));
+          head.textContent = term;
+          name.textContent = named(number);
+          said.append(name);
+          if (part.className) said.append(part.className === "right" ? " ✓" : " ✗");
+          if (sure !== undefined && number >= 0) {
+            const small = document.createElement("span");
+            small.className = "sure";
+            small.textContent = ` ${sure}%`;
+            said.append(small);
+          }
+          part.append(head, said);
+          answers.append(part);
+        };
+        add("truth", truth);
+        for (const [term, model] of [["supervisor", weak], ["student", student], ["ceiling", ceiling]]) {
+          if (model) add(term, model.said[row], model.sure[row]);
+        }
+        item.append(words, answers);
+        return item;
+      }));
+      const all = kind.value ? one.counts[kind.value] : task.total;
+      const numbers = (value) => value.toLocaleString("en");
+      const holding = wanted ? " that hold the text" : "";
+      count.textContent = `${numbers(fits.length)} examples${holding} of the ${numbers(all)} ` +
+        `${kind.value ? "of this kind among the test examples" : "test examples"}` +
+        `${fits.length < all && !wanted ? " are in this file" : ""}; seed ${one.seed}.`;
+      more.hidden = fits.length <= shown;
+    };
+    const again = () => { shown = STEP; show(); };
+    cell.addEventListener("change", () => { kinds(); again(); });
+    kind.addEventListener("change", again);
+    text.addEventListener("input", again);
+    more.addEventListener("click", () => { shown += STEP; show(); });
+    document.getElementById("browse").addEventListener("submit", (event) => event.preventDefault());
+    kinds();
+    show();
+    this.again = () => { kinds(); show(); };
+  },
+};

@@ -1,0 +1,92 @@
+"use strict";
+// The table of cells: sort by a click on a head, filter by text and by name, save as CSV.
+const cellTable = {
+  start() {
+    const table = document.getElementById("cells-table");
+    const body = table.tBodies[0];
+    const heads = [...table.tHead.querySelectorAll("th")];
+    const rows = [...body.rows];
+    const form = document.getElementById("filter");
+    const find = document.getElementById("filter-text");
+    const sortBy = document.getElementById("sort-by");
+    const choices = [...form.querySelectorAll("select[data-column]")];
+    const places = Object.fromEntries(heads.map((head, place) => [head.dataset.column, place]));
+    const texts = new Map(rows.map((row) => [row, row.textContent.toLowerCase()]));
+
+    const show = () => {
+      const wanted = find.value.trim().toLowerCase();
+      let count = 0;
+      for (const row of rows) {
+        const fits = texts.get(row).includes(wanted) &&
+          choices.every((select) => !select.value || row.cells[places[select.dataset.column]].dataset.value === select.value);
+        row.hidden = !fits;
+        count += fits ? 1 : 0;
+      }
+      document.getElementById("cells-count").textContent =
+        count === rows.length ? "" : `${count.toLocaleString("en")} of ${rows.length.toLocaleString("en")} cells are shown.`;
+    };
+
+    const value = (row, place) => row.cells[place]?.dataset.value ?? "";
+    const sort = (column, direction) => {
+      for (const head of heads) head.setAttribute("aria-sort", head.dataset.column === column ? direction : "none");
+      const place = places[column];
+      const sign = direction === "descending" ? -1 : 1;
+      const numeric = place !== undefined && heads[place].classList.contains("number");
+      const order = direction === "none" || place === undefined ? rows : rows.toSorted((a, b) => {
+        const [x, y] = [value(a, place), value(b, place)];
+        if (x === "" || y === "") return (x === "") - (y === "");  // what is undefined comes last, whichever way
+        return sign * (numeric ? x - y : x.localeCompare(y, "en", { numeric: true }));
+      });
+      body.append(...order);
+      sortBy.value = direction === "none" ? "" : column;
+    };
+
+    heads.forEach((head) => head.querySelector("button").addEventListener("click", () => {
+      const first = head.classList.contains("number") ? "descending" : "ascending";
+      const other = first === "ascending" ? "descending" : "ascending";
+      const now = head.getAttribute("aria-sort");
+      sort(head.dataset.column, now === "none" ? first : now === first ? other : "none");
+    }));
+    sortBy.addEventListener("change", () => {
+      const head = heads[places[sortBy.value]];
+      sort(sortBy.value, head ? (head.classList.contains("number") ? "descending" : "ascending") : "none");
+    });
+    form.addEventListener("input", (event) => event.target === sortBy || show());
+    form.addEventListener("submit", (event) => event.preventDefault());
+    document.getElementById("cells-csv").addEventListener("click", () => {
+      const columns = heads.flatMap((head) => head.classList.contains("number")
+        ? [head.dataset.column, `${head.dataset.column}_low`, `${head.dataset.column}_high`] : [head.dataset.column]);
+      const lines = rows.filter((row) => row.dataset.cell !== undefined && !row.hidden).map((row) => heads.flatMap((head, place) => {
+        const cell = row.cells[place].dataset;
+        return head.classList.contains("number") ? [cell.value, cell.low, cell.high].map(numberOrNothing) : [cell.value];
+      }));
+      save("cells.csv", "text/csv", csv([columns, ...lines]));
+    });
+    this.state = () => {
+      const head = heads.find((one) => one.getAttribute("aria-sort") !== "none");
+      return head ? [head.dataset.column, head.getAttribute("aria-sort")] : null;
+    };
+    this.restore = (sorted) => { if (sorted) sort(...sorted); show(); };
+  },
+};
+
+const numberOrNothing = (text) => (text === "" ? null : Number(text));
+
+// Numbers in full, nothing as nothing; a text that a spreadsheet would take for a formula starts with an apostrophe.
+function csv(rows) {
+  const one = (value) => {
+    if (value === null || value === undefined) return "";
+    if (typeof value === "number") return String(value);
+    const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  return rows.map((row) => row.map(one).join(",")).join("\n") + "\n";
+}
+
+function save(name, type, content) {
+  const link = document.createElement("a");
+  link.href = content.startsWith("data:") ? content : URL.createObjectURL(new Blob([content], { type: `${type};charset=utf-8` }));
+  link.download = name;
+  link.click();
+  if (!content.startsWith("data:")) setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}

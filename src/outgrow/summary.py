@@ -1,0 +1,196 @@
+"""A whole run in three sentences, written from its cells: what was asked, what came out, how sure that is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from outgrow.specs import display
+
+Cell = Mapping[str, Any]
+
+ABOVE, BELOW, NONE, UNSURE, UNDEFINED = "above", "below", "none", "unsure", "undefined"
+
+
+def summary(cells: Sequence[Cell]) -> tuple[str, str, str]:
+    """The question, the outcome, and its uncertainty. Of no cells, it says that there are none yet."""
+    if not cells:
+        return "Nothing has been measured yet.", "No cell is finished.", "Numbers and their uncertainty follow."
+    return _asked(cells), _outcome(cells[0]) if len(cells) == 1 else _outcomes(cells), _certainty(cells)
+
+
+def effect(cell: Cell) -> str:
+    """What a cell's PGR shows: above, below, none (0 inside the interval), unsure (no interval), or undefined."""
+    pgr = cell["pgr"]
+    if pgr["estimate"] is None:
+        return UNDEFINED
+    if pgr["low"] is None or pgr["high"] is None:
+        return UNSURE
+    return ABOVE if pgr["low"] > 0 else BELOW if pgr["high"] < 0 else NONE
+
+
+def _asked(cells: Sequence[Cell]) -> str:
+    tasks, weak, strong, methods = (_names(cells, name) for name in ("task", "weak", "strong", "method"))
+    students = _listed(strong, "strong students", "or")
+    size = _size(cells)
+    return (
+        f"Asked: what share of the gap between the weak supervisor and a ceiling taught the truth does {students} recover on "
+        f"{_listed(tasks, 'tasks', 'or')}, taught by {_listed(weak, 'weak supervisors', 'or')} with "
+        f"{_listed(methods, 'methods', 'or')} ({size})?"
+    )
+
+
+def _size(cells: Sequence[Cell]) -> str:
+    seeds, tests = ([*sorted({count(cell) for cell in cells})] for count in (_seeds, _tests))
+    parts = [] if len(cells) == 1 else [f"{len(cells):,} cells"]
+    parts.append(f"{_span(seeds)} {'seed' if seeds == [1] else 'seeds'}{'' if len(cells) == 1 else ' each'}")
+    return ", ".join([*parts, f"{_span(tests)} test examples"])
+
+
+def _outcome(cell: Cell) -> str:
+    student, weak, ceiling = (cell[f"{role}_accuracy"] for role in ("student", "weak", "ceiling"))
+    if effect(cell) == UNDEFINED:
+        reached = (
+            f"The student reaches {_interval(student)}" if student["estimate"] is not None else "There is no accuracy"
+        )
+        reason = _reason(cell)
+        if weak["estimate"] is not None and ceiling["estimate"] is not None:
+            return (
+                f"{reached}, but PGR is undefined, since there is no gap to recover: the ceiling's {_interval(ceiling)} is not "
+                f"above the supervisor's {_interval(weak)} beyond chance."
+            )
+        return f"{reached}, and PGR is undefined: {reason}."
+    return (
+        f"The student reaches {_interval(student)} where its supervisor reaches {_interval(weak)} and the ceiling "
+        f"{_interval(ceiling)}, so it recovers {_share(cell['pgr'])} of the gap: {_shown(effect(cell))}."
+    )
+
+
+def _shown(found: str) -> str:
+    return {
+        ABOVE: "it outgrows its supervisor beyond chance",
+        BELOW: "it falls below its supervisor beyond chance",
+        NONE: "with 0 inside the interval, no effect has been shown",
+        UNSURE: "nothing tells how sure that is",
+    }[found]
+
+
+def _outcomes(cells: Sequence[Cell]) -> str:
+    count = Counter(effect(cell) for cell in cells)
+    n = len(cells)
+    said = []
+    if count[ABOVE]:
+        said.append(f"the student outgrows its supervisor beyond chance in {_of(count[ABOVE], n)}")
+    if count[BELOW]:
+        said.append(f"it falls below its supervisor beyond chance in {_of(count[BELOW], n)}")
+    if count[NONE]:
+        said.append(f"no effect has been shown in {_of(count[NONE], n)}, where the interval holds 0")
+    if count[UNSURE]:
+        said.append(f"nothing tells how sure the numbers of {_of(count[UNSURE], n)} are")
+    if count[UNDEFINED]:
+        reasons = Counter(_reason(cell) for cell in cells if effect(cell) == UNDEFINED)
+        why = ", ".join(reason if len(reasons) == 1 else f"{reason} in {times:,}" for reason, times in reasons.items())
+        said.append(f"PGR is undefined in {_of(count[UNDEFINED], n)} ({why})")
+    sentence = ("; ".join(said) if len(said) > 1 else said[0]) + _range(cells)
+    return sentence[0].upper() + sentence[1:] + "."
+
+
+def _range(cells: Sequence[Cell]) -> str:
+    defined = sorted((cell for cell in cells if effect(cell) != UNDEFINED), key=lambda cell: cell["pgr"]["estimate"])
+    if not defined:
+        return ""
+    if len(defined) == 1:
+        return f"; the one share that is defined is {_share(defined[0]['pgr'], _who(defined[0], cells))}"
+    least, most = (_share(cell["pgr"], _who(cell, cells)) for cell in (defined[0], defined[-1]))
+    return f"; the share recovered runs from {least} to {most}"
+
+
+def _certainty(cells: Sequence[Cell]) -> str:
+    covers = Counter(cell["covers"] for cell in cells)
+    n = len(cells)
+    if set(covers) == {"nothing"}:
+        return "Nothing tells how sure these numbers are: it takes several seeds, or the predictions behind the accuracies."
+    if set(covers) == {"examples"}:
+        said = (
+            "One seed tells nothing of other seeds: the 95% intervals hold the noise of the test examples alone, and "
+            "another seed may give another answer"
+        )
+    elif set(covers) == {"seeds"}:
+        said = "The 95% intervals are over seeds alone: the noise of the test set itself is left out"
+    elif len(covers) == 1:
+        said = "The 95% intervals hold the noise of training seeds and of test examples at once"
+    else:
+        less = n - covers["seeds and examples"]
+        said = (
+            "The 95% intervals hold the noise of training seeds and of test examples at once, except in "
+            f"{_of(less, n)}, where they hold only a part of it"
+        )
+    if n > 1:
+        misses = f", so that about {n * 0.05:,.0f} of {n:,} may miss" if n >= 20 else ""
+        said += f"; each is a cell's own{misses}, and the best of several cells is partly luck"
+    if all(
+        cell["pgr"]["status"].endswith(("ceiling not above weak", "ceiling not better than weak")) for cell in cells
+    ):
+        said += "; a gap to recover takes a weaker supervisor, a stronger student, or more test examples to tell the two apart"
+    return said + "."
+
+
+def _of(count: int, n: int) -> str:
+    if count == n:
+        return f"all {n:,} cells" if n > 2 else "both cells"
+    return f"{count:,} of {n:,} cells"
+
+
+def _reason(cell: Cell) -> str:
+    return str(cell["pgr"]["status"]).removeprefix("undefined: ")
+
+
+def _share(pgr: Mapping[str, Any], who: str = "") -> str:
+    ends = (
+        []
+        if pgr["low"] is None or pgr["high"] is None
+        else [f"95% interval {_percent(pgr['low'])} to {_percent(pgr['high'])}"]
+    )
+    within = "; ".join([*ends, *([who] if who else [])])
+    return _percent(pgr["estimate"]) + (f" ({within})" if within else "")
+
+
+def _percent(value: float) -> str:
+    return f"{round(100 * value)}%".replace("-", "−")
+
+
+def _interval(interval: Mapping[str, Any]) -> str:
+    if interval["estimate"] is None:
+        return "no accuracy"
+    ends = "" if interval["low"] is None else f" [{interval['low']:.3f}, {interval['high']:.3f}]"
+    return f"{interval['estimate']:.3f}{ends}"
+
+
+def _who(cell: Cell, cells: Sequence[Cell]) -> str:
+    """The names that tell this cell from the others."""
+    return ", ".join(
+        display(cell[name]) for name in ("task", "weak", "strong", "method") if len(_names(cells, name)) > 1
+    )
+
+
+def _names(cells: Sequence[Cell], name: str) -> list[str]:
+    return list(dict.fromkeys(display(cell[name]) for cell in cells))
+
+
+def _listed(names: Sequence[str], many: str, last: str) -> str:
+    if len(names) > 3:
+        return f"each of {len(names):,} {many}"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"
+
+
+def _seeds(cell: Cell) -> int:
+    return len(cell["seeds"])
+
+
+def _tests(cell: Cell) -> int:
+    return int(cell["n_test"])
+
+
+def _span(values: Sequence[int]) -> str:
+    return f"{values[0]:,}" if len(values) == 1 else f"{values[0]:,} to {values[-1]:,}"
