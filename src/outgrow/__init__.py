@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from outgrow.experiment import Experiment
     from outgrow.methods.contract import Method
     from outgrow.models.contract import FeatureModel, Features
-    from outgrow.results import Results
     from outgrow.pipeline import run
+    from outgrow.results import Results
     from outgrow.tasks.contract import RawTask
 
 __all__ = [

@@ -12,7 +12,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from outgrow.core import Floats, content_id, harden
-from outgrow.learners import Lesson, learner, learning_method, student_spec, suited, unheard
+from outgrow.kinds import learner, learning_method, student_spec
+from outgrow.learners import Lesson, suited, unheard
 from outgrow.pipeline import resolve_device
 
 
@@ -51,7 +52,7 @@ class WeakToStrongClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         method = suited(learning_method(self.method).method, targets, weights)
         bench = learner(student_spec(self.student)).read(inputs, resolve_device(self.device))
         rows = np.arange(len(inputs))
-        lesson = Lesson(rows, targets, method, self.l2, self.seed, weights)
+        lesson = Lesson(rows, targets, method, self.l2, self.seed, weights, [str(name) for name in classes])
         (self.student_,) = bench.learn([lesson])
         self.classes_ = classes
         return self

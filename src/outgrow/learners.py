@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from outgrow.core import Floats, Ints, UsageError
-from outgrow.faults import Problems
+from outgrow.core import Floats, Ints
 from outgrow.methods.contract import Method
 from outgrow.methods.losses import Confidence
 from outgrow.models import export
-from outgrow.models.checkpoints import SHORT, resolve
 from outgrow.models.contract import FeatureModel, Location
 from outgrow.models.heads import TOGETHER, Head, Problem, Solver, predict, solve
-from outgrow.registry import is_file_name, nearest
-from outgrow.specs import MethodSpec, ModelSpec, method_spec, model_spec
 
 Progress = Callable[[int, int], None]
 STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3)  # what is tried where a strength of regularisation is to be chosen
@@ -38,6 +34,7 @@ class Lesson:
     l2: float | None  # None: what the student's own options say
     seed: int
     weights: Floats | None = None  # [m]; None: all alike
+    classes: Sequence[str] = ()  # their names, which a finetuned model carries
 
 
 class Student(Protocol):
@@ -57,7 +54,7 @@ class Student(Protocol):
 class Bench(Protocol):
     """Texts that many students learn from and are asked about."""
 
-    def learn(self, lessons: Sequence[Lesson], progress: Progress = unheard) -> Sequence[Student]:
+    def learn(self, lessons: Sequence[Lesson], progress: Progress = unheard) -> Iterable[Student]:
         """A student each, in order."""
 
     def ask(self, student: Student, rows: Ints) -> Floats:
@@ -155,41 +152,6 @@ class HeadLearner:
     def read(self, texts: Sequence[str], device: str, progress: Progress = unheard) -> HeadBench:
         values = self.model.features(texts, self.location, device, progress).values
         return HeadBench(self.model, self.location, values, device)
-
-
-def student_spec(written: Any) -> ModelSpec:
-    """What a student is meant to be: `minilm`, `static:wordllama`, a folder or hub name (as a probe), or a mapping.
-
-    Raises UsageError, with the nearest names for one that is not known.
-    """
-    if isinstance(written, str) and ":" not in written and not is_file_name(written):
-        short = SHORT.get(written.lower())
-        looks_like_a_place = "/" in written or Path(written).expanduser().is_dir()
-        if short is None and not looks_like_a_place:
-            raise UsageError(f'unknown student "{written}"{nearest(written, SHORT)}')
-        written = f"{short.kind if short else 'probe'}:{written}"
-    try:
-        return model_spec(written, student=True)
-    except Problems as error:
-        raise UsageError(*error.sentences) from error
-
-
-def learning_method(written: Any) -> MethodSpec:
-    """The method that is meant: a name, a mapping with options, or a list. Raises UsageError, see `student_spec`."""
-    try:
-        return method_spec(written)
-    except Problems as error:
-        raise UsageError(*error.sentences) from error
-
-
-def learner(spec: ModelSpec) -> Learner:
-    """The kind of student that a specification asks for, with its checkpoint found. Raises UsageError."""
-    if spec.role != "features":
-        raise UsageError(f"{spec.name}: such a model cannot be a saved student: take static, probe or finetune")
-    location = resolve(spec.options.checkpoint, spec.kind)
-    if problems := spec.options.problems(location):
-        raise UsageError(*problems)
-    return HeadLearner(spec.options, location)
 
 
 def suited(method: Method, targets: Floats, weights: Floats | None = None) -> Method:

@@ -14,6 +14,7 @@ from outgrow import disk
 from outgrow.card import model_card
 from outgrow.core import OutgrowError, UsageError
 from outgrow.learners import HeadStudent, Student
+from outgrow.learners_finetune import KeptFinetuned
 from outgrow.models import export
 
 SCHEMA = 1
@@ -74,6 +75,8 @@ def load(folder: str | Path) -> Kept:
     about = _about(folder)
     try:
         kind, classes, text = about["kind"], tuple(map(str, about["classes"])), str(about["text"])
+        if kind == "finetune":
+            return Kept(KeptFinetuned(folder), classes, text, about)
         if kind not in HEADS:
             raise UsageError(f"{folder}: holds a student of the kind {kind!r}, which this outgrow cannot load")
         model, location, head, norm = export.read(folder, kind, about["reading"])

@@ -11,7 +11,8 @@ import numpy as np
 
 from outgrow.core import Floats, Ints, UsageError, harden
 from outgrow.evidence import Evidence
-from outgrow.learners import Bench, Learner, Lesson, Progress, Student, learning_method, suited, unheard
+from outgrow.kinds import learning_method
+from outgrow.learners import Bench, Learner, Lesson, Progress, Student, suited, unheard
 from outgrow.methods.contract import Method
 from outgrow.methods.losses import Naive
 from outgrow.metrics.intervals import Interval, accuracy, contrast
@@ -98,7 +99,7 @@ def teach(
     """
     bench = learner.read(evidence.texts, device, progress("reading the texts"))
     work = _Work(evidence, bench, learner, mix, seed)
-    students = bench.learn([work.lesson(choice) for choice in choices], progress("teaching"))
+    students = list(bench.learn([work.lesson(choice) for choice in choices], progress("teaching")))
     if len(evidence.gold) == 0:
         return Taught(students[0], work.report(choices[0], students[0]))
     right = np.stack([work.right(student) for student in students])
@@ -140,7 +141,7 @@ class _Work:
         return self._lesson(rows, targets, choice.method.method, choice.l2)
 
     def _lesson(self, rows: Ints, targets: Floats, method: Method, l2: float | None) -> Lesson:
-        return Lesson(rows, targets, suited(method, targets), l2, self.seed)
+        return Lesson(rows, targets, suited(method, targets), l2, self.seed, classes=self.evidence.classes)
 
     def truth(self, rows: Ints) -> Floats:
         """The careful labels as one-hot rows."""

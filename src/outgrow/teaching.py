@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 from outgrow.card import licence
 from outgrow.core import UsageError
 from outgrow.evidence import read_evidence
-from outgrow.learners import Progress, learner, student_spec
+from outgrow.kinds import learner, student_spec
+from outgrow.learners import Progress
+from outgrow.models.checkpoints import SHORT
 from outgrow.pipeline import resolve_device
 from outgrow.progress import Display, Silent
 from outgrow.student import check_place, save
@@ -65,7 +67,7 @@ def teach_files(
     place = found.location
     model = {
         "name": spec.name,
-        "hub": place.hub,
+        "hub": place.hub or (short.hub if (short := SHORT.get(place.name.lower())) else None),
         "fingerprint": place.fingerprint,
         "licence": licence(place.name, place.path),
         "options": spec.options.model_dump(mode="json", exclude={"checkpoint"}),

@@ -13,7 +13,9 @@ import numpy as np
 from outgrow.core import Floats, Ints, OutgrowError
 
 ROUNDS = 100  # of EM at most
-TOLERANCE = 1e-5  # EM ends where a round raises the likelihood bound of a vote by less
+# EM ends where a round raises the likelihood bound of a vote by less. Not later: voters are not as independent as the
+# model takes them to be, and in the end a class may come to mean what one voter says (so with the rules named below).
+TOLERANCE = 1e-5
 LEAST = 1e-10  # no answer is ever impossible: keeps logarithms finite
 
 
@@ -45,7 +47,17 @@ def join_columns(answers: Ints, classes: int, row: Ints | None = None) -> Joined
     return dawid_skene(row[said], voter[said], answer[said], n, voters, classes)
 
 
-def dawid_skene(row: Ints, voter: Ints, answer: Ints, n: int, voters: int, classes: int) -> Joined:
+def dawid_skene(
+    row: Ints,
+    voter: Ints,
+    answer: Ints,
+    n: int,
+    voters: int,
+    classes: int,
+    *,
+    rounds: int = ROUNDS,
+    tolerance: float = TOLERANCE,
+) -> Joined:
     """EM from the majority vote, over v votes `row [v]`, `voter [v]`, `answer [v]`.
 
     Answers from `classes` on are no class but may tell of one (such as silence). Raises OutgrowError where no vote names
@@ -71,17 +83,17 @@ def dawid_skene(row: Ints, voter: Ints, answer: Ints, n: int, voters: int, class
         return shares.reshape(voters * answers, classes)
 
     priors, conditional = belief[voted].mean(axis=0), habits()
-    bound, rounds = -np.inf, 0
-    while rounds < ROUNDS:
-        rounds += 1
+    bound, done = -np.inf, 0
+    while done < rounds:
+        done += 1
         logs = np.log(np.maximum(priors, LEAST)) + _per_row(np.log(conditional)[cell], row, n)
         belief = np.exp(logs - logs.max(axis=1, keepdims=True))
         belief /= belief.sum(axis=1, keepdims=True)
         priors, conditional = belief[voted].mean(axis=0), habits()
         before, bound = bound, _bound(belief[voted], priors, belief[row], conditional[cell]) / len(row)
-        if bound - before < TOLERANCE:
+        if bound - before < tolerance:
             break
-    return Joined(belief, priors, conditional.reshape(voters, answers, classes).swapaxes(1, 2), rounds)
+    return Joined(belief, priors, conditional.reshape(voters, answers, classes).swapaxes(1, 2), done)
 
 
 def _per_row(values: Floats, row: Ints, n: int) -> Floats:

@@ -1,0 +1,52 @@
+"""From the name of a student or a method to what learns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from outgrow.core import UsageError
+from outgrow.faults import Problems
+from outgrow.learners import HeadLearner, Learner
+from outgrow.learners_finetune import FinetuneLearner, check
+from outgrow.models.checkpoints import SHORT, resolve
+from outgrow.registry import is_file_name, nearest
+from outgrow.specs import MethodSpec, ModelSpec, method_spec, model_spec
+
+
+def student_spec(written: Any) -> ModelSpec:
+    """What a student is meant to be: `minilm`, `static:wordllama`, a folder or hub name (as a probe), or a mapping.
+
+    Raises UsageError, with the nearest names for one that is not known.
+    """
+    if isinstance(written, str) and ":" not in written and not is_file_name(written):
+        short = SHORT.get(written.lower())
+        looks_like_a_place = "/" in written or Path(written).expanduser().is_dir()
+        if short is None and not looks_like_a_place:
+            raise UsageError(f'unknown student "{written}"{nearest(written, SHORT)}')
+        written = f"{short.kind if short else 'probe'}:{written}"
+    try:
+        return model_spec(written, student=True)
+    except Problems as error:
+        raise UsageError(*error.sentences) from error
+
+
+def learning_method(written: Any) -> MethodSpec:
+    """The method that is meant: a name, a mapping with options, or a list. Raises UsageError, see `student_spec`."""
+    try:
+        return method_spec(written)
+    except Problems as error:
+        raise UsageError(*error.sentences) from error
+
+
+def learner(spec: ModelSpec) -> Learner:
+    """The kind of student that a specification asks for, with its checkpoint found. Raises UsageError."""
+    if spec.role not in ("features", "finetune"):
+        raise UsageError(f"{spec.name}: such a model cannot be a saved student: take static, probe or finetune")
+    location = resolve(spec.options.checkpoint, spec.kind)
+    if problems := spec.options.problems(location):
+        raise UsageError(*problems)
+    if spec.role == "finetune":
+        check(spec.options)
+        return FinetuneLearner(spec.options, location)
+    return HeadLearner(spec.options, location)
