@@ -74,6 +74,57 @@ def compare(
         console.print(part, markup=False, highlight=False)
 
 
+def score(
+    weak: Annotated[Path | None, typer.Option("--weak", help="The supervisor's predictions on test.")] = None,
+    student: Annotated[Path | None, typer.Option("--student", help="The student's.")] = None,
+    ceiling: Annotated[Path | None, typer.Option("--ceiling", help="The ceiling's.")] = None,
+    truth: Annotated[Path | None, typer.Option("--truth", help="The true labels.")] = None,
+    accuracies: Annotated[
+        Path | None, typer.Option("--accuracies", help="Instead: a table with seed, weak, student, ceiling.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Instead: results in the form of the field's reference code.")
+    ] = None,
+    id_column: Annotated[str | None, typer.Option("--id", help="The column of ids. [default: id]")] = None,
+    common: Annotated[bool, typer.Option("--common", help="Score the rows and seeds that all have.")] = False,
+    percent: Annotated[bool, typer.Option("--percent", help="The accuracies are percentages.")] = False,
+    metric: Annotated[str, typer.Option("--metric", help="As in `outgrow show`.")] = "accuracy",
+    json: Annotated[bool, typer.Option("--json", help="The cells, in the form of results.json.")] = False,
+) -> None:
+    """The same statistics for results that any program made."""
+    from outgrow import score as scores
+    from outgrow import show as tables
+    from outgrow.core import UsageError
+    from outgrow.reading import metric_named
+    from outgrow.score_folder import score_folder
+
+    asked = metric_named(metric)
+    predictions = {"--weak": weak, "--student": student, "--ceiling": ceiling, "--truth": truth}
+    named = [name for name, path in predictions.items() if path is not None]
+    if (accuracies is not None) + (folder is not None) + bool(named) != 1:
+        raise UsageError("score: give --weak, --student, --ceiling and --truth, or --accuracies, or --folder")
+    if named and (weak is None or student is None):
+        raise UsageError(f"score: {'--weak' if weak is None else '--student'} is missing beside {', '.join(named)}")
+    if not named and metric != "accuracy":
+        raise UsageError("score: --metric needs predictions; accuracies hold nothing else")
+    if percent and accuracies is None:
+        raise UsageError("score: --percent is for --accuracies")
+    if accuracies is not None:
+        results = scores.score_accuracies(accuracies, percent=percent, common=common)
+    elif folder is not None:
+        results = score_folder(folder)
+    else:
+        assert weak is not None  # seen above, as the next
+        assert student is not None
+        results = scores.score_predictions(
+            weak, student, ceiling, truth, id_column=id_column, common=common, metric=metric
+        )
+    if json:
+        typer.echo(scores.cells_json(results), nl=False)
+    else:
+        print_results(results, tables.view(asked))
+
+
 def print_results(results: Results, shows: View | None = None) -> None:
     """A table of the cells, and what it says in words."""
     from outgrow import show as tables

@@ -80,7 +80,7 @@ def given_labels(
     table = read_table(path, problems)
     if table is None:
         raise UsageError(*problems)
-    votes = _votes(table, classes, label, probabilities, problems)
+    votes = class_probabilities(table, classes, label, probabilities, problems)
     found = examples_of(table, source, on, text, problems)
     if problems or votes is None or found is None:
         raise UsageError(*problems)
@@ -136,7 +136,7 @@ def _notes(counts: Mapping[str, int]) -> tuple[str, ...]:
     return (*notes, *(f"{counts[key]} {text}" for key, text in said.items() if counts[key]))
 
 
-def _votes(
+def class_probabilities(
     table: Table,
     classes: Sequence[str],
     label: str | None,
