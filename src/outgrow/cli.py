@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from outgrow import cli_read, cli_student
+from outgrow import cli_read, cli_report, cli_student
 
 if TYPE_CHECKING:
     from outgrow.store import Store
@@ -60,15 +60,26 @@ def run(
     threads: ThreadsOption = None,
     device: DeviceOption = "auto",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and end.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Serve a page, to this machine alone, that follows it.")
+    ] = False,
 ) -> None:
-    """Run an experiment: make what is missing, write the run folder, print the cells."""
+    """Run an experiment: make what is missing, write the run folder and its report, print the cells."""
     from outgrow.ground import read_experiment
 
     asked = read_experiment(experiment)
     if dry_run:
         _print_plan(asked, _store(store), jobs, threads, device)
         return
-    _run_and_print(asked, store, out, jobs, threads, device)
+    if not watch:
+        _run_and_print(asked, store, out, jobs, threads, device)
+        return
+    from outgrow.watch import Board, serve
+
+    board = Board((out.resolve().name if out else "") or asked.name)
+    with serve(board) as address:
+        typer.echo(f"follow the run at {address}", err=True)
+        _run_and_print(asked, store, out, jobs, threads, device, board=board)
 
 
 @app.command()
@@ -104,10 +115,9 @@ def demo(
 
 
 app.command()(cli_read.show)
+app.command()(cli_report.report)
 app.command()(cli_student.teach)
 app.command()(cli_student.predict)
-app.command()(cli_read.compare)
-app.command()(cli_read.score)
 
 
 @app.command("list")
@@ -161,17 +171,18 @@ def _store(path: Path | None) -> Store:
     return Store(path.expanduser() if path is not None else default_store())
 
 
-def _run_and_print(asked: Any, store: Path | None, out: Path | None, *machine: Any) -> None:
+def _run_and_print(asked: Any, store: Path | None, out: Path | None, *machine: Any, board: Any = None) -> None:
     from outgrow.pipeline import run as run_experiment
     from outgrow.progress import display
 
     jobs, threads, device = machine
     with display() as shown:
         results = run_experiment(
-            asked, store=_store(store), out=out, jobs=jobs, threads=threads, device=device, display=shown
+            asked, store=_store(store), out=out, jobs=jobs, threads=threads, device=device, display=shown, board=board
         )
     cli_read.print_results(results)
-    typer.echo(f"\nThe run folder is {out or Path('runs') / asked.name}: results.json, predictions.parquet and more.")
+    folder = out or Path("runs") / asked.name
+    typer.echo(f"\nThe run folder is {folder}: report.html to look at, results.json, predictions.parquet and more.")
 
 
 def _print_plan(asked: Any, store: Store, *machine: Any) -> None:

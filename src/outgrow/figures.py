@@ -84,7 +84,7 @@ def _accuracy(cells: Sequence[Mapping[str, Any]]) -> Figure | None:
 def _against_student(cells: Sequence[Mapping[str, Any]]) -> Figure | None:
     rows: dict[Key, list[Row]] = {}
     ceilings: dict[tuple[Key, str], Row] = {}
-    row: dict[str, Any]
+    row: Row
     for cell in cells:
         who, key = names(cell), _key(cell, "run", "task", "method")
         student, ceiling = cell["student_accuracy"], cell["ceiling_accuracy"]

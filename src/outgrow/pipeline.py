@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from outgrow import disk
+from outgrow import disk, report
+from outgrow.cells import Scored
 from outgrow.collect import collect
 from outgrow.core import OutgrowError, UsageError
 from outgrow.execute import execute
@@ -23,8 +24,10 @@ from outgrow.results import Results
 from outgrow.steps import Context, Step
 from outgrow.store import Store
 from outgrow.tasks.contract import Pool
+from outgrow.watch import Board, Listening
 
 FOLDER = ("the run folder", "--out")  # what sentences about it say
+REPORT = "report.html"
 
 
 @dataclass(frozen=True)
@@ -104,11 +107,12 @@ def run(
     threads: int | None = None,
     device: str = "auto",
     display: Display | None = None,
+    board: Board | None = None,
 ) -> Results:
     """Run an experiment, or the YAML file of one, and return its results; `out` (default `runs/<name>`) holds them too.
 
-    What the store has is not made again. Raises UsageError for what cannot be done as asked, OutgrowError for failures;
-    whatever was finished by then is kept.
+    What the store has is not made again. `board` is told how far the run is. Raises UsageError for what cannot be done
+    as asked, OutgrowError for failures; whatever was finished by then is kept.
     """
     if not isinstance(experiment, Experiment):
         experiment = read_experiment(Path(experiment))
@@ -116,8 +120,12 @@ def run(
         store = Store(Path(store).expanduser() if store is not None else default_store())
     out = Path(out) if out is not None else Path("runs") / experiment.name
     display = display or Silent()
+    if board is not None:
+        display = Listening(board, display)
     with _heard(store, display):
         planned = prepare(experiment, store, Machine(jobs, threads, device), display)
+        if board is not None:
+            board.begin(planned, store)
         for _ in range(3):  # an artifact may prove damaged only when it is read: it is made again then
             missing = any(store.open(step.key) is None for step in planned.wanted)
             # Only work needs torch: a run that the store answers whole is answered without loading it.
@@ -132,8 +140,13 @@ def run(
                 continue
         else:
             raise OutgrowError(f"{store.root}: results there are damaged again and again; check the disk")
-        results = Results.compute(asked, tables, _made_with(store, planned), notes, experiment.metrics)
+        made_with, work = _made_with(store, planned), _work(store, planned)
+        results = Results.compute(asked, tables, made_with, notes, experiment.metrics, work)
         _write(out, experiment, tables, results)
+        told = report.Told(out.resolve().name, results, asked, Scored(tables), experiment.to_yaml())
+        page = report.write([told], out / REPORT)
+        if board is not None:
+            board.end(page)
     return results
 
 
@@ -156,6 +169,25 @@ def _made_with(store: Store, planned: Plan) -> dict[str, Any]:
     return {name: several[0] if len(several) == 1 else several for name, several in values.items()}
 
 
+def _work(store: Store, planned: Plan) -> dict[str, float]:
+    """What went into a run, whenever that was: steps, seconds of work and FLOPs as estimated, of all that is still known."""
+    steps = list(planned.wanted)
+    seen: set[str] = set()
+    total = {"steps": 0, "seconds": 0.0, "flops": 0.0}
+    while steps:
+        step = steps.pop()
+        if step.key in seen:
+            continue
+        seen.add(step.key)
+        steps += step.parents.values()
+        if store.has(step.key):  # else it was pruned
+            meta = store.meta(step.key)
+            total["steps"] += 1
+            total["seconds"] += meta.get("seconds", 0.0)
+            total["flops"] += meta.get("flops", 0.0)
+    return total
+
+
 def _write(out: Path, experiment: Experiment, tables: Predictions, results: Results) -> None:
     """The run folder's files, each whole or absent; results.json comes last, when all others belong to it.
 
@@ -171,7 +203,8 @@ def _write(out: Path, experiment: Experiment, tables: Predictions, results: Resu
             results.write(new)
             disk.flush_tree(new)
             (out / "results.json").unlink(missing_ok=True)
-            (out / "curves.parquet").unlink(missing_ok=True)  # not every run has it
+            for name in ("curves.parquet", REPORT):  # not every run has curves; the report comes after the results
+                (out / name).unlink(missing_ok=True)
             for name in sorted(path.name for path in new.iterdir() if path.name != "results.json"):
                 os.replace(new / name, out / name)
             os.replace(new / "results.json", out / "results.json")

@@ -86,17 +86,18 @@ def scene(runs: Sequence[Told]) -> Scene:
     return Scene(cells, {run.name: (run.asked, run.scored) for run in runs})
 
 
-def write(runs: Sequence[Told], out: Path) -> None:
-    """Write the page to `out`, whole or not at all."""
-    text = render(runs).encode("utf-8", "replace")
+def write(runs: Sequence[Told], out: Path) -> str:
+    """Write the page to `out`, whole or not at all; its text."""
+    text = render(runs)
     with disk.sentences(out.parent, "the report", "--out"):
         out.parent.mkdir(parents=True, exist_ok=True)
         new = disk.temporary(out.parent, ".new-")
         try:
-            new.write_bytes(text)
+            new.write_bytes(text.encode("utf-8", "replace"))
             os.replace(new, out)
         finally:
             new.unlink(missing_ok=True)
+    return text
 
 
 def render(runs: Sequence[Told], live: Live | None = None, title: str = "") -> str:
