@@ -145,7 +145,7 @@ def _rows_with_intervals(
     layers.append(spans.encode(x=alt.X("low:Q"), x2="high:Q", stroke=_line(series), tooltip=tips))
     layers.append(_points(base, series, 90).encode(x=x, tooltip=tips))
     if also:
-        ticks = base.mark_tick(thickness=2, size=20, opacity=0.9)
+        ticks = base.mark_tick(thickness=1, size=20, opacity=0.9, fillOpacity=0, strokeWidth=2)
         layers.append(ticks.encode(x=alt.X(f"{also[0]}:Q"), stroke=_line(series), tooltip=tips))
     return _finish(alt.layer(*layers), height=ROW)
 

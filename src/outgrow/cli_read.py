@@ -132,7 +132,7 @@ def print_results(results: Results, shows: View | None = None) -> None:
 
     shows = shows or tables.ACCURACIES
     console = console_of(sys.stdout)
-    console.print(tables.terminal(results.cells, shows))
+    console.print(tables.terminal(results.cells, shows, console.width))
     sentences = []
     if shows is tables.AGREEMENT:
         sentences = words.agreements(results.cells)

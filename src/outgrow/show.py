@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
+from outgrow.bars import WIDTH, pgr_bars
 from outgrow.metrics.recovery import pgr_key
 from outgrow.metrics.scores import ACCURACY, Metric
 from outgrow.specs import display
@@ -67,23 +70,54 @@ AGREEMENT = View(
 )
 
 
-def terminal(cells: Cells, shows: View = ACCURACIES) -> Table:
-    """A rich table; names that all cells share stand in its title."""
+def terminal(cells: Cells, shows: View = ACCURACIES, width: int = 140) -> Table:
+    """A rich table, the best PGR first, with bars; names that all cells share stand in its title.
+
+    Where it would be wider than `width`, the bars stand under their numbers, and of supervisor and ceiling only the estimates.
+    """
+    from rich.box import HEAVY_HEAD, SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
     same = [name for name in NAMES if len({display(cell[name]) for cell in cells}) == 1]
     shown = [name for name in NAMES if name not in same] if len(cells) > 1 else []
     title = "; ".join(f"{TITLES[name]} {display(cells[0][name])}" for name in NAMES if name not in shown)
-    table = Table(title=title, caption=shows.caption + over(cells))
+    cells, bars = _by_recovery(cells, shows)
+    barred = any(bars)
+    names = sum(
+        max(len(text) for text in [TITLES[name], *(display(cell[name]) for cell in cells)]) + 3 for name in shown
+    )
+    narrow = barred and names + 20 * len(shows.columns) + WIDTH + 4 > width
+    table = Table(title=title, caption=shows.caption + over(cells), box=SIMPLE_HEAD if narrow else HEAVY_HEAD)
     for name in shown:
         table.add_column(TITLES[name], overflow="fold")
+    reasons = any(interval["estimate"] is None for cell in cells for interval in shows.intervals(cell))
     for title in shows.columns.values():
-        table.add_column(title, justify="left", no_wrap=title != "PGR" and len(shows.columns) < 6)
-    for cell in cells:
-        numbers = [Text(number(interval)) for interval in shows.intervals(cell)]
-        table.add_row(*(Text(display(cell[name])) for name in shown), *numbers)
+        wraps = title == "PGR" and reasons and not narrow
+        table.add_column(title, no_wrap=not wraps and len(shows.columns) < 6)
+    if barred and not narrow:
+        table.add_column("0 to 1", no_wrap=True)
+    for cell, bar in zip(cells, bars, strict=True):
+        numbers = [
+            number(interval if not narrow or title in ("student", "PGR") else {**interval, "low": None})
+            for interval, title in zip(shows.intervals(cell), shows.columns.values(), strict=True)
+        ]
+        if narrow:
+            numbers[-1] = f"{numbers[-1]}\n{bar}" if bar else fill(numbers[-1], 17)
+        elif barred:
+            numbers.append(bar)
+        table.add_row(*(Text(display(cell[name])) for name in shown), *(Text(text) for text in numbers))
     return table
+
+
+def _by_recovery(cells: Cells, shows: View) -> tuple[Cells, list[str]]:
+    """The cells by falling PGR, undefined ones last, and a bar of it each; as they are where no PGR is shown."""
+    if "PGR" not in shows.columns.values():
+        return cells, [""] * len(cells)
+    place = list(shows.columns.values()).index("PGR")
+    found = [(shows.intervals(cell)[place], cell) for cell in cells]
+    found.sort(key=lambda pair: -math.inf if pair[0]["estimate"] is None else pair[0]["estimate"], reverse=True)
+    return [cell for _, cell in found], pgr_bars([interval for interval, _ in found])
 
 
 def over(cells: Cells) -> str:
