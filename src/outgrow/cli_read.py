@@ -137,9 +137,11 @@ def print_results(results: Results, shows: View | None = None) -> None:
     if shows is tables.AGREEMENT:
         sentences = words.agreements(results.cells)
     elif shows.caption == "":
-        sentences = words.verdicts(results.cells)
+        sentences = [*words.verdicts(results.cells), *words.equivalents(results.cells)]
     for sentence in sentences:
         console.print(f"\n{sentence}", markup=False, highlight=False)
+    for line in words.controls(results.controls):
+        console.print(line, markup=False, highlight=False)
     for note in results.notes:
         console.print(f"note: {note}", markup=False, highlight=False, style="dim")
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from outgrow.cells import Asked, Entry, Scored, cell_rows, run_rows
+from outgrow.controls import control_rows
 from outgrow.core import OutgrowError
+from outgrow.equivalents import add_equivalents
 from outgrow.predictions import Predictions
 
 __all__ = ["SCHEMA", "Asked", "Entry", "Results"]
@@ -26,6 +28,7 @@ class Results:
     environment: Mapping[str, Any]
     notes: Sequence[str] = ()
     work: Mapping[str, float] = field(default_factory=dict)  # of all steps behind it: steps, seconds, flops
+    controls: Sequence[Mapping[str, Any]] = ()  # where the experiment asked for them
 
     @classmethod
     def compute(
@@ -36,10 +39,14 @@ class Results:
         notes: Sequence[str] = (),
         metrics: Sequence[str] = ("accuracy",),
         work: Mapping[str, float] | None = None,
+        controls: bool = False,
     ) -> Results:
         """Score every run, and join the seeds of each cell. OutgrowError if models were tested on different rows."""
         scored = Scored(tables)
-        return cls(run_rows(asked, scored, metrics), cell_rows(asked, scored, metrics), environment, notes, work or {})
+        runs, cells = run_rows(asked, scored, metrics), cell_rows(asked, scored, metrics)
+        add_equivalents(cells, asked, scored)
+        held = control_rows(asked, scored) if controls else []
+        return cls(runs, cells, environment, notes, work or {}, held)
 
     @classmethod
     def read(cls, folder: str | Path) -> Results:
@@ -58,9 +65,8 @@ class Results:
         if not isinstance(content, dict) or content.get("schema") != SCHEMA:
             found = content.get("schema") if isinstance(content, dict) else None
             raise OutgrowError(f"{path}: has schema {found}, and this version of outgrow reads schema {SCHEMA}")
-        return cls(
-            content["runs"], content["cells"], content["environment"], content.get("notes", []), content.get("work", {})
-        )
+        more = (content.get("notes", []), content.get("work", {}), content.get("controls", []))
+        return cls(content["runs"], content["cells"], content["environment"], *more)
 
     def to_json(self) -> str:
         """The text of `results.json`."""
@@ -69,6 +75,7 @@ class Results:
             "runs": list(self.runs),
             "cells": list(self.cells),
             "notes": list(self.notes),
+            **({"controls": list(self.controls)} if self.controls else {}),
             "environment": dict(self.environment),
             **({"work": dict(self.work)} if self.work else {}),
         }

@@ -120,3 +120,56 @@ def _correlation(pairs: Sequence[tuple[float, float]]) -> float | None:
         sum(a * b for a, b in products) for products in ([(x, x) for x, _ in apart], [(y, y) for _, y in apart], apart)
     )
     return float(xy / (xx * yy) ** 0.5) if xx > 0 and yy > 0 else None
+
+
+def equivalents(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What each student is worth in true labels, and on the ladder of students taught the truth."""
+    sentences = []
+    for cell in cells:
+        if cell.get("equivalent_labels"):
+            sentences.append(_labels(cell))
+        if cell.get("equivalent_supervision"):
+            sentences.append(_supervision(cell))
+    return sentences
+
+
+def _labels(cell: Mapping[str, Any]) -> str:
+    found, student = cell["equivalent_labels"], display(cell["strong"])
+    who = f"{student}, taught by {display(cell['weak'])} with {display(cell['method'])} on {cell['task']},"
+    least, most = (f"{found[key]:,}" for key in ("smallest", "largest"))
+
+    def said(count: int | None) -> str:
+        return f"more than {most}" if count is None else f"{count:,}" if count else f"fewer than {least}"
+
+    low, high = said(found["low"]), said(found["high"])
+    interval = "" if low == high else f" (95% interval {low} to {high})"
+    reached = found["status"] if found["status"] != "ok" else said(found["estimate"])
+    return f"{who} does as well as {reached} true labels would make it{interval}."
+
+
+def _supervision(cell: Mapping[str, Any]) -> str:
+    found = cell["equivalent_supervision"]
+    who = (
+        f"Taught by {display(cell['weak'])} with {display(cell['method'])} on {cell['task']}, {display(cell['strong'])}"
+    )
+    ends = sorted({_rung(found["low"]), _rung(found["high"])})
+    interval = ends[0] if len(ends) == 1 else f"from {_rung(found['low'])} to {_rung(found['high'])}"
+    return f"{who} does as well as {_rung(found['estimate'])} taught the truth (95% interval: {interval})."
+
+
+def _rung(between: Sequence[str | None]) -> str:
+    lower, upper = between
+    if lower is None:
+        return f"something below {upper}"
+    if upper is None:
+        return f"something above {lower}"
+    return str(lower) if lower == upper else f"something between {lower} and {upper}"
+
+
+def controls(held: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line a control; those that failed come first."""
+    lines = [
+        f"{'FAILED' if control['status'] == 'failed' else 'ok'}: {control['control']}: {control['says']}"
+        for control in held
+    ]
+    return sorted(lines, key=lambda line: not line.startswith("FAILED"))
