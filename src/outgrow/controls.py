@@ -20,7 +20,7 @@ Cell = Sequence[Asked]
 
 
 def control_rows(asked: Sequence[Asked], scored: Scored) -> list[Control]:
-    """One mapping a control: which, of what, its interval, `ok` or `failed`, and a sentence."""
+    """One mapping a control: which, of what, its interval, `ok`, `noticed` or `failed`, and a sentence."""
     cells = cells_of(asked)
     found: dict[tuple[Any, ...], Control] = {}
     for runs in cells:
@@ -114,7 +114,7 @@ def _own(runs: Cell, scored: Scored) -> Control:
         "control": "weak = strong",
         **_names(first, "strong"),
         "gain": written(gain),
-        "status": "failed" if gains else "ok",
+        "status": "noticed" if gains else "ok",
         "says": f"{text}: so much of a gain needs no stronger student"
         if gains
         else f"{text}: it gains nothing by itself",

@@ -147,6 +147,8 @@ class Experiment(Strict):
     seeds: list[Annotated[int, Field(ge=0, strict=True)]] = Field(default=5, validate_default=True)
     split: Split
     metrics: Annotated[list[str], Field(min_length=1)] = ["accuracy"]  # no part of any key: read from predictions
+    label_curve: bool = False  # ceilings at 25, 50, 100, … rows: how many true labels a student is worth
+    controls: bool = False  # shuffled labels, and a student as its own supervisor
     base: Annotated[Path, Field(exclude=True)] = Field(default_factory=lambda: BASE.get())
 
     def __init__(self, **data: Any) -> None:
@@ -245,6 +247,8 @@ class Experiment(Strict):
             wrong.append(f"split: `validation` is missing: {stopped[0]} stops early by it")
         if chosen and self.split.validation is None:
             wrong.append(f"split: `validation` is missing: {chosen[0]} chooses l2 there")
+        if self.label_curve and not any(spec.role == "features" for spec in self.strong):
+            wrong.append("label_curve: no student here is static or a probe, whose ceilings at many sizes are cheap")
         if self.split.test is None:
             wrong += [
                 f"split: `test` is missing, and task {task.title} has no test split of its own"

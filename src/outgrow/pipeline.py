@@ -141,7 +141,7 @@ def run(
         else:
             raise OutgrowError(f"{store.root}: results there are damaged again and again; check the disk")
         made_with, work = _made_with(store, planned), _work(store, planned)
-        results = Results.compute(asked, tables, made_with, notes, experiment.metrics, work)
+        results = Results.compute(asked, tables, made_with, notes, experiment.metrics, work, experiment.controls)
         _write(out, experiment, tables, results)
         told = report.Told(out.resolve().name, results, asked, Scored(tables), experiment.to_yaml())
         page = report.write([told], out / REPORT)

@@ -51,6 +51,7 @@ KINDS: Mapping[str, Kind] = {
     "split": Kind(1, "outgrow.making:split", exact=True),
     "given": Kind(1, "outgrow.making:given", exact=True),
     "features": Kind(1, "outgrow.making:features"),
+    "shuffle": Kind(1, "outgrow.making_controls:shuffle"),
     "head": Kind(1, "outgrow.making:heads", together=64),
     "choose": Kind(1, "outgrow.making:choose"),
     "custom": Kind(1, "outgrow.making:custom"),

@@ -168,8 +168,7 @@ def _rung(between: Sequence[str | None]) -> str:
 
 def controls(held: Sequence[Mapping[str, Any]]) -> list[str]:
     """A line a control; those that failed come first."""
-    lines = [
-        f"{'FAILED' if control['status'] == 'failed' else 'ok'}: {control['control']}: {control['says']}"
-        for control in held
-    ]
-    return sorted(lines, key=lambda line: not line.startswith("FAILED"))
+    order = ("failed", "noticed", "ok")
+    first = sorted(held, key=lambda control: order.index(control["status"]))
+    said = {"failed": "FAILED", "noticed": "notice", "ok": "ok"}
+    return [f"{said[control['status']]}: {control['control']}: {control['says']}" for control in first]
