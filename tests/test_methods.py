@@ -10,8 +10,11 @@ import torch
 from pydantic import ValidationError
 
 from outgrow.core import UsageError, canonical_json
-from outgrow.methods.contract import Method, compose
+from outgrow.methods.composed import Composed, compose
+from outgrow.methods.contract import Method
+from outgrow.methods.labels import Harden
 from outgrow.methods.losses import Confidence, Naive, threshold
+from outgrow.methods.procedures import SelfTrain
 
 
 def batch(n: int, classes: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -218,15 +221,19 @@ def test_a_prior_of_other_classes_is_named(classes: int) -> None:
         method.loss(logits, weak, 1.0)
 
 
-def test_compose_takes_one_loss() -> None:
-    assert compose([Confidence(alpha=0.75)]) == Confidence(alpha=0.75)
+def test_compose_takes_at_most_one_of_each_part() -> None:
+    assert compose([Confidence(alpha=0.75)]) == Composed(None, Confidence(alpha=0.75), None)
+    assert compose([SelfTrain(), Harden(), Naive(hard=True)]) == Composed(Harden(), Naive(hard=True), SelfTrain())
+    assert compose([Harden()]) == Composed(Harden(), Naive(), None)  # without a loss, naive
     assert Naive().parts == {"loss"}
     assert Method().parts == frozenset()
     with pytest.raises(UsageError) as caught:
-        compose([Naive(), Confidence()])
-    assert len(caught.value.problems) == 1
-    assert "naive and confidence each bring a loss" in caught.value.problems[0]
-    with pytest.raises(UsageError, match="needs one that brings a loss"):
-        compose([])
+        compose([Naive(), Confidence(), Harden(), Harden()])
+    assert [problem.partition(",")[0] for problem in caught.value.problems] == [
+        "harden and harden each bring labels of their own",
+        "naive and confidence each bring a loss of their own",
+    ]
+    with pytest.raises(UsageError, match="method supplies neither labels, a loss nor a procedure"):
+        compose([Method()])
     with pytest.raises(NotImplementedError, match="Method supplies no loss"):
         Method().loss(*batch(2, 2), 0.0)

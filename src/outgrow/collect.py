@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from outgrow.core import Labels
+from outgrow.core import Labels, Strings
+from outgrow.making import fold_of
 from outgrow.plan import Plan, Run, readers
 from outgrow.predictions import HeldOut, Predictions, Speaker
 from outgrow.results import Asked, Entry
-from outgrow.steps import Step
+from outgrow.steps import Step, walk
 from outgrow.tasks.contract import Pool
 
 Open = Callable[[Step], Path]  # a step's folder in the store, verified
@@ -52,7 +53,7 @@ def collect(plan: Plan, open_step: Open) -> tuple[list[Asked], Predictions, list
 def _speakers(run: Run) -> dict[str, Speaker | None]:
     weak, strong, method = run.weak.name, run.strong.name, run.method.name
     # Where somebody's labels leave rows out, the ceiling learned from the covered ones: it belongs to that supervisor.
-    shared = None if run.weak.role == "given" else weak
+    shared = None if run.weak.partial else weak
     return {
         "weak": Speaker(run.task, "weak", weak, None, None, run.seed),
         "student": Speaker(run.task, "student", weak, strong, method, run.seed),
@@ -78,17 +79,58 @@ def _facts(run: Run, pool: Pool, transfer: Any, weak: Any, open_step: Open) -> d
         "n_left_out": int((~covered).sum()),
         "weak_label_accuracy": float(right.mean()) if len(rows) else None,
     }
-    chosen = {
-        role: _chosen_l2(step, open_step)
-        for role, step in (("weak", run.supervisor), ("student", run.student), ("ceiling", run.ceiling))
-        if step is not None and step.kind == "choose"
-    }
+    student, tries = _chosen_method(run, open_step)
+    facts |= tries
+    ends, chosen = {}, {}
+    for role, step in (("weak", run.supervisor), ("student", student), ("ceiling", run.ceiling)):
+        if step is not None and step.kind == "choose":
+            head = _chosen(step, open_step)
+            ends[role] = head.params["solver"].get("stop", 1.0)
+            if len({candidate.params["l2"] for candidate in _candidates(step)}) > 1:
+                chosen[role] = float(head.params["l2"])
+    if getattr(run.method.parts.procedure, "on", None) and "student" in ends:
+        facts["stopped_at"] = ends["student"]
+    facts |= _learned(student, facts["n_transfer"], pool.groups, transfer, open_step)
     return {**facts, "chosen_l2": chosen} if chosen else facts
 
 
-def _chosen_l2(step: Step, open_step: Open) -> float:
-    facts = json.loads((open_step(step) / "facts.json").read_text(encoding="utf-8"))
-    return float(step.parents[f"candidate_{facts['chosen']:02}"].params["l2"])
+def _chosen_method(run: Run, open_step: Open) -> tuple[Step, dict[str, Any]]:
+    """The student that a grid of values chose, with the choice and the number of tries; else the student."""
+    if not run.method.candidates:
+        return run.student, {}
+    found = json.loads((open_step(run.student) / "facts.json").read_text(encoding="utf-8"))
+    place = found["chosen"]
+    judge = "weak labels" if run.method.select_on == "weak" else "the truth (oracle)"
+    facts = {
+        "chosen_method": run.method.candidates[place].name,
+        "methods_tried": len(run.method.candidates),
+        "method_chosen_by": judge,
+    }
+    return _candidates(run.student)[place], facts
+
+
+def _chosen(step: Step, open_step: Open) -> Step:
+    place = int(json.loads((open_step(step) / "facts.json").read_text(encoding="utf-8"))["chosen"])
+    return _candidates(step)[place]
+
+
+def _candidates(step: Step) -> list[Step]:
+    return [parent for role, parent in sorted(step.parents.items()) if role.startswith("candidate_")]
+
+
+def _learned(student: Step, covered: int, groups: Strings, transfer: Any, open_step: Open) -> dict[str, Any]:
+    """How many rows the student itself learned from, where its method leaves some out; what the labels part did."""
+    leaf = _candidates(student)[0] if student.kind == "choose" else student
+    facts: dict[str, Any] = {}
+    made = next((step for step in walk([leaf]) if step.kind == "labels"), None)
+    if made is not None:
+        found = json.loads((open_step(made) / "facts.json").read_text(encoding="utf-8"))
+        facts |= {"n_learned": found["kept"], "labels_changed": found["changed"], "label_accuracy": found["accuracy"]}
+    if leaf.parents.get("weak_labels") != made:  # another student labelled: every row that was covered
+        facts.pop("n_learned", None)
+    if "fold" in leaf.params:
+        facts["n_learned"] = len(fold_of(transfer, groups, *leaf.params["fold"]))
+    return facts
 
 
 def _notes(plan: Plan, pools: dict[str, Pool], open_step: Open) -> list[str]:
@@ -99,7 +141,7 @@ def _notes(plan: Plan, pools: dict[str, Pool], open_step: Open) -> list[str]:
     trained = [step for run in plan.runs for step in (run.supervisor, run.student, run.ceiling) if step is not None]
     for step in sorted(readers(trained), key=lambda step: step.label):
         path = open_step(step) / "facts.json"
-        truncated = json.loads(path.read_text(encoding="utf-8"))["truncated"]
+        truncated = json.loads(path.read_text(encoding="utf-8")).get("truncated", 0)
         if truncated:
             notes.append(f"{step.label}: {truncated} texts are longer than the model reads, and were cut")
     return notes

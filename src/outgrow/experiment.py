@@ -22,9 +22,11 @@ from pydantic import (
 
 from outgrow.core import UsageError, canonical_json
 from outgrow.faults import Problems, faults
+from outgrow.labels.options import SOURCES
 from outgrow.metrics.scores import METRICS
+from outgrow.recipes import MethodSpec, method_spec, misfits
 from outgrow.registry import is_file_name, names, nearest
-from outgrow.specs import BASE, MethodSpec, ModelSpec, find_file, method_spec, model_spec
+from outgrow.specs import BASE, ModelSpec, find_file, model_spec
 from outgrow.yaml_file import locate, read_yaml
 
 
@@ -226,12 +228,13 @@ class Experiment(Strict):
     @model_validator(mode="after")
     def _parts_that_are_used(self) -> Self:
         wrong = []
-        trained = [spec.name for spec in self.weak if spec.role != "given"]
+        supervisors = [below for spec in self.weak for below in spec.everyone]
+        trained = [spec.name for spec in supervisors if spec.role not in SOURCES]
         if trained and self.split.weak_train is None:
             wrong.append(f"split: `weak_train` is missing: {trained[0]} learns from those rows")
         wrong += [
             f"weak: {spec.name} asks for {spec.options.rows} rows of {self.split.weak_train} in weak_train"
-            for spec in self.weak
+            for spec in supervisors
             if spec.pretrained and (spec.options.rows or 0) > (self.split.weak_train or 0) > 0
         ]
         wrong += [
@@ -239,14 +242,16 @@ class Experiment(Strict):
             for spec in self.strong
             if spec.pretrained and spec.options.rows is not None
         ]
-        chosen = [
-            s.name for s in (*self.weak, *self.strong) if isinstance(getattr(s.options, "l2", None), list | tuple)
-        ]
-        stopped = [s.name for s in (*self.weak, *self.strong) if getattr(s.options, "early_stop", None) is not None]
+        chosen = [s.name for s in self.models if isinstance(getattr(s.options, "l2", None), list | tuple)]
+        stopped = [s.name for s in self.models if getattr(s.options, "early_stop", None) is not None]
         if stopped and self.split.validation is None:
             wrong.append(f"split: `validation` is missing: {stopped[0]} stops early by it")
         if chosen and self.split.validation is None:
             wrong.append(f"split: `validation` is missing: {chosen[0]} chooses l2 there")
+        judged = [method for method in self.methods if method.validated_on]
+        if judged and self.split.validation is None:
+            wrong.append(f"split: `validation` is missing: {judged[0].name} {judged[0].validated_on}")
+        wrong += [text for method in self.methods for spec in self.strong for text in misfits(method, spec)]
         if self.label_curve and not any(spec.role == "features" for spec in self.strong):
             wrong.append("label_curve: no student here is static or a probe, whose ceilings at many sizes are cheap")
         if self.split.test is None:
@@ -258,6 +263,12 @@ class Experiment(Strict):
         if wrong:
             raise Problems(*wrong)
         return self
+
+    @property
+    def models(self) -> list[ModelSpec]:
+        """Everything that labels or learns, in whatever place it is named."""
+        named = (*self.weak, *self.strong, *(model for method in self.methods for model in method.models))
+        return [spec for one in named for spec in one.everyone]
 
     def path(self, name: str) -> Path:
         """A path as the YAML means it: beside the file, else from the working directory."""
@@ -300,6 +311,11 @@ class Experiment(Strict):
                 (head, value), *rest_items = entry.items()
                 if isinstance(value, str) and self.path(value).exists():
                     value = str(self.path(value))
+                elif head == "join":
+                    value = self._whole_paths(value)
+                elif isinstance(value, dict):  # models that a method or a simulation names
+                    models = {key: self._whole_paths(value[key]) for key in ("through", "by") if key in value}
+                    value = {**value, **models}
                 return {self._whole_paths(head): value, **dict(rest_items)}
         return entry
 

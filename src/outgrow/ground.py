@@ -73,9 +73,9 @@ def _faults_of_parts(path: Path) -> list[str]:
         for role in ("weak", "strong"):
             for entry in _listed(content.get(role)):
                 try:
-                    spec = model_spec(entry, student=role == "strong")
-                    if spec.pretrained:
-                        problems += spec.options.problems(resolve(checkpoint_name(spec), spec.kind))
+                    for spec in model_spec(entry, student=role == "strong").everyone:
+                        if spec.pretrained:
+                            problems += spec.options.problems(resolve(checkpoint_name(spec), spec.kind))
                 except UsageError as error:
                     problems += error.problems
                 except Problems:
@@ -122,12 +122,12 @@ class _Survey:
     def ground(self) -> Ground:
         experiment = self.experiment
         pools = {task.title: self.attempt(self.pool, task) for task in experiment.tasks}
-        models = (*experiment.weak, *experiment.strong)
+        models = experiment.models
         locations = {spec.name: self.attempt(self.checkpoint, spec) for spec in models if spec.pretrained}
         given = {
             (task.title, spec.name): self.attempt(self.given, task, spec, pools[task.title])
             for task in experiment.tasks
-            for spec in experiment.weak
+            for spec in models
             if spec.role == "given"
         }
         for member in (spec.member for spec in models if spec.member is not None):

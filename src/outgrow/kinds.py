@@ -10,8 +10,9 @@ from outgrow.faults import Problems
 from outgrow.learners import HeadLearner, Learner
 from outgrow.learners_finetune import FinetuneLearner, check
 from outgrow.models.checkpoints import SHORT, resolve
+from outgrow.recipes import MethodSpec, method_spec
 from outgrow.registry import is_file_name, nearest
-from outgrow.specs import MethodSpec, ModelSpec, method_spec, model_spec
+from outgrow.specs import ModelSpec, model_spec
 
 
 def student_spec(written: Any) -> ModelSpec:
@@ -34,9 +35,15 @@ def student_spec(written: Any) -> ModelSpec:
 def learning_method(written: Any) -> MethodSpec:
     """The method that is meant: a name, a mapping with options, or a list. Raises UsageError, see `student_spec`."""
     try:
-        return method_spec(written)
+        spec = method_spec(written)
     except Problems as error:
         raise UsageError(*error.sentences) from error
+    if spec.candidates or spec.parts.labels is not None or spec.parts.procedure is not None:
+        raise UsageError(
+            f"{spec.name}: is more than a loss, and such a method works in an experiment only: give a loss, such as naive "
+            "or confidence, and one value an option"
+        )
+    return spec
 
 
 def learner(spec: ModelSpec) -> Learner:

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from outgrow.core import Floats, Ints, Labels, OutgrowError, digest_file
-from outgrow.methods.contract import Method, compose
+from outgrow.core import Floats, Ints, Labels, OutgrowError, Strings, digest_file
+from outgrow.methods.composed import compose
+from outgrow.methods.contract import Method
 from outgrow.models.contract import Location
 from outgrow.registry import Member, find
 from outgrow.steps import Context, Job
@@ -126,25 +127,36 @@ def custom(jobs: Sequence[Job], context: Context) -> None:
 
 
 def choose(jobs: Sequence[Job], context: Context) -> None:
-    """The candidate with the smallest loss on validation, judged by the labels that its kind learns from."""
+    """The candidate with the smallest loss (or the best accuracy) on validation, by the weak labels or the truth."""
     for job in jobs:
         data = Pool.load(job.parents["pool"])
         rows = np.load(job.parents["split"] / "validation.npy")
         targets = targets_of(job, data, rows)
         known = ~np.isnan(targets).any(axis=1)
+        if not known.any():
+            raise OutgrowError(f"none of the {len(rows)} rows of validation has a label to choose by")
         candidates = [path for role, path in sorted(job.parents.items()) if role.startswith("candidate_")]
         predictions = [np.load(path / "probabilities.npy") for path in candidates]
         losses = [
             float(-(targets[known] * np.log(np.maximum(p[rows][known], 1e-12))).sum(axis=1).mean()) for p in predictions
         ]
-        best = int(np.argmin(losses))
-        save(job.folder, predictions[best], chosen=best, losses=losses)
+        facts: dict[str, Any] = {"losses": losses}
+        order = losses
+        if job.params.get("by") == "accuracy":  # of methods, whose losses differ: by what they predict, not how surely
+            ids = data.ids[rows][known]
+            wanted = Labels(ids, targets[known]).hard
+            facts["accuracies"] = [float((Labels(ids, p[rows][known]).hard == wanted).mean()) for p in predictions]
+            order = [-accuracy for accuracy in facts["accuracies"]]
+        best = min(range(len(predictions)), key=lambda place: (order[place], losses[place], place))
+        save(job.folder, predictions[best], chosen=best, **facts)
 
 
 def lesson(job: Job) -> tuple[Ints, Floats]:
     """What a model learns from: rows of the pool and their targets `[rows, classes]`."""
     data = Pool.load(job.parents["pool"])
     rows = np.load(job.parents["split"] / f"{job.params['part']}.npy")[: job.params.get("rows")]
+    if "fold" in job.params:
+        rows = fold_of(rows, data.groups, *job.params["fold"])
     if "covered_by" in job.parents:
         covered = np.load(job.parents["covered_by"] / "probabilities.npy")[rows]
         rows = rows[~np.isnan(covered).any(axis=1)]
@@ -153,6 +165,14 @@ def lesson(job: Job) -> tuple[Ints, Floats]:
     if not known.any():
         raise OutgrowError(f"none of the {len(rows)} rows of {job.params['part']} has a label to learn from")
     return rows[known], targets[known]
+
+
+def fold_of(rows: Ints, groups: Strings, place: int, folds: int) -> Ints:
+    """Part `place` of `folds` disjoint ones of the rows; the rows of a group are in one part."""
+    turn: dict[str, int] = {}
+    numbers = [turn.setdefault(group, len(turn)) for group in groups[rows].tolist()]
+    part: Ints = rows[np.array(numbers) % folds == place]
+    return part
 
 
 def targets_of(job: Job, data: Pool, rows: Ints) -> Floats:
@@ -179,8 +199,8 @@ def _path(file: Mapping[str, str], context: Context) -> Path:
 
 
 def method_of(members: Sequence[Mapping[str, Any]], context: Context) -> Method:
-    """The method that the identities in a key mean."""
-    return compose([member(part["member"], "methods", context).load()(**part["options"]) for part in members])
+    """What supplies the loss, of the members that the identities in a key mean."""
+    return compose([member(part["member"], "methods", context).load()(**part["options"]) for part in members]).loss
 
 
 def member(identity: Mapping[str, str], kind: str, context: Context) -> Member:

@@ -28,6 +28,13 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "product": "outgrow.methods.losses:Product",
         "window": "outgrow.methods.losses:Window",
         "reverse_kl": "outgrow.methods.losses:ReverseKl",
+        "harden": "outgrow.methods.labels:Harden",
+        "balance": "outgrow.methods.labels:Balance",
+        "filter": "outgrow.methods.labels:Filter",
+        "relabel": "outgrow.methods.labels:Relabel",
+        "bootstrap": "outgrow.methods.procedures:Bootstrap",
+        "self_train": "outgrow.methods.procedures:SelfTrain",
+        "early_stop": "outgrow.methods.procedures:EarlyStop",
     },
 }
 

@@ -1,4 +1,4 @@
-"""One entry of an experiment's lists: a supervisor, a student, or a method, as written and as understood."""
+"""One entry of an experiment's lists: a supervisor or a student, as written and as understood."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from pydantic import BaseModel
 
 from outgrow.core import UsageError, canonical_json
 from outgrow.faults import Problems, validated
-from outgrow.labels.options import Given
-from outgrow.methods.contract import Method, compose
+from outgrow.labels.options import SOURCES, Given, Join, Simulate
 from outgrow.models.contract import FeatureModel
 from outgrow.models.finetune_options import Finetune
 from outgrow.registry import Member, find, is_file_name, names, nearest
@@ -21,23 +20,28 @@ from outgrow.registry import Member, find, is_file_name, names, nearest
 BASE: ContextVar[Path] = ContextVar("BASE", default=Path())  # the folder that relative paths start from
 
 Written = str | Mapping[str, Any] | list[Any]
+Role = Literal["features", "finetune", "custom", "given", "join", "simulate"]
 
 
 @dataclass(frozen=True)
 class ModelSpec:
     """A supervisor or student: what the YAML says, and what that means."""
 
-    written: str | Mapping[str, Any]
-    role: Literal["features", "finetune", "custom", "given"]
+    written: Written
+    role: Role
     kind: str
-    options: Any  # FeatureModel, Finetune, Given, or a plug-in's own model class, validated
+    options: Any  # FeatureModel, Finetune, Given, Join, Simulate, or a plug-in's own model class, validated
     member: Member | None = None
+    beneath: tuple[
+        ModelSpec, ...
+    ] = ()  # whose predictions it is made of: the voters of a join, the model of a simulation
 
     @property
     def identity(self) -> Mapping[str, Any]:
         """What decides its results, checkpoint and file names aside from what they hold."""
         member = dict(self.member.identity) if self.member else {"name": self.kind}
-        return {"member": member, "options": self.options.model_dump(mode="json")}
+        identity = {"member": member, "options": self.options.model_dump(mode="json")}
+        return {**identity, "beneath": [spec.identity for spec in self.beneath]} if self.beneath else identity
 
     @property
     def pretrained(self) -> bool:
@@ -45,28 +49,26 @@ class ModelSpec:
         return self.role in ("features", "finetune")
 
     @property
+    def partial(self) -> bool:
+        """Whether it is somebody's labels, which may leave rows out."""
+        return self.role == "given" or (self.role == "join" and any(spec.partial for spec in self.beneath))
+
+    @property
+    def everyone(self) -> list[ModelSpec]:
+        """It and all it is made of."""
+        return [self, *(spec for below in self.beneath for spec in below.everyone)]
+
+    @property
     def name(self) -> str:
         """What people read: `static:wordllama`, with the options that stand in the YAML."""
         return display(self.written)
 
 
-@dataclass(frozen=True)
-class MethodSpec:
-    """A method: what the YAML says, and the composed method with the identity of its members."""
-
-    written: Written
-    method: Method
-    identity: tuple[Mapping[str, Any], ...]  # one {"member": …, "options": …} a member, in order
-    files: Mapping[str, str]  # SHA-256 of a plug-in file -> its path
-
-    @property
-    def name(self) -> str:
-        """What people read: `confidence alpha=0.5`."""
-        return display(self.written)
-
-
 def display(written: Any) -> str:
-    """A short text for a YAML entry: a string as it is, a mapping as `kind:checkpoint option=value`."""
+    """A short text for a YAML entry: a string as it is, a mapping as `kind:checkpoint option=value`.
+
+    What knows the truth where nobody would is marked as an oracle.
+    """
     match written:
         case str():
             return written
@@ -75,34 +77,46 @@ def display(written: Any) -> str:
         case Mapping():
             (first, value), *rest = written.items()
             if isinstance(value, Mapping):
-                return " ".join([str(first), *(f"{key}={_brief(item)}" for key, item in value.items())])
-            return " ".join([f"{first}:{_brief(value)}", *(f"{key}={_brief(item)}" for key, item in rest)])
+                texts = [str(first), *(f"{key}={_brief(item)}" for key, item in value.items())]
+                return " ".join([*texts, "(oracle)"] if _knows_truth(first, value) else texts)
+            head = display(value) if first == "join" else f"{first}:{_brief(value)}"
+            return " ".join([head, *(f"{key}={_brief(item)}" for key, item in rest)])
         case _:
             return str(written)
 
 
 def _brief(value: Any) -> str:
+    if isinstance(value, list | tuple) and value and all(isinstance(part, str | Mapping) for part in value):
+        return f"[{', '.join(display(part) for part in value)}]"
     return value if isinstance(value, str) else canonical_json(value)
+
+
+def _knows_truth(name: Any, options: Mapping[str, Any]) -> bool:
+    return options.get("select_on") == "truth" or (name == "early_stop" and options.get("on") == "truth")
 
 
 def model_spec(written: Any, *, student: bool) -> ModelSpec:
     """Understand one entry of `weak` or `strong`. Raises Problems with every fault of it."""
-    kind, options = _head_and_options(written, "model", "{static: wordllama}")
+    if isinstance(written, list) or (isinstance(written, Mapping) and "join" in written):
+        return _join(written, student)
+    kind, options = head_and_options(written, "model", "{static: wordllama}")
     try:
+        if kind in SOURCES and student:
+            raise Problems(f"`{kind}` labels can supervise but not learn: give a model under `strong`")
+        if kind == "simulate":
+            return _simulation(written, options)
         if kind == "given":
-            if student:
-                raise Problems("`given` labels can supervise but not learn: give a model under `strong`")
             spec = ModelSpec(written, "given", kind, validated(Given, options, "given"))
             if not find_file(spec.options.file).is_file():
                 raise Problems(f"{find_file(spec.options.file)}: there is no such file")
             return spec
         if kind not in names("models") and not is_file_name(kind):
-            raise Problems(f'unknown model kind "{kind}"{nearest(kind, [*names("models"), "given"])}')
-        member = find("models", _absolute(kind))
+            raise Problems(f'unknown model kind "{kind}"{nearest(kind, [*names("models"), *SOURCES])}')
+        member = find("models", absolute(kind))
         model = member.load()
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             raise Problems(f"{kind} is no model class: `outgrow check {kind}` says what one has")
-        role: Literal["features", "finetune", "custom"] = "custom"
+        role: Role = "custom"
         if issubclass(model, FeatureModel | Finetune):
             role = "features" if issubclass(model, FeatureModel) else "finetune"
         return ModelSpec(written, role, kind, validated(model, options, kind), member)
@@ -110,38 +124,38 @@ def model_spec(written: Any, *, student: bool) -> ModelSpec:
         raise Problems(*error.problems) from error
 
 
-def method_spec(written: Any) -> MethodSpec:
-    """Understand one entry of `methods`; a list composes. Raises Problems with every fault of it."""
-    entries = written if isinstance(written, list) else [written]
-    if not entries:
-        raise Problems("an empty list composes nothing: write `naive`")
-    members: list[Method] = []
-    identity: list[dict[str, Any]] = []
-    files: dict[str, str] = {}
+def _join(written: Any, student: bool) -> ModelSpec:
+    """`[a, b, c]`, or `{join: [a, b, c], by: …}`: several supervisors as one."""
+    if student:
+        raise Problems("several models joined can supervise but not learn: list them one by one under `strong`")
+    options = {"join": written} if isinstance(written, list) else {str(key): value for key, value in written.items()}
+    made = validated(Join, options, "join")
+    voters: list[ModelSpec] = []
     wrong: list[str] = []
-    for entry in entries:
+    for entry in made.voters:
         try:
-            name, options = _head_and_options(entry, "method", "{confidence: {alpha: 0.5}}")
-            member = find("methods", _absolute(name))
-            method = member.load()
-            if not (isinstance(method, type) and issubclass(method, Method)):
-                raise Problems(f"{name} is no method class: `outgrow check {name}` says what one has")
-            made = validated(method, options, name)
-            members.append(made)
-            identity.append({"member": dict(member.identity), "options": made.model_dump(mode="json")})
-            if "file" in member.identity:
-                files[member.identity["file"]] = member.target.rpartition(":")[0]
-        except (UsageError, Problems) as error:
-            wrong += error.problems if isinstance(error, UsageError) else error.sentences
+            voters.append(model_spec(entry, student=False))
+        except Problems as error:
+            wrong += error.sentences
+    identities = [canonical_json(voter.identity) for voter in voters]
+    wrong += [
+        f"join: {voter.name} stands there twice: it would vote twice"
+        for place, voter in enumerate(voters)
+        if identities[place] in identities[:place]
+    ]
     if wrong:
         raise Problems(*wrong)
-    try:
-        return MethodSpec(written, compose(members), tuple(identity), files)
-    except UsageError as error:
-        raise Problems(*error.problems) from error
+    return ModelSpec(written, "join", "join", made, None, tuple(voters))
 
 
-def _head_and_options(written: Any, what: str, example: str) -> tuple[str, dict[str, Any]]:
+def _simulation(written: Any, options: dict[str, Any]) -> ModelSpec:
+    """`{simulate: {accuracy: .75, errors: random}}`: the truth with chosen mistakes."""
+    made = validated(Simulate, options, "simulate")
+    by = () if made.by is None else (model_spec(made.by, student=True),)
+    return ModelSpec(written, "simulate", "simulate", made, None, by)
+
+
+def head_and_options(written: Any, what: str, example: str) -> tuple[str, dict[str, Any]]:
     """`kind:checkpoint`, `{kind: checkpoint, option: value}`, `name` or `{name: {option: value}}` -> name, options."""
     if isinstance(written, str):
         head, colon, rest = written.partition(":")
@@ -160,7 +174,8 @@ def _head_and_options(written: Any, what: str, example: str) -> tuple[str, dict[
     raise Problems(f"the options of {head} are a mapping like `{example}`, not {value!r}")
 
 
-def _absolute(name: str) -> str:
+def absolute(name: str) -> str:
+    """A member's name with the path of its file, if it has one, as `find_file` finds it."""
     if not is_file_name(name):
         return name
     path, _, attribute = name.rpartition(":")

@@ -57,6 +57,9 @@ KINDS: Mapping[str, Kind] = {
     "custom": Kind(1, "outgrow.making:custom"),
     "tokens": Kind(1, "outgrow.making_finetune:tokens"),
     "finetune": Kind(1, "outgrow.making_finetune:finetune"),
+    "labels": Kind(1, "outgrow.making_labels:labels"),
+    "join": Kind(1, "outgrow.making_labels:join"),
+    "simulate": Kind(1, "outgrow.making_labels:simulate"),
 }
 
 

@@ -17,7 +17,7 @@ from outgrow.methods.contract import Method
 from outgrow.methods.losses import Naive
 from outgrow.metrics.intervals import Interval, accuracy, contrast
 from outgrow.metrics.worth import Worth, sizes, worth
-from outgrow.specs import MethodSpec
+from outgrow.recipes import MethodSpec
 
 FOLDS = 10
 METHODS = ("confidence", "naive")  # what is tried where the method is to be chosen; the first wins a tie

@@ -3,20 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from outgrow.core import UsageError
+from outgrow.core import Floats, Strings
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Part = Literal["labels", "loss", "procedure"]
+PARTS: tuple[Part, ...] = ("labels", "loss", "procedure")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The n examples that a student is about to learn from, as far as a method may know them: no truth is here."""
+
+    ids: Strings  # [n]
+    groups: Strings  # [n] examples that belong together; an example's own id where it belongs with no other
+    seed: int
+    features: Floats | None = None  # [n, d] of the student, where the method says `reads_features`
+
+
+class Build(Protocol):
+    """What a procedure builds with. A step stands for what it will leave: probabilities of every row, thus labels."""
+
+    @property
+    def labels(self) -> Any:
+        """The step of the weak labels, as the method's `labels` part left them."""
+
+    def train(
+        self,
+        labels: Any,
+        *,
+        model: int | None = None,
+        fold: tuple[int, int] | None = None,
+        stop: Literal["weak", "truth"] | None = None,
+        start: Literal["texts", "probe"] | None = None,
+        asked: bool = False,
+    ) -> Any:
+        """The step of a student that learns these labels by the method's loss.
+
+        model: which of the procedure's `models` learns; None: the student itself. fold: part i of k disjoint ones of
+        transfer; None: all. stop: take it at the point of training with the smallest loss on validation, by the weak
+        labels or by the truth, which is an oracle. start: where a finetuned model begins: after reading transfer's
+        texts, or from a probe. asked: whether its predictions on transfer and validation are wanted.
+        """
 
 
 class Method(BaseModel):
-    """Base of every method. A member overrides the part it supplies: `loss`, so far."""
+    """Base of every method. A member overrides the part it supplies: `labels`, `loss` or `procedure`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -26,9 +64,26 @@ class Method(BaseModel):
         return False
 
     @property
+    def reads_features(self) -> bool:
+        """Whether `labels` looks at the student's frozen features."""
+        return False
+
+    @property
+    def models(self) -> Sequence[Any]:
+        """Other models that `procedure` trains, written as under `strong`."""
+        return ()
+
+    @property
     def parts(self) -> frozenset[Part]:
         """Which parts of learning from weak labels this method supplies; two of one part don't compose."""
-        return frozenset({"loss"}) if type(self).loss is not Method.loss else frozenset()
+        return frozenset(part for part in PARTS if getattr(type(self), part) is not getattr(Method, part))
+
+    def labels(self, weak: Floats, rows: Rows) -> Floats:
+        """Weak labels `[n, classes]` -> those to learn from, `[n, classes]`; a row of NaN is left out.
+
+        Made once, of the rows of transfer that have a weak label. Raises OutgrowError on labels it can do nothing with.
+        """
+        raise NotImplementedError(f"{type(self).__name__} supplies no labels")
 
     def loss(self, logits: Tensor, weak: Tensor, progress: float, statistic: Tensor | None = None) -> Tensor:
         """Loss of each example `[n]`, of logits and weak labels `[n, classes]`; the caller takes the (weighted) mean.
@@ -43,21 +98,6 @@ class Method(BaseModel):
         """What the loss must know of the whole batch's logits `[n, classes]`, without gradient; None: nothing."""
         return None
 
-
-def compose(members: Sequence[Method]) -> Method:
-    """One method from the members of a list. Raises UsageError where none, or more than one, supplies a part."""
-    problems = []
-    part: Part
-    for part in ("labels", "loss", "procedure"):
-        rivals = [type(member).__name__.lower() for member in members if part in member.parts]
-        if len(rivals) > 1:
-            problems.append(
-                f"{' and '.join(rivals)} each bring a {part} of their own, and a student learns by one; "
-                "list them as separate methods"
-            )
-    suppliers = [member for member in members if "loss" in member.parts]
-    if not suppliers:
-        problems.append("a list of methods needs one that brings a loss, such as naive")
-    if problems:
-        raise UsageError(*problems)
-    return suppliers[0]
+    def procedure(self, build: Build) -> Any:
+        """The step of the finished student, made of steps by `build`. Nothing is computed here."""
+        raise NotImplementedError(f"{type(self).__name__} supplies no procedure")

@@ -60,6 +60,7 @@ class Solver:
     steps: int = 200
     lr: float = 0.05
     norm: float = 8.0
+    stop: float | None = None  # end after this share of the steps, the rate being what it is there; None: at the end
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,8 @@ def _solve_pass(
     weight, decay = weight.to(device), decay.to(device)
     gradient = torch.zeros(n * width, classes, device=device)
     first, second = torch.zeros_like(weight), torch.zeros_like(weight)
-    for step in range(solver.steps):
+    last = solver.steps if solver.stop is None else max(1, round(solver.stop * solver.steps))
+    for step in range(last):
         scores = (inputs @ weight).view(n * width, classes)[place]
         leaves = [piece.requires_grad_() for piece in torch.split(scores, sizes)]
         losses = [

@@ -1,0 +1,75 @@
+"""Methods that are a procedure: several students, one after another or side by side, of which the last is the student."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from outgrow.methods.contract import Build, Method
+
+
+class Bootstrap(Method):
+    """Weak -> intermediate -> … -> strong: each student's labels teach the next, larger one.
+
+    Burns et al. 2023 (arXiv 2312.09390), section 4.3.1. `through` names the intermediate students, smallest first, as under
+    `strong`. Transfer is cut into as many disjoint parts as there are students, so that none labels rows that it learned
+    from, and the last student learns from its part alone; with `fresh: false` all learn from all of transfer.
+    """
+
+    through: Annotated[tuple[Any, ...], Field(max_length=10)]
+    fresh: bool = True
+
+    @field_validator("through", mode="before")
+    @classmethod
+    def _through_something(cls, through: Any) -> Any:
+        entries = through if isinstance(through, list | tuple) else [through]
+        if not entries:
+            raise ValueError("is empty: bootstrapping through nothing is naive; name the models in between")
+        return tuple(entries)
+
+    @property
+    def models(self) -> Sequence[Any]:
+        """Those in between."""
+        return self.through
+
+    def procedure(self, build: Build) -> Any:
+        """A chain of students."""
+        labels, stages = build.labels, len(self.through) + 1
+        for stage in range(stages):
+            between = stage < stages - 1
+            fold = (stage, stages) if self.fresh else None
+            labels = build.train(labels, model=stage if between else None, fold=fold, asked=between)
+        return labels
+
+
+class SelfTrain(Method):
+    """Learn from the supervisor, then `rounds` times, anew, from one's own predictions on transfer.
+
+    Self-training (Scudder 1965; Lee 2013, *Pseudo-label*; Xie et al. 2020, arXiv 1911.04252); strong-to-strong in Burns et
+    al. 2023 (arXiv 2312.09390), appendix.
+    """
+
+    rounds: Annotated[int, Field(ge=1, le=20)] = 1
+
+    def procedure(self, build: Build) -> Any:
+        """A chain of the same student."""
+        labels = build.labels
+        for _ in range(self.rounds):
+            labels = build.train(labels, asked=True)
+        return build.train(labels)
+
+
+class EarlyStop(Method):
+    """Stop where the loss on validation is smallest, of ten points of training, by the weak labels or by the truth.
+
+    Early stopping on weak-label validation as Burns et al. 2023 (arXiv 2312.09390), appendix; `on: truth` is their oracle:
+    it shows what stopping could bring, knowing what nobody knows, and is marked so wherever it stands.
+    """
+
+    on: Literal["weak", "truth"] = "weak"
+
+    def procedure(self, build: Build) -> Any:
+        """One training, judged on its way."""
+        return build.train(build.labels, stop=self.on)
