@@ -9,8 +9,8 @@ from typing import Any
 
 WIDTH = 14
 WIDEST = (-0.5, 1.5)  # of the common scale: a very wide interval would press all others together
-SIGNS = "·━●│‹›"  # ground, interval, estimate, 0 and 1, goes on to the left and to the right
-PLAIN = ".=o|<>"
+SIGNS = tuple("·━●│‹›")  # ground, interval, estimate, 0 and 1, goes on to the left and to the right
+PLAIN = tuple(".=o|<>")
 
 
 def pgr_bars(intervals: Sequence[Mapping[str, Any]], width: int = WIDTH) -> list[str]:
@@ -20,7 +20,7 @@ def pgr_bars(intervals: Sequence[Mapping[str, Any]], width: int = WIDTH) -> list
     """
     ends = [found[end] for found in intervals for end in ("estimate", "low", "high") if found[end] is not None]
     low, high = max(min([0.0, *ends]), WIDEST[0]), min(max([1.0, *ends]), WIDEST[1])
-    ground, span, dot, mark, left, right = SIGNS if _written(SIGNS) else PLAIN
+    ground, span, dot, mark, left, right = SIGNS if _written("".join(SIGNS)) else PLAIN
 
     def place(value: float) -> int:
         return int(min(max(math.floor((value - low) / (high - low) * (width - 1) + 0.5), 0), width - 1))

@@ -32,6 +32,7 @@ from outgrow.summary import summary
 SCRIPTS = ("table.js", "charts.js", "examples.js", "page.js")
 NUMBERS = (("weak_accuracy", "weak"), ("student_accuracy", "student"), ("ceiling_accuracy", "ceiling"), ("pgr", "PGR"))
 TITLES = {"run": "run", "task": "task", "weak": "weak supervisor", "strong": "strong student", "method": "method"}
+MARKS = (2, 3, 0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 MOST_CHOICES = 60  # of a filter: more are found by text
 WIDEST = (-1.0, 2.0)  # of the PGR scale: an interval beyond would press all others together
 
@@ -118,7 +119,7 @@ def render(runs: Sequence[Told], live: Live | None = None, title: str = "") -> s
             policy=_policy(scripts, live is not None),
             style=_safe(_file("style.css")),
             scripts=[_safe(script) for script in scripts],
-            sentences=summary(cells),
+            sentences=[_sentence(text) for text in summary(cells, _isolated)],
             columns=columns,
             shared=shared,
             numbers=NUMBERS,
@@ -166,6 +167,20 @@ def bundle() -> str:
     except OSError:
         pass  # a home that cannot be written: it takes its second again
     return text
+
+
+def _isolated(name: str) -> str:
+    """A name between marks that become a <bdi>: one written from right to left must not turn its sentence around.
+
+    Without its own marks of direction, one too many of which would end the <bdi>'s.
+    """
+    return f"\x02{name.translate(dict.fromkeys(MARKS))}\x03"
+
+
+def _sentence(text: str) -> Any:
+    from markupsafe import escape
+
+    return _safe(str(escape(text)).replace("\x02", "<bdi>").replace("\x03", "</bdi>"))
 
 
 def _controls(run: Told) -> list[str]:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from outgrow.specs import display
 
 Cell = Mapping[str, Any]
+Named = Callable[[str], str]
 
 ABOVE, BELOW, NONE, UNSURE, UNDEFINED = "above", "below", "none", "unsure", "undefined"
 
 
-def summary(cells: Sequence[Cell]) -> tuple[str, str, str]:
-    """The question, the outcome, and its uncertainty. Of no cells, it says that there are none yet."""
+def summary(cells: Sequence[Cell], named: Named = str) -> tuple[str, str, str]:
+    """The question, the outcome, and its uncertainty. Of no cells, it says that there are none yet.
+
+    `named` is what becomes of a name, which may hold anything, on its way into a sentence.
+    """
     if not cells:
         return "Nothing has been measured yet.", "No cell is finished.", "Numbers and their uncertainty follow."
-    return _asked(cells), _outcome(cells[0]) if len(cells) == 1 else _outcomes(cells), _certainty(cells)
+    return _asked(cells, named), _outcome(cells[0]) if len(cells) == 1 else _outcomes(cells, named), _certainty(cells)
 
 
 def effect(cell: Cell) -> str:
@@ -30,8 +34,10 @@ def effect(cell: Cell) -> str:
     return ABOVE if pgr["low"] > 0 else BELOW if pgr["high"] < 0 else NONE
 
 
-def _asked(cells: Sequence[Cell]) -> str:
-    tasks, weak, strong, methods = (_names(cells, name) for name in ("task", "weak", "strong", "method"))
+def _asked(cells: Sequence[Cell], named: Named) -> str:
+    tasks, weak, strong, methods = (
+        [named(one) for one in _names(cells, name)] for name in ("task", "weak", "strong", "method")
+    )
     students = _listed(strong, "strong students", "or")
     size = _size(cells)
     return (
@@ -76,7 +82,7 @@ def _shown(found: str) -> str:
     }[found]
 
 
-def _outcomes(cells: Sequence[Cell]) -> str:
+def _outcomes(cells: Sequence[Cell], named: Named) -> str:
     count = Counter(effect(cell) for cell in cells)
     n = len(cells)
     said = []
@@ -92,17 +98,17 @@ def _outcomes(cells: Sequence[Cell]) -> str:
         reasons = Counter(_reason(cell) for cell in cells if effect(cell) == UNDEFINED)
         why = ", ".join(reason if len(reasons) == 1 else f"{reason} in {times:,}" for reason, times in reasons.items())
         said.append(f"PGR is undefined in {_of(count[UNDEFINED], n)} ({why})")
-    sentence = ("; ".join(said) if len(said) > 1 else said[0]) + _range(cells)
+    sentence = ("; ".join(said) if len(said) > 1 else said[0]) + _range(cells, named)
     return sentence[0].upper() + sentence[1:] + "."
 
 
-def _range(cells: Sequence[Cell]) -> str:
+def _range(cells: Sequence[Cell], named: Named) -> str:
     defined = sorted((cell for cell in cells if effect(cell) != UNDEFINED), key=lambda cell: cell["pgr"]["estimate"])
     if not defined:
         return ""
     if len(defined) == 1:
-        return f"; the one share that is defined is {_share(defined[0]['pgr'], _who(defined[0], cells))}"
-    least, most = (_share(cell["pgr"], _who(cell, cells)) for cell in (defined[0], defined[-1]))
+        return f"; the one share that is defined is {_share(defined[0]['pgr'], _who(defined[0], cells, named))}"
+    least, most = (_share(cell["pgr"], _who(cell, cells, named)) for cell in (defined[0], defined[-1]))
     return f"; the share recovered runs from {least} to {most}"
 
 
@@ -167,10 +173,10 @@ def _interval(interval: Mapping[str, Any]) -> str:
     return f"{interval['estimate']:.3f}{ends}"
 
 
-def _who(cell: Cell, cells: Sequence[Cell]) -> str:
+def _who(cell: Cell, cells: Sequence[Cell], named: Named) -> str:
     """The names that tell this cell from the others."""
     return ", ".join(
-        display(cell[name]) for name in ("task", "weak", "strong", "method") if len(_names(cells, name)) > 1
+        named(display(cell[name])) for name in ("task", "weak", "strong", "method") if len(_names(cells, name)) > 1
     )
 
 

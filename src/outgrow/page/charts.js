@@ -22,6 +22,9 @@ const charts = {
         name.firstElementChild.textContent = panel.name;
         const made = await vegaEmbed(element.querySelector(".chart"), { ...figure.spec, height: figure.spec.height * bands, datasets: { rows: values } },
           { actions: false, renderer: "svg", ast: true, mode: "vega-lite", tooltip: { theme: "custom" } });
+        // The figure's own name says what it is, and its data follow as a table: hundreds of marks would say less.
+        element.querySelector(".chart svg").setAttribute("aria-hidden", "true");
+        element.querySelector(".chart").dataset.panel = select?.value ?? 0;
         shown = made;
         this.views.push(made);
         if (details.open) fill();
