@@ -14,7 +14,8 @@ from outgrow.core import Ints
 if TYPE_CHECKING:
     from torch import Tensor
 
-OVERHEAD = 96  # padded tokens that one more part costs as much as: its calls, its gradients of the embeddings
+# What one more part costs (its calls, its gradients of the embeddings), as floating point operations of work.
+OVERHEAD = {"cpu": 4e8, "elsewhere": 1e12}
 
 
 class Objective(Protocol):
@@ -27,11 +28,16 @@ class Objective(Protocol):
         """What the loss must know of the whole batch's logits `[n, classes]`; None: nothing."""
 
 
-def cut(lengths: Ints, budget: int) -> list[Ints]:
+def overhead(parameters: int, device: str) -> float:
+    """Tokens that one more part costs as much as, for a body of so many parameters, 6 operations a parameter and token."""
+    return OVERHEAD["cpu" if device == "cpu" else "elsewhere"] / (6.0 * parameters)
+
+
+def cut(lengths: Ints, budget: int, overhead: float) -> list[Ints]:
     """Positions `[part]` of texts of like length, the longest first, every one once.
 
     Of all ways to cut the sorted batch into parts of at most `budget` padded tokens (or one text), the one with the
-    least padded tokens, where each part counts OVERHEAD more.
+    least padded tokens, where each part counts `overhead` more.
     """
     order = np.argsort(-lengths, kind="stable")
     sorted_lengths = lengths[order]
@@ -39,7 +45,7 @@ def cut(lengths: Ints, budget: int) -> list[Ints]:
     cuts = [0]
     for stop in range(1, len(order) + 1):
         options = [
-            (best[start] + OVERHEAD + int(sorted_lengths[start]) * (stop - start), start)
+            (best[start] + overhead + int(sorted_lengths[start]) * (stop - start), start)
             for start in range(stop)
             if start == stop - 1 or int(sorted_lengths[start]) * (stop - start) <= budget
         ]

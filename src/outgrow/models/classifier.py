@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+# Families whose last block adds the output of a module of this name to each position, and mixes positions only before.
+FEED_FORWARD = {
+    "mlp": {"gpt2", "gpt_neo", "gpt_neox", "llama", "mistral", "olmo2", "phi3", "qwen2", "qwen3", "smollm3"},
+    "intermediate": {"bert", "camembert", "electra", "mpnet", "roberta", "xlm-roberta"},
+}
 PREDICTED = 8192  # padded tokens a batch where nothing is learned, so that no activations are kept
 
 
@@ -122,6 +127,9 @@ def classifier_class() -> Any:
             self.model, self.pooling = model, pooling
             self._no_split_modules = getattr(model, "_no_split_modules", None)  # what FSDP wraps by
             self.config = model.config
+            self.position: Any = None  # of each text's token that the head reads, `[batch]`
+            if pooling != "mean" and (feed_forward := _last_feed_forward(model)) is not None:
+                feed_forward.register_forward_pre_hook(self.one_position)
             if pooling == "mean":
                 text = model.config.get_text_config()
                 self.head = nn.Linear(text.hidden_size, model.config.num_labels)
@@ -129,20 +137,42 @@ def classifier_class() -> Any:
                 nn.init.zeros_(self.head.bias)
                 self.dropout = nn.Dropout(getattr(text, "hidden_dropout_prob", 0.1))
 
+        def one_position(self, feed_forward: Any, positional: tuple[Any, ...]) -> tuple[Any, ...]:
+            """Two thirds of the last block's work is for positions that nobody reads: let it see the one that is.
+
+            Its output is added to all positions by broadcasting, and is right at that one.
+            """
+            states, *others = positional
+            rows = torch.arange(len(states), device=states.device)
+            return (states[rows, self.position].unsqueeze(1), *others)
+
         def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+            lengths = mask.sum(dim=1)
+            self.position = lengths - 1 if self.pooling == "last" else torch.zeros_like(lengths)
             if self.pooling == "own":
                 own: Tensor = self.model(input_ids=ids, attention_mask=mask).logits
                 return own
             states = self.model.base_model(input_ids=ids, attention_mask=mask).last_hidden_state
-            lengths = mask.sum(dim=1)
             if self.pooling == "last":
-                last: Tensor = self.model.score(states[torch.arange(len(states), device=states.device), lengths - 1])
+                last: Tensor = self.model.score(states[torch.arange(len(states), device=states.device), self.position])
                 return last
             mean = (states * mask.unsqueeze(-1)).sum(dim=1) / lengths.unsqueeze(-1)
             pooled: Tensor = self.head(self.dropout(mean))
             return pooled
 
     return Classifier
+
+
+def _last_feed_forward(model: Any) -> Any:
+    """The module in the last block that works on each position alone, or None where the family is not known."""
+    from torch.nn import ModuleList
+
+    layers = model.config.get_text_config().num_hidden_layers
+    blocks = next(
+        (part for part in model.base_model.modules() if isinstance(part, ModuleList) and len(part) == layers), None
+    )
+    names = [name for name, families in FEED_FORWARD.items() if model.config.model_type in families]
+    return getattr(blocks[-1], names[0], None) if names and blocks is not None else None
 
 
 def _is_causal(config: Any, where: str) -> bool:
@@ -193,46 +223,6 @@ def _give_filler(tokenizer: Any, model: Any) -> int:
         model.resize_token_embeddings(filler + 1, mean_resizing=False)
     tokenizer.padding_side = "right"
     return filler
-
-
-def choose_learning(module: Any, options: Finetune) -> Any:
-    """Leave requires_grad on what the options train: everything, biases and head, or adapters (put in here) and head."""
-    model = module.model
-    if options.lora is not None:
-        from peft import LoraConfig
-        from peft.tuners.lora import LoraModel
-
-        names = linear_layers(model)
-        config = LoraConfig(
-            r=options.lora.r,
-            lora_alpha=options.lora.alpha,
-            lora_dropout=options.lora.dropout,
-            target_modules=names,
-            fan_in_fan_out=any("Conv1D" in type(model.get_submodule(name)).__name__ for name in names),
-        )
-        module.adapters = [LoraModel(model, config, "default")]  # in a list: no second way to the same weights
-    elif options.bitfit:
-        for name, parameter in model.named_parameters():
-            parameter.requires_grad_(name.endswith("bias"))
-    for name, parameter in module.named_parameters():
-        if not name.startswith(f"model.{model.base_model_prefix}.") or (
-            "pooler" in name and (options.lora is not None or options.bitfit)
-        ):
-            parameter.requires_grad_(True)
-    return module
-
-
-def linear_layers(model: Any) -> list[str]:
-    """Names of the body's linear layers, its pooler aside."""
-    from torch.nn import Linear
-    from transformers.pytorch_utils import Conv1D
-
-    prefix = model.base_model_prefix
-    return [
-        f"{prefix}.{name}"
-        for name, layer in model.base_model.named_modules()
-        if isinstance(layer, Linear | Conv1D) and "pooler" not in name
-    ]
 
 
 @contextmanager

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outgrow.core import Floats, Ints, OutgrowError, Strings, harden
-from outgrow.models.batches import Objective, Passes, backward_batch, cut, needs_statistic
-from outgrow.models.classifier import Loaded, asked, choose_learning, computed, load, own_randomness, predict
+from outgrow.models.adapters import body_size, choose_learning
+from outgrow.models.batches import Objective, Passes, backward_batch, cut, needs_statistic, overhead
+from outgrow.models.classifier import Loaded, asked, computed, load, own_randomness, predict
 from outgrow.models.contract import Location
 from outgrow.models.finetune_options import Finetune
 from outgrow.models.tokens import Tokens
@@ -169,6 +170,7 @@ def _trainer(
     lengths = np.maximum(tokens.lengths[lesson.rows], 1)
     statistic = needs_statistic(lesson.method, targets.shape[1])
 
+    cost = overhead(body_size(loaded.module), device.partition(":")[0])
     examples: Any = range(len(lengths))
 
     class BatchTrainer(Trainer):
@@ -198,7 +200,7 @@ def _trainer(
             order = np.argsort(-lengths[batch], kind="stable")
             mine = order[self.args.process_index :: self.args.world_size]
             order = mine if len(mine) else order[:1]
-            parts = [order[part] for part in cut(lengths[batch][order], options.tokens)]
+            parts = [order[part] for part in cut(lengths[batch][order], options.tokens, cost)]
             passes = Passes(
                 learning=lambda part: ask(model, part),
                 looking=looking,
