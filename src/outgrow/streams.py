@@ -56,14 +56,17 @@ def _unpacked(file: IO[bytes]) -> IO[bytes]:
 
 def _text_chunks(name: str, file: IO[bytes], kind: str | None, rows: int) -> Iterator[Table]:
     text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-    lines, head = iter(text), [""]
-    while not head[-1].strip():
-        if not (line := next(lines, "")):
-            raise UsageError(f"{name}: is empty; it needs rows")
-        head.append(line)
-    if kind is None:
-        kind = "jsonl" if head[-1].lstrip().startswith("{") else "csv"
-    yield from (_jsonl_chunks if kind == "jsonl" else _csv_chunks)(name, chain(head[1:], lines), rows)
+    try:
+        lines, head = iter(text), [""]
+        while not head[-1].strip():
+            if not (line := next(lines, "")):
+                raise UsageError(f"{name}: is empty; it needs rows")
+            head.append(line)
+        if kind is None:
+            kind = "jsonl" if head[-1].lstrip().startswith("{") else "csv"
+        yield from (_jsonl_chunks if kind == "jsonl" else _csv_chunks)(name, chain(head[1:], lines), rows)
+    finally:
+        text.detach()  # the file is its opener's to close
 
 
 def _csv_chunks(name: str, lines: Iterator[str], rows: int) -> Iterator[Table]:
@@ -235,6 +238,8 @@ def _parquet_writer(path: Path) -> Iterator[Callable[[Columns], None]]:
     def append(columns: Columns) -> None:
         try:
             table = pa.table(dict(columns), schema=made[0].schema if made else None)
+            if table.num_columns < len(columns):
+                raise KeyError(*(set(columns) - set(table.column_names)))
         except (pa.ArrowException, KeyError) as error:
             raise OutgrowError(
                 f"the rows differ in their columns or types ({' '.join(str(error).split())[:150]}): write JSONL, with "
