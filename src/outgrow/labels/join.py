@@ -35,7 +35,9 @@ def join(
         raise OutgrowError(f"join: none of the {len(voters)} supervisors says anything about the rows of transfer")
     if by == "mean":
         return Joining(_mean(said, spoke))
-    votes = np.stack([np.where(there, harden(np.nan_to_num(p), ids), -1) for p, there in zip(voters, spoke, strict=True)])
+    votes: Ints = np.stack(
+        [np.where(there, harden(np.nan_to_num(p), ids), -1) for p, there in zip(voters, spoke, strict=True)]
+    )
     if by == "majority":
         return Joining(_mean(np.eye(said.shape[2])[votes], spoke))
     model = join_columns(votes[:, fitted].T, said.shape[2])
