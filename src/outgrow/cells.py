@@ -54,9 +54,17 @@ class Scored:
         self._hard: dict[Speaker, Ints | None] = {}
         self._contributions: dict[Speaker, Contributions] = {}
         self._metric: Metric | None = None
+        self._groups: dict[str, Ints | None] = {}
 
     def test(self, task: str) -> HeldOut:
         return self.tables.tests[task]
+
+    def groups(self, task: str) -> Ints | None:
+        """The group of each test row by number; None where every row is its own: sorting names is slow, once is enough."""
+        if task not in self._groups:
+            names, numbers = np.unique(self.test(task).groups, return_inverse=True)
+            self._groups[task] = None if len(names) == len(numbers) else numbers
+        return self._groups[task]
 
     def hard(self, speaker: Speaker | None) -> Ints | None:
         """Predicted classes `[n]`; None where there is no such model or it leaves test rows out."""
@@ -163,6 +171,7 @@ def _others(metrics: Sequence[str]) -> list[str]:
 
 def _intervals(runs: Sequence[Asked], scored: Scored, metric: Metric) -> dict[str, Any]:
     test = scored.test(runs[0].task)
+    groups = scored.groups(runs[0].task)
     keys = {role: f"{role}_{metric.name}" for role in ROLES}
     undefined = metric.undefined(test.truth)
     if undefined:
@@ -171,12 +180,12 @@ def _intervals(runs: Sequence[Asked], scored: Scored, metric: Metric) -> dict[st
     tables = {role: scored.table([run.speakers[role] for run in runs], metric) for role in ROLES}
     weak, student, ceiling = (tables[role] for role in ROLES)
     if weak is not None and student is not None and ceiling is not None:
-        intervals = recovery(weak, student, ceiling, test.groups, metric=metric)
+        intervals = recovery(weak, student, ceiling, groups, metric=metric)
     else:
         intervals = {
             keys[role]: Interval(None, None, None, NOT_COVERED if role == "weak" else NO_TRUTH)
             if table is None
-            else contrast(table[None], [1.0], test.groups, limits=metric.limits)
+            else contrast(table[None], [1.0], groups, limits=metric.limits)
             for role, table in tables.items()
         }
         intervals[pgr_key(metric)] = Interval(None, None, None, NOT_COVERED if weak is None else NO_TRUTH)
@@ -186,7 +195,7 @@ def _intervals(runs: Sequence[Asked], scored: Scored, metric: Metric) -> dict[st
 
 def _agreements(runs: Sequence[Asked], scored: Scored) -> dict[str, Any] | None:
     """None where the supervisor's labels do not cover test."""
-    test = scored.test(runs[0].task)
+    test, groups = scored.test(runs[0].task), scored.groups(runs[0].task)
     speakers = [(run.speakers["weak"], run.speakers["student"]) for run in runs]
     weak = [said for run in runs if (said := scored.hard(run.speakers["weak"])) is not None]
     student = [said for run in runs if (said := scored.hard(run.speakers["student"])) is not None]
@@ -196,8 +205,8 @@ def _agreements(runs: Sequence[Asked], scored: Scored) -> dict[str, Any] | None:
     taught = np.stack(ceiling) if len(ceiling) == len(runs) else None
     values = scored.tables.said
     soft = [np.stack([values[pair[place]] for pair in speakers]) for place in (0, 1)]  # type: ignore[index]
-    found = agreements(np.stack(weak), np.stack(student), test.truth, len(test.classes), test.groups, ceiling=taught)
-    found |= squared_misfit(soft[0], soft[1], test.truth, test.groups)
+    found = agreements(np.stack(weak), np.stack(student), test.truth, len(test.classes), groups, ceiling=taught)
+    found |= squared_misfit(soft[0], soft[1], test.truth, groups)
     return {key: written(value) for key, value in found.items()}
 
 

@@ -43,6 +43,11 @@ def collect(plan: Plan, open_step: Open) -> tuple[list[Asked], Predictions, list
                 predictions[speaker] = heard(step, pool)[pool.test]
                 if step.kind == "finetune":
                     curves[speaker] = json.loads((open_step(step) / "curve.json").read_text(encoding="utf-8"))
+        for role, step in run.extras.items():
+            whose = run.weak.name if role == "shuffled" else None
+            speaker = Speaker(run.task, role, whose, run.strong.name, None, run.seed)
+            if speaker not in predictions:
+                predictions[speaker] = heard(step, pool)[pool.test]
         transfer = np.load(open_step(run.split) / "transfer.npy")
         facts = _facts(run, pool, transfer, heard(run.supervisor, pool)[transfer], open_step)
         weak, strong, method = (Entry(spec.name, spec.written) for spec in (run.weak, run.strong, run.method))

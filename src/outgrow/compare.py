@@ -113,7 +113,7 @@ def _triple(cell: Cell, scored: Scored) -> Triple | str:
     )
     if weak is None or student is None:
         return NOT_COVERED
-    return NO_TRUTH if ceiling is None else Triple(weak, student, ceiling, scored.test(cell[0].task).groups)
+    return NO_TRUTH if ceiling is None else Triple(weak, student, ceiling, scored.groups(cell[0].task))
 
 
 def _student(cell: Cell, scored: Scored) -> Any:
@@ -124,9 +124,9 @@ def _student(cell: Cell, scored: Scored) -> Any:
 
 def _row(first: Cell, second: Cell, by: str, against: str, scored: Scored) -> dict[str, Any]:
     before, after = _student(first, scored), _student(second, scored)
-    groups = scored.test(second[0].task).groups
+    groups = scored.groups(second[0].task)
     if by == "task":
-        other = scored.test(first[0].task).groups
+        other = scored.groups(first[0].task)
         found = unpaired(crossed(before[None], other), crossed(after[None], groups))
         more = None
     else:
@@ -181,7 +181,7 @@ def _across(pairs: Sequence[tuple[Cell, Cell]], by: str, scored: Scored) -> list
         if len(members) < 2:
             continue
         tables = [
-            (_student(first, scored), _student(second, scored), scored.test(second[0].task).groups)
+            (_student(first, scored), _student(second, scored), scored.groups(second[0].task))
             for first, second in members
         ]
         found = mean_difference(tables)

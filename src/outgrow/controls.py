@@ -60,7 +60,7 @@ def _shuffled(runs: Cell, scored: Scored) -> Control:
     if said is None:
         return {}
     expected = chance(said, test.truth, len(test.classes))
-    beyond = beyond_chance(said, test.truth, len(test.classes), test.groups, ALARM)
+    beyond = beyond_chance(said, test.truth, len(test.classes), scored.groups(first.task), ALARM)
     reached = float((said == test.truth).mean())
     who = f"{first.strong.name} taught shuffled labels of {first.weak.name} on {first.task}"
     leaks = beyond.low is not None and beyond.low > 0
@@ -68,7 +68,7 @@ def _shuffled(runs: Cell, scored: Scored) -> Control:
     return {
         "control": "shuffled labels",
         **_names(first, "weak", "strong"),
-        "accuracy": written(accuracy(said == test.truth, test.groups)),
+        "accuracy": written(accuracy(said == test.truth, scored.groups(first.task))),
         "chance": expected,
         "beyond_chance": written(beyond),
         "status": "failed" if leaks else "ok",
@@ -81,7 +81,7 @@ def _no_teacher(runs: Cell, scored: Scored) -> Control:
     right = scored.table([run.speakers["student"] for run in runs])
     if right is None:
         return {}
-    beyond = beyond_majority(right > 0.5, test.truth, test.groups)
+    beyond = beyond_majority(right > 0.5, test.truth, scored.groups(first.task))
     commonest = int(np.bincount(test.truth, minlength=len(test.classes)).argmax())
     always = float((test.truth == commonest).mean())
     who = f"{first.strong.name}, taught by {first.weak.name} with {first.method.name} on {first.task}"
@@ -103,7 +103,7 @@ def _own(runs: Cell, scored: Scored) -> Control:
     student = _said([Speaker(r.task, OWN_STUDENT, None, r.strong.name, None, r.seed) for r in runs], scored)
     if teacher is None or student is None:
         return {}
-    gain = contrast(np.stack([student == test.truth, teacher == test.truth]), [1, -1], test.groups)
+    gain = contrast(np.stack([student == test.truth, teacher == test.truth]), [1, -1], scored.groups(first.task))
     reached, taught = (float((said == test.truth).mean()) for said in (student, teacher))
     text = (
         f"{first.strong.name} as its own supervisor on {first.task}: the teacher reaches {_short(taught)}, the student "

@@ -27,7 +27,7 @@ def add_equivalents(rows: Sequence[dict[str, Any]], asked: Sequence[Asked], scor
         student = scored.table([run.speakers["student"] for run in runs])
         if student is None:
             continue
-        groups = scored.test(runs[0].task).groups
+        groups = scored.groups(runs[0].task)
         labels = _labels(runs, student, sizes.get((runs[0].task, runs[0].strong.name), []), scored)
         if labels is not None:
             row["equivalent_labels"] = labels
@@ -64,7 +64,7 @@ def _labels(
         tables[rows] = whole
     if len(tables) < 2:
         return None
-    groups = scored.test(first.task).groups
+    groups = scored.groups(first.task)
     found = equivalent(student, {math.log(size): table for size, table in tables.items()}, groups)
     least, most = min(tables), max(tables)
     curve = [{"rows": size, "accuracy": written(accuracy(table, groups))} for size, table in tables.items()]

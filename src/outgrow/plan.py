@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from outgrow.experiment import Experiment
+from outgrow.extras import extras
 from outgrow.ground import Ground
 from outgrow.recipes import MethodSpec
 from outgrow.specs import ModelSpec
@@ -30,6 +31,7 @@ class Run:
     supervisor: Step
     student: Step
     ceiling: Step | None  # None: no truth on transfer
+    extras: Mapping[str, Step] = field(default_factory=dict)  # by role: label curve and controls, where asked for
 
 
 TELLING = ("features", "tokens", "labels")  # kinds that leave something to be told beside predictions
@@ -54,7 +56,7 @@ class Plan:
         wanted: list[Step] = []
         for run in self.runs:
             trained = [step for step in (run.supervisor, run.student, run.ceiling) if step is not None]
-            wanted += [run.pool, run.split, *trained, *readers(trained)]
+            wanted += [run.pool, run.split, *trained, *readers(trained), *run.extras.values()]
         return list(dict.fromkeys(wanted))
 
 
@@ -82,4 +84,5 @@ def plan_one(task: TaskPlan, weak: ModelSpec, strong: ModelSpec, method: MethodS
         # Somebody's labels may leave rows of transfer out: the ceiling then learns from just the rows that they cover.
         terms = Terms(covered_by=weak_labels if weak.partial else None)
         ceiling = train(task, strong, "transfer", split, TRUTH, NAIVE, seed, terms)
-    return Run(task.title, weak, strong, method, seed, task.step, split, supervisor, student, ceiling)
+    more = extras(task, strong, split, weak_labels, seed, truth=truth)
+    return Run(task.title, weak, strong, method, seed, task.step, split, supervisor, student, ceiling, more)

@@ -85,12 +85,14 @@ class Predictions:
             examples = pq.read_table(folder / "examples.parquet")
             tests = {task: _test_set(examples, task) for task in examples["task"].unique().to_pylist()}
             with pq.ParquetFile(folder / "predictions.parquet") as file:
-                groups = [file.read_row_group(number) for number in range(file.num_row_groups)]
+                in_order = {task: pa.array(test.ids.tolist(), pa.string()) for task, test in tests.items()}
+                groups = (file.read_row_group(number) for number in range(file.num_row_groups))
+                said = dict(_said(table, tests, in_order) for table in groups)
             curves = folder / "curves.parquet"
             points = _curves(pq.read_table(curves)) if curves.is_file() else {}
         except pa.ArrowInvalid as error:
             raise OutgrowError(f"{folder}: a table of it is damaged: {error}") from None
-        return cls(tests, dict(_said(table, tests) for table in groups), points)
+        return cls(tests, said, points)
 
 
 def _words(values: list[str | None]) -> Any:
@@ -131,12 +133,15 @@ def _rows(speaker: Speaker, ids: Strings, probabilities: Floats) -> Any:
     )
 
 
-def _said(table: Any, tests: Mapping[str, HeldOut]) -> tuple[Speaker, Floats]:
+def _said(table: Any, tests: Mapping[str, HeldOut], in_order: Mapping[str, Any]) -> tuple[Speaker, Floats]:
     speaker = Speaker(*(table[name][0].as_py() for name in Speaker._fields))
     test = tests[speaker.task]
+    flat = table["probabilities"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    values = flat.reshape(table.num_rows, len(test.classes))
+    if table["id"].combine_chunks().equals(in_order[speaker.task]):  # as we write them: nothing to look up
+        return speaker, values
     ids = np.array(table["id"].to_pylist(), dtype=np.str_)
-    values = table["probabilities"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return speaker, Labels(ids, values.reshape(len(ids), len(test.classes))).align(test.ids).probabilities
+    return speaker, Labels(ids, values).align(test.ids).probabilities
 
 
 def _points(curves: Mapping[Speaker, Sequence[Mapping[str, float | None]]]) -> Any:
