@@ -13,6 +13,7 @@ demo: .venv/demo  ## install and run the demonstration: about a minute, offline 
 	$(BIN)/outgrow demo
 
 test: .venv/test .venv/models  ## install and run every test, the slow ones too
+	@command -v chromium >/dev/null || echo "The report is tested in a browser where there is one: apt-get install chromium"
 	$(BIN)/python -m pytest
 
 test-fast: .venv/test  ## the tests that take under ten minutes together

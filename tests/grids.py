@@ -1,5 +1,6 @@
 """Run folders of whole grids, for the report: supervisors × students × methods, with made-up predictions."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,8 @@ def grid(
     tables.write(path)
     work = {"steps": 12, "seconds": 75.0, "flops": 3.2e12}
     environment = {"python": "3.11.7", "outgrow": "0.1.0", "torch": ["2.12.0", "2.13.0"]}
-    Results.compute(asked, tables, environment, notes, work=work).write(path)
+    Results.compute(asked, tables, environment, notes).write(path)
+    (path / "work.json").write_text(json.dumps(work), encoding="utf-8")
     (path / "experiment.yaml").write_text(yaml, encoding="utf-8")
     return path
 

@@ -32,6 +32,7 @@ finally:
     print("loaded:", *sorted(heavy), file=sys.stderr)
 """
 FILES = ["examples.parquet", "experiment.yaml", "predictions.parquet", "results.json", "results.parquet"]
+TIMED = ["report.html", "work.json"]  # they say how long it took
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def test_the_module_is_the_command(tmp_path: Path) -> None:
 
 
 def test_a_run_leaves_its_folder(folder: Path) -> None:
-    assert sorted(path.name for path in (folder / "runs" / "small").iterdir()) == FILES
+    assert sorted(path.name for path in (folder / "runs" / "small").iterdir()) == sorted([*FILES, *TIMED])
     content = json.loads((folder / "runs" / "small" / "results.json").read_text())
     assert list(content) == ["schema", "runs", "cells", "notes", "environment"]
     assert content["schema"] == 1

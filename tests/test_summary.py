@@ -245,3 +245,23 @@ def test_calibration_by_hand(tmp_path: Path) -> None:
         assert row["predictions"] == 20
         assert row["confidence"] == pytest.approx(sum(sure for sure, _ in part) / 20, abs=2e-6)
         assert row["right"] == pytest.approx(sum(right for _, right in part) / 20)
+
+
+def test_controls_and_what_a_student_is_worth(tmp_path: Path) -> None:
+    folder = grid(tmp_path / "run", strong=["probe:s"], seeds=[0, 1], n=80)
+    page = report.render(report.read([folder]))
+    assert "No controls were run" in page
+    assert "controls failed" not in page
+    content = json.loads((folder / "results.json").read_text())
+    content["controls"] = [
+        {"control": "seed noise floor", "status": "ok", "says": "<b>quiet</b>"},
+        {"control": "shuffled labels", "status": "failed", "says": "shuffled labels reach .610: something leaks"},
+    ]
+    content["cells"][0]["equivalent_labels"] = {
+        "estimate": 120, "low": 80, "high": None, "status": "ok", "smallest": 25, "largest": 400,
+    }  # fmt: skip
+    (folder / "results.json").write_text(json.dumps(content))
+    page = report.render(report.read([folder]))
+    assert "<b>1 of 2 controls failed</b>" in page
+    assert page.index("something leaks") < page.index("&lt;b&gt;quiet&lt;/b&gt;")
+    assert "does as well as 120 true labels would make it (95% interval 80 to more than 400)." in page

@@ -76,7 +76,7 @@ def run(
         return
     from outgrow.watch import Board, serve
 
-    board = Board((out.resolve().name if out else "") or asked.name)
+    board = Board(asked.name)
     with serve(board) as address:
         typer.echo(f"follow the run at {address}", err=True)
         _run_and_print(asked, store, out, jobs, threads, device, board=board)

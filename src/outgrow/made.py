@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from outgrow.amounts import shown_duration
@@ -10,8 +11,11 @@ from outgrow.results import Results
 FIRST = ("outgrow", "python", "torch", "transformers", "numpy", "device", "threads", "platform")
 
 
-def facts(name: str, results: Results, yaml: str) -> dict[str, Any]:
-    """The run's name, facts as pairs of term and value, notes, and its experiment."""
+def facts(name: str, results: Results, yaml: str, work: Mapping[str, float]) -> dict[str, Any]:
+    """The run's name, facts as pairs of term and value, notes, and its experiment.
+
+    `work` is what all steps behind it took: steps, seconds, flops.
+    """
     cells = results.cells
     seeds = sorted({seed for cell in cells for seed in cell["seeds"]})
     pairs = []
@@ -20,7 +24,6 @@ def facts(name: str, results: Results, yaml: str) -> dict[str, Any]:
     transfer = [run["n_transfer"] for run in results.runs if run.get("n_transfer") is not None]
     if transfer:
         pairs.append(("weak labels a student learns from", _span(transfer)))
-    work = results.work
     if work.get("seconds"):
         steps = f" in {work['steps']:,} steps" if work.get("steps") else ""
         pairs.append(("time", f"{shown_duration(work['seconds'])} of work{steps}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -141,9 +142,9 @@ def run(
         else:
             raise OutgrowError(f"{store.root}: results there are damaged again and again; check the disk")
         made_with, work = _made_with(store, planned), _work(store, planned)
-        results = Results.compute(asked, tables, made_with, notes, experiment.metrics, work, experiment.controls)
-        _write(out, experiment, tables, results)
-        told = report.Told(out.resolve().name, results, asked, Scored(tables), experiment.to_yaml())
+        results = Results.compute(asked, tables, made_with, notes, experiment.metrics, experiment.controls)
+        _write(out, experiment, tables, results, work)
+        told = report.Told(experiment.name, results, asked, Scored(tables), experiment.to_yaml(), work)
         page = report.write([told], out / REPORT)
         if board is not None:
             board.end(page)
@@ -188,7 +189,7 @@ def _work(store: Store, planned: Plan) -> dict[str, float]:
     return total
 
 
-def _write(out: Path, experiment: Experiment, tables: Predictions, results: Results) -> None:
+def _write(out: Path, experiment: Experiment, tables: Predictions, results: Results, work: Mapping[str, float]) -> None:
     """The run folder's files, each whole or absent; results.json comes last, when all others belong to it.
 
     On a full disk, what an earlier run left there stays. Two processes may write the same folder at once.
@@ -199,6 +200,7 @@ def _write(out: Path, experiment: Experiment, tables: Predictions, results: Resu
         new.mkdir()
         try:
             (new / "experiment.yaml").write_text(experiment.to_yaml(), encoding="utf-8")
+            (new / report.WORK).write_text(json.dumps(work) + "\n", encoding="utf-8")
             tables.write(new)
             results.write(new)
             disk.flush_tree(new)

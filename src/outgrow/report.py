@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -28,7 +28,9 @@ from outgrow.reading import read_run
 from outgrow.results import Results
 from outgrow.show import number, over
 from outgrow.summary import summary
+from outgrow.words import equivalents
 
+WORK = "work.json"  # in a run folder: no result, since it differs each time that the same is made
 SCRIPTS = ("table.js", "charts.js", "examples.js", "page.js")
 NUMBERS = (("weak_accuracy", "weak"), ("student_accuracy", "student"), ("ceiling_accuracy", "ceiling"), ("pgr", "PGR"))
 TITLES = {"run": "run", "task": "task", "weak": "weak supervisor", "strong": "strong student", "method": "method"}
@@ -46,6 +48,7 @@ class Told:
     asked: Sequence[Asked]
     scored: Scored
     yaml: str = ""
+    work: Mapping[str, float] = field(default_factory=dict)  # what all steps behind it took: steps, seconds, flops
 
 
 @dataclass(frozen=True)
@@ -67,18 +70,43 @@ class Live:
 
 
 def read(folders: Sequence[Path]) -> list[Told]:
-    """Run folders, named by their last part, or whole where two are alike. Raises OutgrowError where one is no run folder."""
-    last = [folder.resolve().name for folder in folders]
+    """Run folders, named by their experiments; where two are alike by the folder, and by its whole path.
+
+    Raises OutgrowError where one is no run folder.
+    """
     told = []
-    for folder, name in zip(folders, last, strict=True):
+    for folder in folders:
         reading = read_run(folder)
         written = folder / "experiment.yaml"
         yaml = written.read_text(encoding="utf-8", errors="replace") if written.is_file() else ""
-        alone = last.count(name) == 1
-        told.append(Told(name if alone else str(folder), reading.results, reading.asked, reading.scored, yaml))
+        work = _work(folder / WORK)
+        told.append(Told(_name(yaml, folder), reading.results, reading.asked, reading.scored, yaml, work))
+    for other in ([folder.resolve().name for folder in folders], [str(folder) for folder in folders]):
+        if len({one.name for one in told}) < len(told):
+            told = [replace(one, name=name) for one, name in zip(told, other, strict=True)]
     if len({one.name for one in told}) < len(told):
         raise OutgrowError("report: the same run folder is given twice; give each once")
     return told
+
+
+def _name(text: str, folder: Path) -> str:
+    """The experiment's name, or the folder's where its YAML has none."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        content = None
+    name = content.get("name") if isinstance(content, dict) else None
+    return name if isinstance(name, str) and name else folder.resolve().name
+
+
+def _work(path: Path) -> Mapping[str, float]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}  # a run folder of an earlier version has none
+    return content if isinstance(content, dict) else {}
 
 
 def scene(runs: Sequence[Told]) -> Scene:
@@ -129,8 +157,9 @@ def render(runs: Sequence[Told], live: Live | None = None, title: str = "") -> s
             scale=[f"{end:.2f}" for end in accuracies],
             figures=made,
             examples=shown is not None,
-            controls=[sentence for run in runs for sentence in _controls(run)],
-            runs=[facts(run.name, run.results, run.yaml) for run in runs],
+            controls=_controls(runs),
+            worth=[sentence for run in runs for sentence in equivalents(run.results.cells)],
+            runs=[facts(run.name, run.results, run.yaml, run.work) for run in runs],
             data=_safe(embedded({"figures": [_figure(figure) for figure in made], "examples": shown})),
             version=version("outgrow"),
         )
@@ -183,8 +212,12 @@ def _sentence(text: str) -> Any:
     return _safe(str(escape(text)).replace("\x02", "<bdi>").replace("\x03", "</bdi>"))
 
 
-def _controls(run: Told) -> list[str]:
-    return []
+def _controls(runs: Sequence[Told]) -> list[Mapping[str, Any]]:
+    """All runs' controls, those that failed first."""
+    held = [control for run in runs for control in run.results.controls]
+    return sorted(
+        held, key=lambda control: ("failed", "noticed").index(control["status"]) if control["status"] != "ok" else 2
+    )
 
 
 def _row(cell: Mapping[str, Any], accuracies: tuple[float, float], shares: tuple[float, float]) -> dict[str, Any]:

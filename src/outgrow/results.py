@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,6 @@ class Results:
     cells: Sequence[Mapping[str, Any]]
     environment: Mapping[str, Any]
     notes: Sequence[str] = ()
-    work: Mapping[str, float] = field(default_factory=dict)  # of all steps behind it: steps, seconds, flops
     controls: Sequence[Mapping[str, Any]] = ()  # where the experiment asked for them
 
     @classmethod
@@ -38,7 +37,6 @@ class Results:
         environment: Mapping[str, Any],
         notes: Sequence[str] = (),
         metrics: Sequence[str] = ("accuracy",),
-        work: Mapping[str, float] | None = None,
         controls: bool = False,
     ) -> Results:
         """Score every run, and join the seeds of each cell. OutgrowError if models were tested on different rows."""
@@ -46,7 +44,7 @@ class Results:
         runs, cells = run_rows(asked, scored, metrics), cell_rows(asked, scored, metrics)
         add_equivalents(cells, asked, scored)
         held = control_rows(asked, scored) if controls else []
-        return cls(runs, cells, environment, notes, work or {}, held)
+        return cls(runs, cells, environment, notes, held)
 
     @classmethod
     def read(cls, folder: str | Path) -> Results:
@@ -65,7 +63,7 @@ class Results:
         if not isinstance(content, dict) or content.get("schema") != SCHEMA:
             found = content.get("schema") if isinstance(content, dict) else None
             raise OutgrowError(f"{path}: has schema {found}, and this version of outgrow reads schema {SCHEMA}")
-        more = (content.get("notes", []), content.get("work", {}), content.get("controls", []))
+        more = (content.get("notes", []), content.get("controls", []))
         return cls(content["runs"], content["cells"], content["environment"], *more)
 
     def to_json(self) -> str:
@@ -77,7 +75,6 @@ class Results:
             "notes": list(self.notes),
             **({"controls": list(self.controls)} if self.controls else {}),
             "environment": dict(self.environment),
-            **({"work": dict(self.work)} if self.work else {}),
         }
         return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
