@@ -70,10 +70,10 @@ class WeakToStrongClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         predicted: NDArray[Any] = self.classes_[harden(self.predict_proba(inputs), [content_id(one) for one in inputs])]
         return predicted
 
-    def score(self, texts: Sequence[str], labels: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    def score(self, texts: Sequence[str], y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Accuracy against class names `[n]`, or against the likeliest classes of probabilities `[n, classes]`."""
         check_is_fitted(self)
-        labels = np.asarray(labels)
+        labels = np.asarray(y)
         if labels.ndim == 2 and labels.shape[1] > 1:
             labels = self.classes_[labels.argmax(axis=1)]
         return float(super().score(texts, labels, sample_weight))
@@ -110,6 +110,8 @@ def _targets(weak_labels: ArrayLike, n: int) -> tuple[Floats, NDArray[Any]]:
             raise ValueError("WeakToStrongClassifier: soft weak labels are probabilities: each row sums to 1")
         return (soft / soft.sum(axis=1, keepdims=True)).astype(np.float32), np.arange(labels.shape[1])
     labels = column_or_1d(labels, warn=True)
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        raise ValueError("WeakToStrongClassifier: some weak labels are NaN or infinite; leave these texts out")
     check_classification_targets(labels)
     classes, numbers = np.unique(labels, return_inverse=True)
     return np.eye(len(classes), dtype=np.float32)[numbers], classes
@@ -120,5 +122,5 @@ def _weights(sample_weight: ArrayLike | None, n: int) -> Floats | None:
         return None
     weights = np.asarray(sample_weight, dtype=np.float64)
     if weights.shape != (n,) or not np.isfinite(weights).all() or (weights < 0).any() or weights.sum() == 0:
-        raise ValueError(f"WeakToStrongClassifier: sample_weight is {n} numbers of 0 or more, not all 0")
+        raise ValueError(f"WeakToStrongClassifier: sample_weight is {n} numbers of zero or more, not all zero")
     return weights
