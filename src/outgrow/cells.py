@@ -16,6 +16,7 @@ from outgrow.metrics.scores import ACCURACY, METRICS, Contributions, Metric
 from outgrow.predictions import HeldOut, Predictions, Speaker
 
 NO_TRUTH = "undefined: no truth on transfer"
+NO_LESSON = "undefined: the student learns nothing, so it has no ceiling"
 NOT_COVERED = "undefined: weak labels do not cover test"
 ROLES = ("weak", "student", "ceiling")
 
@@ -182,13 +183,14 @@ def _intervals(runs: Sequence[Asked], scored: Scored, metric: Metric) -> dict[st
     if weak is not None and student is not None and ceiling is not None:
         intervals = recovery(weak, student, ceiling, groups, metric=metric)
     else:
+        no_ceiling = str(runs[0].facts.get("no_ceiling", NO_TRUTH))
         intervals = {
-            keys[role]: Interval(None, None, None, NOT_COVERED if role == "weak" else NO_TRUTH)
+            keys[role]: Interval(None, None, None, NOT_COVERED if role == "weak" else no_ceiling)
             if table is None
             else contrast(table[None], [1.0], groups, limits=metric.limits)
             for role, table in tables.items()
         }
-        intervals[pgr_key(metric)] = Interval(None, None, None, NOT_COVERED if weak is None else NO_TRUTH)
+        intervals[pgr_key(metric)] = Interval(None, None, None, NOT_COVERED if weak is None else no_ceiling)
     covers = intervals[keys["student"]].covers
     return {**{key: written(found) for key, found in intervals.items()}, "covers": covers}
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from outgrow.cells import NO_LESSON
 from outgrow.core import Labels, Strings
 from outgrow.making import fold_of
 from outgrow.plan import Plan, Run, readers
@@ -84,6 +85,8 @@ def _facts(run: Run, pool: Pool, transfer: Any, weak: Any, open_step: Open) -> d
         "n_left_out": int((~covered).sum()),
         "weak_label_accuracy": float(right.mean()) if len(rows) else None,
     }
+    if not run.strong.taught:
+        facts["no_ceiling"] = NO_LESSON
     student, tries = _chosen_method(run, open_step)
     facts |= tries
     ends, chosen = {}, {}

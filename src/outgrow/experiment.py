@@ -22,7 +22,6 @@ from pydantic import (
 
 from outgrow.core import UsageError, canonical_json
 from outgrow.faults import Problems, faults
-from outgrow.labels.options import SOURCES
 from outgrow.metrics.scores import METRICS
 from outgrow.recipes import MethodSpec, method_spec, misfits
 from outgrow.registry import is_file_name, names, nearest
@@ -229,7 +228,7 @@ class Experiment(Strict):
     def _parts_that_are_used(self) -> Self:
         wrong = []
         supervisors = [below for spec in self.weak for below in spec.everyone]
-        trained = [spec.name for spec in supervisors if spec.role not in SOURCES]
+        trained = [spec.name for spec in supervisors if spec.taught]
         if trained and self.split.weak_train is None:
             wrong.append(f"split: `weak_train` is missing: {trained[0]} learns from those rows")
         wrong += [

@@ -34,7 +34,7 @@ class Run:
     extras: Mapping[str, Step] = field(default_factory=dict)  # by role: label curve and controls, where asked for
 
 
-TELLING = ("features", "tokens", "labels")  # kinds that leave something to be told beside predictions
+TELLING = ("features", "tokens", "labels", "prompt")  # kinds that leave something to be told beside predictions
 
 
 def readers(trained: Iterable[Step]) -> list[Step]:
@@ -80,7 +80,7 @@ def plan_one(task: TaskPlan, weak: ModelSpec, strong: ModelSpec, method: MethodS
     student = teach(task, weak, strong, method, split, weak_labels, seed)
     ceiling = None
     truth = bool((task.pool.labels[~task.pool.test] >= 0).all())
-    if truth:
+    if truth and strong.taught:
         # Somebody's labels may leave rows of transfer out: the ceiling then learns from just the rows that they cover.
         terms = Terms(covered_by=weak_labels if weak.partial else None)
         ceiling = train(task, strong, "transfer", split, TRUTH, NAIVE, seed, terms)

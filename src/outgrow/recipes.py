@@ -186,6 +186,11 @@ def misfits(method: MethodSpec, student: ModelSpec) -> list[str]:
     """What of a method a kind of student cannot do, a sentence each."""
     of = method.candidates or (method,)
     wrong: list[str] = []
+    if student.role == "prompt" and method.identity != method_spec("naive").identity:
+        wrong.append(
+            f"methods: {student.name} is asked and never trained, so {method.name} cannot change it: give it an experiment "
+            "of its own with naive alone"
+        )
     if student.role == "custom":
         if any(one.parts.labels is not None and one.parts.labels.reads_features for one in of):
             wrong.append(f"methods: {method.name} looks at the student's features, and {student.name} has none to show")

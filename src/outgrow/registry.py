@@ -20,6 +20,8 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "static": "outgrow.models.static:Static",
         "probe": "outgrow.models.probe:Probe",
         "finetune": "outgrow.models.finetune_options:Finetune",
+        "majority": "outgrow.models.majority:Majority",
+        "prompt": "outgrow.models.prompt_options:Prompt",
     },
     "methods": {
         "naive": "outgrow.methods.losses:Naive",

@@ -15,12 +15,13 @@ from outgrow.faults import Problems, validated
 from outgrow.labels.options import SOURCES, Given, Join, Simulate
 from outgrow.models.contract import FeatureModel
 from outgrow.models.finetune_options import Finetune
+from outgrow.models.prompt_options import Prompt
 from outgrow.registry import Member, find, is_file_name, names, nearest
 
 BASE: ContextVar[Path] = ContextVar("BASE", default=Path())  # the folder that relative paths start from
 
 Written = str | Mapping[str, Any] | list[Any]
-Role = Literal["features", "finetune", "custom", "given", "join", "simulate"]
+Role = Literal["features", "finetune", "prompt", "custom", "given", "join", "simulate"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,12 @@ class ModelSpec:
     @property
     def pretrained(self) -> bool:
         """Whether it stands on a checkpoint, which `ground` finds."""
-        return self.role in ("features", "finetune")
+        return self.role in ("features", "finetune", "prompt")
+
+    @property
+    def taught(self) -> bool:
+        """Whether labels change it: a model that is only asked, without examples, stays what it is."""
+        return self.role not in SOURCES and not (self.role == "prompt" and self.options.shots == 0)
 
     @property
     def partial(self) -> bool:
@@ -117,8 +123,9 @@ def model_spec(written: Any, *, student: bool) -> ModelSpec:
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             raise Problems(f"{kind} is no model class: `outgrow check {kind}` says what one has")
         role: Role = "custom"
-        if issubclass(model, FeatureModel | Finetune):
-            role = "features" if issubclass(model, FeatureModel) else "finetune"
+        bases: dict[Role, type[BaseModel]] = {"features": FeatureModel, "finetune": Finetune, "prompt": Prompt}
+        for name, base in bases.items():
+            role = name if issubclass(model, base) else role
         return ModelSpec(written, role, kind, validated(model, options, kind), member)
     except UsageError as error:
         raise Problems(*error.problems) from error

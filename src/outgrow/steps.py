@@ -59,6 +59,7 @@ KINDS: Mapping[str, Kind] = {
     "finetune": Kind(1, "outgrow.making_finetune:finetune"),
     "labels": Kind(1, "outgrow.making_labels:labels"),
     "join": Kind(1, "outgrow.making_labels:join"),
+    "prompt": Kind(1, "outgrow.making_prompt:prompt"),
     "simulate": Kind(1, "outgrow.making_labels:simulate"),
 }
 

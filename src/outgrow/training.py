@@ -86,6 +86,8 @@ def train(
     if model.role == "custom":
         params["model"] = model.identity
         return Step("custom", params, parents, label=label)
+    if model.role == "prompt":
+        return _prompt(task, model, params, parents, role, terms)
     if model.role == "finetune":
         return _finetune(task, model, params, parents, role, label, terms)
     return _heads(task, model, params, parents, label, terms)
@@ -147,6 +149,32 @@ def frozen(model: ModelSpec) -> ModelSpec:
         return model
     options = Probe(checkpoint=model.options.checkpoint, max_length=model.options.max_length)
     return ModelSpec(model.written, "features", "probe", options, find("models", "probe"))
+
+
+def _prompt(
+    task: TaskPlan, model: ModelSpec, params: dict[str, Any], parents: dict[str, Step], role: str, terms: Terms
+) -> Step:
+    """A language model's answers; without examples they depend on no seed, no label and no deal, but for what is read."""
+    assert model.member is not None
+    location, options = task.ground.locations[model.name], model.options
+    parts = {"transfer", "validation"} if role == "supervisor" else set(terms.asked)
+    reads = [part for part in ("transfer", "validation", "test") if part in parts or part == "test"]
+    asked = {
+        "model": dict(model.member.identity),
+        "fingerprint": location.fingerprint,
+        "options": options.identity(),
+        "reads": reads,
+    }
+    label = f"{task.title}: {role} {model.name}"
+    split = task.experiment.split.dealt
+    count = int(task.pool.test.sum()) + sum(split[part] for part in reads if part != "test")
+    tokens = sum(len(str(text)) for text in task.pool.inputs) / len(task.pool) / 4 + 8
+    work = 2.0 * location.parameters * count * tokens * (1 + options.shots)
+    if options.shots:
+        asked |= {name: params[name] for name in ("part", "targets", "fold") if name in params}
+        return Step("prompt", asked, parents, label=f"{label}, seed {params['seed']}", flops=work)
+    needed = {name: parents[name] for name in ("pool", "split") if name == "pool" or reads != ["test"]}
+    return Step("prompt", asked, needed, label=label, flops=work)
 
 
 def _finetune(

@@ -41,7 +41,7 @@ def join(
     if by == "majority":
         return Joining(_mean(np.eye(said.shape[2])[votes], spoke))
     model = join_columns(votes[:, fitted].T, said.shape[2])
-    joined = np.where(spoke.any(axis=0)[:, None], _posterior(model, votes), np.nan)
+    joined = np.where(spoke.sum(axis=0)[:, None] > 0, _posterior(model, votes), np.nan)
     right = np.einsum("vcc,c->v", model.confusion[:, :, : said.shape[2]], model.priors)
     return Joining(joined, right.tolist())
 

@@ -1,0 +1,32 @@
+"""The baseline that looks at no text: what a supervisor's labels alone are worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from outgrow.core import Examples, Floats, Labels
+
+
+@dataclass(frozen=True)
+class Shares:
+    """The same probabilities for every example."""
+
+    of_classes: Floats  # [classes]
+
+    def predict(self, examples: Examples) -> Floats:
+        """`[n, classes]`."""
+        return np.tile(self.of_classes, (len(examples), 1))
+
+
+class Majority(BaseModel):
+    """The class that most labels name, for every text: what any student must beat to have learned anything."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def fit(self, examples: Examples, targets: Labels, objective: Any, seed: int) -> Shares:
+        """The classes' shares among the labels; a method's loss and the seed decide nothing."""
+        return Shares(targets.probabilities.astype(np.float64).mean(axis=0))
