@@ -118,6 +118,8 @@ app.command()(cli_read.show)
 app.command()(cli_report.report)
 app.command()(cli_student.teach)
 app.command()(cli_student.predict)
+app.command()(cli_read.compare)
+app.command()(cli_read.score)
 
 
 @app.command("list")
