@@ -84,11 +84,13 @@ def softmax(scores: np.ndarray) -> np.ndarray:
 
 
 def test_word_by_word_and_text_by_text_it_says_the_same(tiny: str) -> None:
-    prompts = [f"Text: {text}\nLabel:" for text in [*TEXTS, "N/A"]]
+    prompts = [f"Text: {text}\nLabel:" for text in [*TEXTS, "N/A", "[MASK]", ""]]
     scores = one_at_a_time(tiny, prompts, [f" {WORDS[name]}" for name in CLASSES])
     plain = asked(tiny, calibrate=False)
-    np.testing.assert_allclose(plain.probabilities, softmax(scores[:-1]), atol=1e-5)
-    np.testing.assert_allclose(asked(tiny).probabilities, softmax(scores[:-1] - scores[-1]), atol=1e-5)
+    np.testing.assert_allclose(plain.probabilities, softmax(scores[:-3]), atol=1e-5)
+    np.testing.assert_allclose(
+        asked(tiny).probabilities, softmax(scores[:-3] - np.log(softmax(scores[-3:]).mean(axis=0))), atol=1e-5
+    )
     assert plain.truncated == 0
     assert np.abs(plain.probabilities - 1 / 3).max() > 0.2  # it does say something
 

@@ -17,7 +17,7 @@ class Prompt(BaseModel):
 
     Zero-shot, or with `shots` labelled examples before the text (Brown et al. 2020, arXiv 2005.14165), the prompting
     baselines of Burns et al. 2023 (arXiv 2312.09390): as a student its shots have weak labels, as a ceiling or a
-    supervisor true ones. `calibrate` divides by what the model says of a text without content (Zhao et al. 2021,
+    supervisor true ones. `calibrate` divides by what the model says of texts without content (Zhao et al. 2021,
     *Calibrate before use*, arXiv 2102.09690).
     """
 

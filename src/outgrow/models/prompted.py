@@ -16,7 +16,7 @@ from outgrow.models.prompt_options import Prompt
 from outgrow.models.weights import folder_of, quiet
 
 LONGEST = 2048  # tokens of a prompt unless asked for more
-EMPTY = "N/A"  # a text without content
+EMPTY = ("N/A", "[MASK]", "")  # texts without content, as in the paper
 Progress = Callable[[int, int], None]
 
 
@@ -60,13 +60,18 @@ def ask(
     prompts = _Prompts(tokenizer, options.template, examples, words, min(options.max_length or LONGEST, limit), where)
     rows = [prompts.of(text) for text in inputs]
     truncated = prompts.truncated
-    empty = [prompts.of(EMPTY)] if options.calibrate else []
-    scores = _scores(model, [*rows, *empty], prompts.words, device, progress)
+    empty = [prompts.of(text) for text in EMPTY] if options.calibrate else []
+    logs = _normalised(_scores(model, [*rows, *empty], prompts.words, device, progress))
     if options.calibrate:
-        scores = scores[:-1] - scores[-1]
-    scores -= scores.max(axis=1, keepdims=True)
-    exponents = np.exp(scores)
-    return Asked((exponents / exponents.sum(axis=1, keepdims=True)).astype(np.float32), truncated)
+        # Divided by their mean over the empty texts, in logarithms: a word of many tokens has less than a float holds.
+        logs = _normalised(logs[: len(rows)] - np.logaddexp.reduce(logs[len(rows) :], axis=0))
+    return Asked(np.exp(logs).astype(np.float32), truncated)
+
+
+def _normalised(logs: Floats) -> Floats:
+    """Logarithms of a distribution, each row."""
+    normalised: Floats = logs - np.logaddexp.reduce(logs, axis=1, keepdims=True)
+    return normalised
 
 
 def _words(options: Prompt, classes: Sequence[str], where: str) -> list[str]:
