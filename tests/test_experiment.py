@@ -64,6 +64,25 @@ split: {weak_train: 2000, transfer: 2000, validation: 500, test: 1000}
     assert experiment.weak[0].options.checkpoint == "wordllama"
 
 
+def test_on_is_a_word(tmp_path: Path) -> None:
+    """In YAML 1.1 it would be true, and the option `on` nobody's."""
+    (tmp_path / "crowd.csv").write_text("id,label\n1,good\n")
+    text = """
+tasks: [{file: reviews.csv, text: sentence, label: label}]
+weak: [{given: crowd.csv, on: id}, {prompt: smollm2, words: {yes: "yes", no: off}}]
+strong: [static:wordllama]
+methods: [{early_stop: {on: truth}}, {naive: {hard: true}}]
+split: {weak_train: 10, transfer: 10, validation: 5, test: 10}
+"""
+    experiment = Experiment.read(write(tmp_path, text))
+    assert experiment.weak[0].options.on == "id"
+    assert experiment.weak[1].options.words == {"yes": "yes", "no": "off"}
+    assert experiment.methods[0].parts.procedure.on == "truth"
+    assert experiment.methods[1].method.hard is True
+    again = write(tmp_path, experiment.to_yaml())
+    assert [spec.identity for spec in Experiment.read(again).methods] == [spec.identity for spec in experiment.methods]
+
+
 def test_defaults() -> None:
     experiment = Experiment(
         name="x", tasks=["sentiment"], weak=["static:wordllama"], strong="probe:minilm",

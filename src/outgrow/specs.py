@@ -173,11 +173,11 @@ def head_and_options(written: Any, what: str, example: str) -> tuple[str, dict[s
         raise Problems(f"a {what} is a name or a mapping like `{example}`, not {written!r}")
     (head, value), *rest_items = written.items()
     if isinstance(value, Mapping) and not rest_items:
-        return str(head), dict(value)
+        return str(head), {str(option): item for option, item in value.items()}
     if value is None and not rest_items:
         return str(head), {}
     if isinstance(value, str):
-        return str(head), {"checkpoint": value, **dict(rest_items)}
+        return str(head), {"checkpoint": value, **{str(option): item for option, item in rest_items}}
     raise Problems(f"the options of {head} are a mapping like `{example}`, not {value!r}")
 
 

@@ -12,9 +12,15 @@ from outgrow.core import UsageError
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain YAML in which 5e-5 is a number, as in YAML 1.2; in 1.1 it is a text for want of a dot."""
+    """Plain YAML in which, as in YAML 1.2, 5e-5 is a number and on, off, yes and no are words: an option is called `on`."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"true|True|TRUE|false|False|FALSE"), list("tTfF"))
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+$"), list("-+0123456789")
 )
