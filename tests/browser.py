@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from outgrow import report
+
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -60,3 +62,16 @@ class Opened:
         self.context.close()
         assert self.said == []
         assert others == []
+
+
+def written(folder: Path) -> Path:
+    """A run folder's report."""
+    report.write(report.read([folder]), folder / "report.html")
+    return folder / "report.html"
+
+
+def column(page: Any, name: str) -> list[str]:
+    """The values of a column of the cells, as they are shown."""
+    place = page.eval_on_selector_all("#cells-table th", "heads => heads.map(head => head.dataset.column)").index(name)
+    rows = "#cells-table tbody tr:not([hidden])"
+    return page.eval_on_selector_all(rows, f"rows => rows.map(row => row.cells[{place}].dataset.value)")
