@@ -296,11 +296,14 @@ def predict(
 def save(loaded: Loaded, folder: Path, facts: dict[str, Any]) -> None:
     """Weights (safetensors), config and tokenizer, as transformers' pipeline loads them, with our `outgrow.json`.
 
-    Adapters are merged into the weights: the folder needs no peft.
+    Adapters are merged into the weights: the folder needs no peft. Raises UsageError on a head that the pipeline lacks.
     """
     module = loaded.module
+    if module.pooling == "mean":
+        raise UsageError("a student with `pooling: mean` cannot be kept: transformers' pipeline has no head on a mean")
     for adapters in getattr(module, "adapters", []):
         module.model = adapters.merge_and_unload()
+    module.adapters = []
     with quiet():
         module.model.save_pretrained(folder)
         loaded.tokenizer.save_pretrained(folder)
