@@ -63,7 +63,7 @@ def _worth(report: Numbers) -> str:
     if worth is None:
         return (
             f"How many careful labels would have done as well cannot be told from {careful}: the curve of students "
-            "taught by careful labels alone begins at 25 of them and needs 36 or more."
+            "taught by careful labels alone begins at 25 of them and needs 37 or more."
         )
     low, high = (_size(worth, end) for end in ("low", "high"))
     interval = f"{low} … {high}" if low != high else low
