@@ -197,6 +197,16 @@ def test_clone_copy_and_pickle(reviews: Reviews) -> None:
         np.testing.assert_array_equal(again.predict_proba(texts), made.predict_proba(texts))
 
 
+@pytest.mark.filterwarnings("ignore:Implicitly cleaning up:ResourceWarning")
+def test_a_finetuned_student(reviews: Reviews) -> None:
+    texts, labels = reviews[0][:24], reviews[1][:24]
+    made = WeakToStrongClassifier({"finetune": "minilm", "epochs": 6, "lr": 1e-3}, method="naive").fit(texts, labels)
+    assert made.score(texts, labels) > 0.8
+    again = pickle.loads(pickle.dumps(made))
+    np.testing.assert_allclose(again.predict_proba(texts), made.predict_proba(texts), atol=1e-6)
+    assert again.predict(texts).tolist() == made.predict(texts).tolist()
+
+
 def test_any_sequence_of_texts(reviews: Reviews) -> None:
     import pandas
 

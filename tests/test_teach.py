@@ -412,6 +412,7 @@ def numbers(**changed: Any) -> dict[str, Any]:
     known = {
         "taught": 4000,
         "careful": 500,
+        "cheap_rows": 300,
         "mixed": False,
         "agreement": 0.9,
         "cheap_accuracy": {"estimate": 0.7, "low": 0.66, "high": 0.74},
@@ -424,8 +425,9 @@ def numbers(**changed: Any) -> dict[str, Any]:
 
 def test_sentences_word_by_word() -> None:
     assert sentences(numbers()) == [
-        "The cheap labels are right on .700 (95%: .660 … .740) of the careful ones.",
-        "The student is right on .800 (95%: .750 … .850). It outgrows its labels by 10.0 points (95%: +5.0 … +15.0).",
+        "The cheap labels are right on .700 (95%: .660 … .740) of the 300 of 500 that have one.",
+        "The student is right on .800 (95%: .750 … .850) of all 500. Where they speak, it outgrows its labels by 10.0 "
+        "points (95%: +5.0 … +15.0).",
         "Your 4,000 cheap labels are worth 180 careful ones (95%: 120 … 310).",
     ]
 
@@ -447,10 +449,11 @@ def test_a_worth_beyond_the_curve(worth: dict[str, Any], sentence: str) -> None:
 
 
 def test_other_sentences() -> None:
+    assert sentences(numbers(cheap_rows=500))[0].endswith("of all 500 careful ones.")
     worse = sentences(numbers(gain={"estimate": -0.1, "low": -0.15, "high": -0.05}))[1]
-    assert "It falls below its labels by 10.0 points (95%: -15.0 … -5.0): use the labels" in worse
+    assert "it falls below its labels by 10.0 points (95%: -15.0 … -5.0): use the labels" in worse
     unclear = sentences(numbers(gain={"estimate": -0.01, "low": -0.05, "high": 0.03}))[1]
-    assert "It is below its labels by 1.0 points (95%: -5.0 … +3.0): with 0 inside, no difference is shown." in unclear
+    assert "it is below its labels by 1.0 points (95%: -5.0 … +3.0): with 0 inside, no difference is shown." in unclear
     assert "cannot be told from 30: the curve" in sentences(numbers(worth=None, careful=30))[-1]
 
 

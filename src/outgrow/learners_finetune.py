@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,38 @@ class FinetunedStudent:
         self.made.loaded.module.to("cpu")
         keep(self.made, self.options, self.limit, folder)
         return {**self.options.reading(), "precision": self.options.precision}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The module's class is made at run time, so that pickle cannot name it; its files say all.
+        with tempfile.TemporaryDirectory() as folder:
+            self.write(Path(folder))
+            return PackedFinetuned, ({path.name: path.read_bytes() for path in Path(folder).iterdir()},)
+
+
+@dataclass(frozen=True)
+class PackedFinetuned:
+    """A finetuned model as the bytes of its files: what a pickled estimator holds."""
+
+    files: Mapping[str, bytes]
+    kind: str = "finetune"
+
+    def reader(self, device: str) -> Callable[[Sequence[str], Progress], Floats]:
+        from outgrow.models.finetuned import reader
+
+        place = tempfile.TemporaryDirectory()
+        self.write(Path(place.name))
+        read = reader(Path(place.name), device)
+
+        def probabilities(texts: Sequence[str], progress: Progress) -> Floats:
+            assert place  # the files stay as long as this function does: the tokenizer is read from them
+            return read(texts, progress)
+
+        return probabilities
+
+    def write(self, folder: Path) -> dict[str, Any]:
+        for name, data in self.files.items():
+            (folder / name).write_bytes(data)
+        return {}
 
 
 @dataclass(frozen=True)

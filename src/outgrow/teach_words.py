@@ -20,12 +20,18 @@ def sentences(report: Numbers) -> list[str]:
         ]
     told = []
     if report["cheap_accuracy"] is not None:
-        told.append(f"The cheap labels are right on {share(report['cheap_accuracy'])} of the careful ones.")
+        covered, careful = report["cheap_rows"], report["careful"]
+        which = (
+            f"all {careful:,} careful ones" if covered == careful else f"the {covered:,} of {careful:,} that have one"
+        )
+        told.append(f"The cheap labels are right on {share(report['cheap_accuracy'])} of {which}.")
     else:
         told.append(
             "The accuracy of the cheap labels is not known: no careful label is of a text that has a cheap one."
         )
-    told.append(f"The student is right on {share(report['student_accuracy'])}.{_gain(report['gain'])}")
+    told.append(
+        f"The student is right on {share(report['student_accuracy'])} of all {report['careful']:,}.{_gain(report['gain'])}"
+    )
     told.append(_worth(report))
     return told
 
@@ -46,9 +52,11 @@ def _gain(gain: Numbers | None) -> str:
     points, low, high = (100 * gain[end] for end in ("estimate", "low", "high"))
     spread = f"{abs(points):.1f} points (95%: {low:+.1f} … {high:+.1f})"
     if gain["low"] > 0:
-        return f" It outgrows its labels by {spread}."
+        return f" Where they speak, it outgrows its labels by {spread}."
     if gain["high"] < 0:
-        return f" It falls below its labels by {spread}: use the labels, or another student or method."
+        return (
+            f" Where they speak, it falls below its labels by {spread}: use the labels, or another student or method."
+        )
     return (
         f" It is {'above' if points >= 0 else 'below'} its labels by {spread}: with 0 inside, no difference is shown."
     )
