@@ -228,3 +228,21 @@ def test_a_problem_that_does_not_fit_is_named() -> None:
     with pytest.raises(OutgrowError, match="65 problems at once"):
         solve(inputs, problems(5, 2, 1) * 65, SHORT)
     assert solve(inputs, [], SHORT) == []
+
+
+def test_a_head_that_ends_early_is_the_same_training_cut_there_whoever_goes_on() -> None:
+    features, problems = two_stops()
+    together = solve(features, problems, Solver(steps=20))
+    for problem, head in zip(problems, together, strict=True):
+        alone = solve(features, [problem], Solver(steps=20))[0]
+        assert np.array_equal(alone.weight, head.weight)
+        assert np.array_equal(alone.bias, head.bias)
+    assert not np.array_equal(together[0].weight, together[1].weight)
+    assert np.array_equal(together[2].weight, together[3].weight)  # .04 of 20 steps: at least one
+
+
+def two_stops() -> tuple[np.ndarray, list[Problem]]:
+    random = np.random.default_rng(1)
+    features, targets = random.normal(size=(30, 4)).astype(np.float32), random.dirichlet(np.ones(3), 30)
+    shares = (0.5, 1.0, 0.05, 0.01)
+    return features, [Problem(np.arange(30), targets, None, Naive(), 0.03, 7, share) for share in shares]

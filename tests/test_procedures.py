@@ -133,7 +133,7 @@ def test_early_stopping_takes_the_best_point_of_one_training(done: tuple[Plan, S
     chosen = student(plan, written)
     points = [step for role, step in sorted(chosen.parents.items()) if role.startswith("candidate_")]
     assert points[-1] == student(plan, "naive")  # the whole training
-    assert [step.params["solver"].get("stop", 1.0) for step in points] == pytest.approx([n / 10 for n in range(1, 11)])
+    assert [step.params.get("stop", 1.0) for step in points] == pytest.approx([n / 10 for n in range(1, 11)])
     rows = np.load(store.folder(chosen.parents["split"].key) / "validation.npy")
     pool = Pool.load(store.folder(chosen.parents["pool"].key))
     target = said(store, plan.runs[0].supervisor)[rows] if on == "weak" else np.eye(2)[pool.labels[rows]]

@@ -93,7 +93,7 @@ def _facts(run: Run, pool: Pool, transfer: Any, weak: Any, open_step: Open) -> d
     for role, step in (("weak", run.supervisor), ("student", student), ("ceiling", run.ceiling)):
         if step is not None and step.kind == "choose":
             head = _chosen(step, open_step)
-            ends[role] = head.params["solver"].get("stop", 1.0)
+            ends[role] = head.params.get("stop", 1.0)
             if len({candidate.params["l2"] for candidate in _candidates(step)}) > 1:
                 chosen[role] = float(head.params["l2"])
     if getattr(run.method.parts.procedure, "on", None) and "student" in ends:

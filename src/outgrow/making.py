@@ -100,7 +100,9 @@ def heads(jobs: Sequence[Job], context: Context) -> None:
     for job in jobs:
         rows, targets = lesson(job)
         method = method_of(job.params["method"], context)
-        problems.append(Problem(rows, targets, None, method, job.params["l2"], job.params["seed"]))
+        problems.append(
+            Problem(rows, targets, None, method, job.params["l2"], job.params["seed"], job.params.get("stop", 1.0))
+        )
     for job, head in zip(jobs, solve(values, problems, solver, context.device, context.progress), strict=True):
         save_file({"weight": head.weight, "bias": head.bias}, job.folder / "head.safetensors")
         save(job.folder, predict(values, head, solver))

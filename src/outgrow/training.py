@@ -104,7 +104,7 @@ def _heads(
     heads = [
         Step("head", {**params, **ended, "l2": l2}, parents, label=label, flops=work)
         for l2 in strengths
-        for ended in _ends(params["solver"], terms.stop)
+        for ended in ([{}] if terms.stop is None else [{"stop": share} if share < 1 else {} for share in STOPS])
     ]
     if len(heads) == 1:
         return heads[0]
@@ -113,13 +113,6 @@ def _heads(
     targets = TRUTH if terms.stop == TRUTH else params["targets"]
     what = "the end" if terms.stop and len(strengths) == 1 else "l2 and the end" if terms.stop else "l2"
     return choose(judges, heads, {"targets": targets}, f"{label}: choose {what}")
-
-
-def _ends(solver: Mapping[str, Any], stop: str | None) -> list[dict[str, Any]]:
-    """The solver's parameters for each point at which its training may end."""
-    if stop is None:
-        return [{}]
-    return [{"solver": {**solver, **({} if share == 1 else {"stop": share})}} for share in STOPS]
 
 
 def choose(judges: Mapping[str, Step], candidates: Sequence[Step], params: Mapping[str, Any], label: str) -> Step:

@@ -47,6 +47,7 @@ class Problem:
     method: Objective
     l2: float
     seed: int
+    stop: float = 1.0  # take the head after this share of the steps, the rate being what it is there
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,6 @@ class Solver:
     steps: int = 200
     lr: float = 0.05
     norm: float = 8.0
-    stop: float | None = None  # end after this share of the steps, the rate being what it is there; None: at the end
 
 
 @dataclass(frozen=True)
@@ -177,8 +177,9 @@ def _solve_pass(
     weight, decay = weight.to(device), decay.to(device)
     gradient = torch.zeros(n * width, classes, device=device)
     first, second = torch.zeros_like(weight), torch.zeros_like(weight)
-    last = solver.steps if solver.stop is None else max(1, round(solver.stop * solver.steps))
-    for step in range(last):
+    ends = [max(1, round(problem.stop * solver.steps)) for problem in problems]
+    taken: dict[int, Floats] = {}  # of heads that end early: their columns, which go on for the others' company
+    for step in range(max(ends)):
         scores = (inputs @ weight).view(n * width, classes)[place]
         leaves = [piece.requires_grad_() for piece in torch.split(scores, sizes)]
         losses = [
@@ -190,8 +191,9 @@ def _solve_pass(
         slope += decay * weight
         _adam(weight, slope, first, second, step, solver)
         report(step + 1)
-    blocks = weight.cpu().numpy().reshape(-1, width, classes)
-    return [Head(blocks[:d, block].copy(), blocks[d, block].copy()) for block in range(len(problems))]
+        for block in [block for block, end in enumerate(ends) if end == step + 1]:
+            taken[block] = weight[:, block * classes : (block + 1) * classes].cpu().numpy().copy()
+    return [Head(taken[block][:d], taken[block][d]) for block in range(len(problems))]
 
 
 def _shares(problem: Problem) -> Floats:
