@@ -38,6 +38,7 @@ ABOUT = {
         "student_accuracy": None,
         "cheap_accuracy": None,
         "tried": [],
+        "voters": {},
         "notes": [],
     },
 }

@@ -79,6 +79,11 @@ def _data(made: Mapping[str, Any], numbers: Mapping[str, Any]) -> str:
     lines = [
         f"- Cheap labels of {numbers['taught']:,} distinct texts: column{'s' if several else ''} {columns}{joined}."
     ]
+    lines += [
+        f"  - `{_plain(name)}` speaks of {100 * habits['covers']:.0f}% of the rows, and is right on "
+        f"{100 * habits['right']:.0f}% of them, as that model has it."
+        for name, habits in numbers["voters"].items()
+    ]
     if numbers["careful"]:
         use = "trained on as well, and scored by cross-fitting" if numbers["mixed"] else "kept out of training"
         lines.append(f"- Careful labels of {numbers['careful']:,} texts, {use}.")

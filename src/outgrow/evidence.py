@@ -20,7 +20,7 @@ FEWEST = 20  # careful labels; with fewer, an interval of accuracy is nearly as 
 
 @dataclass(frozen=True)
 class Evidence:
-    """n distinct texts with what is known of them."""
+    """n distinct texts of which something is known."""
 
     texts: Sequence[str]
     ids: Strings  # [n] content ids
@@ -92,12 +92,13 @@ def read_evidence(
             for name, count in zip(cheap.classes, counts, strict=True)
             if not count
         ]
+    kept = np.flatnonzero(~np.isnan(probabilities).any(axis=1) | (marked >= 0))  # nobody need read the others
     found = Evidence(
-        texts,
-        np.array(list(place), dtype=np.str_),
+        [texts[row] for row in kept.tolist()],
+        np.array(list(place), dtype=np.str_)[kept],
         cheap.classes,
-        probabilities.astype(np.float32),
-        marked,
+        probabilities[kept].astype(np.float32),
+        marked[kept],
         tuple(columns),
         voters,
         tuple(notes),

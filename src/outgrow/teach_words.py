@@ -57,9 +57,8 @@ def _gain(gain: Numbers | None) -> str:
         return (
             f" Where they speak, it falls below its labels by {spread}: use the labels, or another student or method."
         )
-    return (
-        f" It is {'above' if points >= 0 else 'below'} its labels by {spread}: with 0 inside, no difference is shown."
-    )
+    place = "above" if points >= 0 else "below"
+    return f" Where they speak, it is {place} its labels by {spread}: with 0 inside, no difference is shown."
 
 
 def _worth(report: Numbers) -> str:
