@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
+from outgrow.checks_method import check_labels, check_procedure, files_opened, warm
 from outgrow.core import Examples, Labels, OutgrowError, UsageError, content_id
 from outgrow.methods.contract import Method
 from outgrow.methods.losses import Naive
@@ -115,18 +116,25 @@ def check_task(task: Callable[..., Any], name: str) -> list[str]:
 
 
 def check_method(method: type[Method], name: str) -> list[str]:
-    """A method: its loss on two and on five classes, its gradients, its bits, and parts of a batch against the whole."""
+    """A method: what it does with labels, its loss on two and on five classes, and what its procedure builds."""
     import torch
 
     found = _Findings(name)
     made = found.attempt(method, "making it without options")
     if made is None or not found.expect(
-        "loss" in made.parts,
-        "brings a loss",
-        "brings no loss: define loss(self, logits, weak, progress, statistic=None)",
+        bool(made.parts),
+        f"brings {' and '.join(sorted(made.parts))}",
+        "brings nothing: define loss(self, logits, weak, progress, statistic=None), labels(self, weak, rows) or "
+        "procedure(self, build)",
     ):
         return found.close()
-    for classes in (2, 5):
+    warm(made)
+    with _global_randomness(found):
+        for classes in (2, 5) if "labels" in made.parts else ():
+            check_labels(found, made, classes)
+        if "procedure" in made.parts:
+            check_procedure(found, made)
+    for classes in (2, 5) if "loss" in made.parts else ():
         draw = torch.Generator().manual_seed(classes)
         logits = torch.randn(24, classes, generator=draw, dtype=torch.float64)
         weak = torch.softmax(torch.randn(24, classes, generator=draw, dtype=torch.float64), dim=1)
@@ -145,15 +153,22 @@ def _check_loss(found: _Findings, made: Method, logits: Any, weak: Any, case: st
             raise ValueError(
                 f"it returned {tuple(getattr(loss, 'shape', ()))}, not one loss an example, {tuple(entry.shape[:1])}"
             )
-        if not loss.requires_grad:
+        slope = torch.autograd.grad(loss.sum(), entry, allow_unused=True)[0] if loss.requires_grad else None
+        if slope is None or not slope.any():
             raise ValueError("no gradient reaches the logits")
-        return loss.detach(), torch.autograd.grad(loss.sum(), entry)[0]
+        return loss.detach(), slope
 
     everything = slice(None)
     whole = found.attempt(lambda: once(everything, None), f"the loss with {case}")
     if whole is None:
         return
-    again = once(everything, None)
+    with files_opened() as opened:
+        again = once(everything, None)
+    found.expect(
+        not opened,
+        f"{case}: made of logits and weak labels alone, no file is read",
+        f"{case}: the loss reads {', '.join(opened[:2])}: what decides must be an option, and the truth is not to be known",
+    )
     found.expect(
         all(torch.isfinite(part).all() for part in whole),
         f"{case}: loss and gradient are finite",
@@ -164,7 +179,21 @@ def _check_loss(found: _Findings, made: Method, logits: Any, weak: Any, case: st
         f"{case}: the same bits each time",
         f"{case}: the loss differs when computed again",
     )
-    statistic = found.attempt(lambda: made.statistic(logits), f"statistic with {case}")
+    leaf = logits.clone().requires_grad_()
+    statistic = found.attempt(lambda: made.statistic(leaf), f"statistic with {case}")
+    if statistic is not None and not found.expect(
+        not statistic.requires_grad,
+        f"{case}: no gradient flows through the statistic",
+        f"{case}: the statistic carries a gradient, which ends where a batch is cut: detach the logits there",
+    ):
+        return
+    if made.by_row:
+        order = torch.arange(len(logits)).flip(0)
+        found.expect(
+            torch.allclose(made.loss(logits[order], weak[order], 0.5)[order], whole[0], atol=1e-9),
+            f"{case}: a row's loss is its own, as by_row says",
+            f"{case}: by_row says that no row looks at another, and a row's loss changes with its company",
+        )
     parts = [found.attempt(partial(once, part, statistic), f"part of a batch, {case}") for part in _PARTS]
     if all(part is not None for part in parts):
         joined = [torch.cat([part[which] for part in parts]) for which in (0, 1)]

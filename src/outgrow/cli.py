@@ -145,6 +145,18 @@ def check(
 
 
 @app.command()
+def new(
+    kind: Annotated[str, typer.Argument(metavar="method|model|task", help="What to write.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH.PY", help="The file to write; its test goes beside it.")],
+) -> None:
+    """Write a method, model or task of your own to start from: a working example with its test."""
+    from outgrow.scaffold import new as write
+
+    for line in write(kind, path):
+        typer.echo(line)
+
+
+@app.command()
 def prune(
     older_than: Annotated[str | None, typer.Option("--older-than", help="Not used for so long: 12h, 30d, 8w.")] = None,
     larger_than: Annotated[
