@@ -63,7 +63,8 @@ def same(out: Path, undisturbed: Undisturbed) -> None:
     """All files of a run folder, bit by bit; threads and versions are the same here, so the environment is too."""
     for name in FILES:
         assert (out / name).read_bytes() == (undisturbed.out / name).read_bytes(), name
-    assert sorted(path.name for path in out.iterdir()) == sorted([*FILES, "experiment.yaml"])
+    # The report says how long the work took, and names its folder: it and work.json are there, and differ.
+    assert sorted(path.name for path in out.iterdir()) == sorted([*FILES, "experiment.yaml", "report.html", "work.json"])
 
 
 def under_way(store: Path) -> list[str]:
@@ -287,6 +288,7 @@ def test_a_full_disk_under_the_run_folder(undisturbed: Undisturbed, small_disk: 
     assert said.splitlines()[-1].startswith(f"outgrow: {out}: the disk is full; nothing already computed is lost"), said
     assert disk.entries(out) == []
     (small_disk / "bulk.bin").unlink()
+    subprocess.run(["mount", "-o", "remount,size=8m", str(small_disk)], check=True)
     finish(start(undisturbed.experiment, undisturbed.store, out))
     same(out, undisturbed)
     # Full again, the results that were there stay there.
