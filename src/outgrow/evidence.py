@@ -85,10 +85,10 @@ def read_evidence(
         for id_, (_, name) in careful.items():
             marked[place[id_]] = number[name]
         probabilities = np.concatenate([probabilities, np.full((len(fresh), len(cheap.classes)), np.nan)])
-        notes.append(_overlap(len(overlap), len(careful), str(truth), str(labels)))
+        notes.append(_overlap(len(overlap), len(careful), Path(str(truth)).name, Path(labels).name))
         counts = np.bincount(marked[marked >= 0], minlength=len(cheap.classes))
         notes += [
-            f"no row of {truth} is of class {name!r}, so nothing is known about it"
+            f"no row of {Path(str(truth)).name} is of class {name!r}, so nothing is known about it"
             for name, count in zip(cheap.classes, counts, strict=True)
             if not count
         ]
@@ -153,7 +153,9 @@ class _Cheap:
         covered = counts.sum(axis=1) > 0
         notes = []
         if n < len(rows):
-            notes.append(f"{len(rows)} rows of {self.name} hold {n} distinct texts; labels of the same text are joined")
+            notes.append(
+                f"{len(rows)} rows of {Path(self.name).name} hold {n} distinct texts; labels of the same text are joined"
+            )
         if not covered.all():
             notes.append(f"{int((~covered).sum())} of {n} texts have no cheap label, and are not learned from")
         voted: dict[str, dict[str, float]] = {}
@@ -260,10 +262,11 @@ def _distinct(gold: _Gold) -> tuple[dict[str, tuple[str, str]], list[str]]:
         elif found.setdefault(id_, (value, name))[1] != name:
             contradicting.add(id_)
     notes = []
+    name = Path(gold.table.name).name  # notes are kept with the student: no path of this machine
     if blank:
-        notes.append(f"{blank} rows of {gold.table.name} have no label and count as absent")
+        notes.append(f"{blank} rows of {name} have no label and count as absent")
     if contradicting:
-        notes.append(f"{len(contradicting)} texts of {gold.table.name} have contradicting labels and are left out")
+        notes.append(f"{len(contradicting)} texts of {name} have contradicting labels and are left out")
     return {id_: value for id_, value in found.items() if id_ not in contradicting}, notes
 
 
