@@ -57,7 +57,9 @@ def test_readme_says_where_the_gap_comes_from(ran: Path) -> None:
     cells = json.loads((ran / "demo" / "results.json").read_text())["cells"]
     few, many = cells[0]["weak_accuracy"]["estimate"], cells[2]["weak_accuracy"]["estimate"]
     ceiling = cells[0]["ceiling_accuracy"]["estimate"]
-    said = re.search(r"of the first rows' gap\s+of (\S+), \*\*(\S+) comes from fewer labels and (\S+) from", README.read_text())
+    said = re.search(
+        r"of the first rows' gap\s+of (\S+), \*\*(\S+) comes from fewer labels and (\S+) from", README.read_text()
+    )
     assert said is not None
     for text, value in zip(said.groups(), (ceiling - few, many - few, ceiling - many), strict=True):
         assert float(text) == pytest.approx(value, abs=0.002)

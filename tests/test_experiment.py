@@ -1,5 +1,6 @@
 """What a YAML file may say, and the sentence for everything that it may not."""
 
+# ruff: noqa: E501
 from __future__ import annotations
 
 from pathlib import Path

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from outgrow.core import canonical_json
 from outgrow.experiment import Experiment
-from outgrow.plan import Plan
 from outgrow.pipeline import Machine, prepare
+from outgrow.plan import Plan
 from outgrow.steps import KINDS, Kind, Step, walk
 from outgrow.store import Store
 

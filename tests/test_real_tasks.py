@@ -170,7 +170,8 @@ def test_the_ladder_on_sst2_has_its_known_order(tmp_path: Path) -> None:
         return float(value)
 
     few, many, minilm = "wordllama 200", "static:wordllama", "probe:minilm"
-    ceilings = {strong: estimate(many, strong, "ceiling_accuracy") for strong in ("probe:minilm", "probe:smollm2", "probe:mpnet")}
+    students = ("probe:minilm", "probe:smollm2", "probe:mpnet")
+    ceilings = {strong: estimate(many, strong, "ceiling_accuracy") for strong in students}
     assert estimate(few, minilm, "weak_accuracy") < estimate(many, minilm, "weak_accuracy") < ceilings["probe:minilm"]
     assert ceilings["probe:minilm"] < ceilings["probe:mpnet"]
     for strong in ("probe:minilm", "probe:mpnet"):

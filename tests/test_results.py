@@ -176,7 +176,7 @@ def test_damaged_predictions_have_a_sentence(tmp_path: Path) -> None:
 
 def test_tables_say_what_the_cells_say() -> None:
     cells = results([100, 110], [140, 150], [180, 190]).cells
-    line = list(csv.DictReader(io.StringIO(csv_text(cells))))[0]
+    line = next(csv.DictReader(io.StringIO(csv_text(cells))))
     assert float(line["pgr_estimate"]) == cells[0]["pgr"]["estimate"]
     assert line["pgr_status"] == "ok"
     assert "| t | static:w | probe:s | naive | 2 | .525 [" in markdown(cells)

@@ -20,7 +20,19 @@ from outgrow.tasks.sentiment import sentiment
 HERE = Path(__file__).parent
 
 GOOD = {"good", "great", "best", "love", "loved", "excellent", "nice", "amazing", "wonderful", "delicious", "recommend"}
-BAD = {"bad", "worst", "poor", "terrible", "awful", "waste", "disappointed", "disappointing", "horrible", "slow", "rude"}
+BAD = {
+    "bad",
+    "worst",
+    "poor",
+    "terrible",
+    "awful",
+    "waste",
+    "disappointed",
+    "disappointing",
+    "horrible",
+    "slow",
+    "rude",
+}
 NEGATIONS = {"not", "no", "never", "don't", "won't", "didn't", "doesn't", "isn't", "wasn't", "can't", "nothing"}
 
 

@@ -109,7 +109,7 @@ def check_labels(found: Findings, made: Method, classes: int) -> None:
     found.expect(
         not opened,
         f"{case}: made of the weak labels alone, no file is read",
-        f"{case}: reads {', '.join(opened[:2])} while it works: what decides must be an option, and the truth is not to be known",
+        f"{case}: reads {', '.join(opened[:2])} while it works: what decides must be an option, and no truth",
     )
 
 

@@ -14,7 +14,7 @@ from outgrow.core import UsageError
 class _Loader(yaml.SafeLoader):
     """Plain YAML in which, as in YAML 1.2, 5e-5 is a number and on, off, yes and no are words: an option is called `on`."""
 
-    yaml_implicit_resolvers = {
+    yaml_implicit_resolvers = {  # noqa: RUF012
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
