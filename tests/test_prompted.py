@@ -182,7 +182,7 @@ def test_a_prompt_is_changed_by_no_method_and_an_encoder_is_none(tmp_path: Path)
     folder = str(make("gpt2", tmp_path / "tiny"))
     with pytest.raises(UsageError, match="is asked and never trained, so confidence cannot change it"):
         experiment(strong=[f"prompt:{folder}"], methods=["naive", "confidence"])
-    with pytest.raises(UsageError, match="continues no text, so it cannot be prompted"):
+    with pytest.raises(UsageError, match="a bert model continues no text, so it cannot be prompted"):
         prepare(experiment(strong=["prompt:minilm"]), Store(tmp_path / "store"), Machine())
 
 

@@ -15,6 +15,7 @@ from outgrow.experiment import Experiment, TaskSpec
 from outgrow.faults import Problems
 from outgrow.models.checkpoints import resolve
 from outgrow.models.contract import Location
+from outgrow.models.families import encoder
 from outgrow.registry import Member, find, is_file_name
 from outgrow.specs import BASE, ModelSpec, find_file, model_spec
 from outgrow.steps import Step
@@ -130,6 +131,17 @@ class _Survey:
             for spec in models
             if spec.role == "given"
         }
+        for method in experiment.methods:
+            reads = any(
+                one.parts.procedure and one.parts.procedure.starts == "texts" for one in method.candidates or [method]
+            )
+            for spec in experiment.strong if reads else []:
+                found = locations.get(spec.name)
+                if found is not None and (family := encoder(found)) is not None:
+                    self.problems.append(
+                        f"methods: {method.name} reads texts on as a language model does, and {spec.name} is an encoder "
+                        f"({family}): name a causal language model, such as finetune:smollm2"
+                    )
         for member in (spec.member for spec in models if spec.member is not None):
             self.plugin(member)
         for method in experiment.methods:

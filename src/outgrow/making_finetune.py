@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,8 +12,10 @@ from outgrow.core import Ints, Labels, OutgrowError
 from outgrow.making import lesson, method_of, save, targets_of
 from outgrow.models import finetune as finetuning
 from outgrow.models.contract import Location
+from outgrow.models.finetune import HeadFirst
 from outgrow.models.finetune_options import Finetune
 from outgrow.models.finetuned import keep
+from outgrow.models.language import read_on
 from outgrow.models.tokens import Tokens, read_texts
 from outgrow.steps import Context, Job
 from outgrow.tasks.contract import Pool
@@ -31,6 +34,8 @@ def finetune(jobs: Sequence[Job], context: Context) -> None:
     for job in jobs:
         data = Pool.load(job.parents["pool"])
         location = Location(**context.sources[job.params["fingerprint"]])
+        if "start" in job.parents:  # a checkpoint that has read on
+            location = replace(location, path=str(job.parents["start"] / "model"), hub=None, fingerprint="")
         options = Finetune(checkpoint=location.name, **job.params["options"])
         read = Tokens.load(job.parents["tokens"])
         rows, targets = lesson(job)
@@ -44,6 +49,7 @@ def finetune(jobs: Sequence[Job], context: Context) -> None:
             device=context.device,
             scratch=job.folder,
             progress=context.progress,
+            head_first=HeadFirst(**job.params["probe"]) if "probe" in job.params else None,
         )
         wanted = _wanted(job, data)
         probabilities = np.full((len(data), len(data.classes)), np.nan, dtype=np.float32)
@@ -53,6 +59,25 @@ def finetune(jobs: Sequence[Job], context: Context) -> None:
         if job.params.get("keep"):
             (job.folder / "model").mkdir()
             keep(made, options, read.limit, job.folder / "model")
+
+
+def language(jobs: Sequence[Job], context: Context) -> None:
+    """A causal language model that has read the texts of transfer, without any label."""
+    for job in jobs:
+        location = Location(**context.sources[job.params["fingerprint"]])
+        rows = np.load(job.parents["split"] / "transfer.npy")
+        (job.folder / "model").mkdir()
+        loss = read_on(
+            location,
+            Tokens.load(job.parents["tokens"]),
+            rows,
+            job.params["options"],
+            job.params["seed"],
+            job.folder / "model",
+            context.device,
+            context.progress,
+        )
+        (job.folder / "facts.json").write_text(json.dumps({"loss": loss}))
 
 
 def _wanted(job: Job, data: Pool) -> Ints:
@@ -72,7 +97,10 @@ def _watch(job: Job, data: Pool, options: Finetune) -> finetuning.Watch:
         unknown = np.isnan(said).any(axis=1)
         weak = np.where(unknown, -1, Labels(ids, np.where(unknown[:, None], 0, said)).hard)
     validation = judged = None
-    if options.early_stop is not None:
+    if options.early_stop is not None and job.params.get("judged_by") == "truth":  # an oracle
+        validation = np.load(job.parents["split"] / "validation.npy")
+        judged = data.truth(validation).probabilities
+    elif options.early_stop is not None:
         validation = np.load(job.parents["split"] / "validation.npy")
         judged = targets_of(job, data, validation)
         if np.isnan(judged).any(axis=1).all():

@@ -191,6 +191,13 @@ def misfits(method: MethodSpec, student: ModelSpec) -> list[str]:
             f"methods: {student.name} is asked and never trained, so {method.name} cannot change it: give it an experiment "
             "of its own with naive alone"
         )
+    if student.role != "finetune":
+        wrong += [
+            f"methods: {one.name} begins finetuning elsewhere than at the checkpoint, and {student.name} is not finetuned: "
+            "name the student as finetune:…"
+            for one in of
+            if one.parts.procedure is not None and one.parts.procedure.starts
+        ]
     if student.role == "custom":
         if any(one.parts.labels is not None and one.parts.labels.reads_features for one in of):
             wrong.append(f"methods: {method.name} looks at the student's features, and {student.name} has none to show")

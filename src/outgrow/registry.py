@@ -37,6 +37,8 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "bootstrap": "outgrow.methods.procedures:Bootstrap",
         "self_train": "outgrow.methods.procedures:SelfTrain",
         "early_stop": "outgrow.methods.procedures:EarlyStop",
+        "generative": "outgrow.methods.procedures:Generative",
+        "lp_ft": "outgrow.methods.procedures:LpFt",
     },
 }
 

@@ -57,6 +57,7 @@ KINDS: Mapping[str, Kind] = {
     "custom": Kind(1, "outgrow.making:custom"),
     "tokens": Kind(1, "outgrow.making_finetune:tokens"),
     "finetune": Kind(1, "outgrow.making_finetune:finetune"),
+    "language": Kind(1, "outgrow.making_finetune:language"),
     "labels": Kind(1, "outgrow.making_labels:labels"),
     "join": Kind(1, "outgrow.making_labels:join"),
     "prompt": Kind(1, "outgrow.making_prompt:prompt"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -95,11 +95,11 @@ class _Build:
         model: int | None = None,
         fold: tuple[int, int] | None = None,
         stop: Literal["weak", "truth"] | None = None,
-        start: Any = None,
+        start: tuple[str, Mapping[str, Any]] | None = None,
         asked: bool = False,
     ) -> Step:
         """The step of a student that learns these labels by the method's loss."""
         learner = self.strong if model is None else self.method.models[model]
         parts: Sequence[str] = ("transfer", "validation") if asked else self.terms.asked
-        terms = replace(self.terms, fold=fold, stop=stop, asked=tuple(parts))
+        terms = replace(self.terms, fold=fold, stop=stop, start=start, asked=tuple(parts))
         return train(self.task, learner, "transfer", self.split, labels, self.method, self.seed, terms)

@@ -44,6 +44,7 @@ class Terms:
     fold: tuple[int, int] | None = None
     stop: Literal["weak", "truth"] | None = None
     rows: int | None = None  # learn the first so many rows of the part alone
+    start: tuple[str, Mapping[str, Any]] | None = None
     asked: tuple[str, ...] = ()  # parts other than test whose predictions something reads
 
 
@@ -202,4 +203,15 @@ def _finetune(
     learned = min(dealt, options.rows or dealt) * options.epochs
     asked = int(task.pool.test.sum()) + sum(split[part] for part in reads if part != "test")
     work = (6.0 * learned + 2.0 * asked) * words * location.parameters
-    return Step("finetune", params, {**parents, "tokens": tokens}, label=label, flops=work)
+    parents = {**parents, "tokens": tokens}
+    if terms.start is not None:
+        kind, more = terms.start
+        if kind == "probe":
+            params["probe"] = dict(more)
+        else:
+            reading = {**checkpoint, "options": {**more, "precision": options.precision}, "seed": params["seed"]}
+            shared = {role: parents[role] for role in ("pool", "split", "tokens")}
+            name = f"{task.title}: {options.checkpoint} reads transfer, seed {params['seed']}"
+            cost = 6.0 * split["transfer"] * more["epochs"] * words * location.parameters
+            parents["start"] = Step("language", reading, shared, label=name, flops=cost)
+    return Step("finetune", params, parents, label=label, flops=work)

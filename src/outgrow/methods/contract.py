@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Part = Literal["labels", "loss", "procedure"]
+Start = Literal["texts", "probe"]
 PARTS: tuple[Part, ...] = ("labels", "loss", "procedure")
 
 
@@ -41,15 +42,16 @@ class Build(Protocol):
         model: int | None = None,
         fold: tuple[int, int] | None = None,
         stop: Literal["weak", "truth"] | None = None,
-        start: Literal["texts", "probe"] | None = None,
+        start: tuple[Start, Mapping[str, Any]] | None = None,
         asked: bool = False,
     ) -> Any:
         """The step of a student that learns these labels by the method's loss.
 
         model: which of the procedure's `models` learns; None: the student itself. fold: part i of k disjoint ones of
         transfer; None: all. stop: take it at the point of training with the smallest loss on validation, by the weak
-        labels or by the truth, which is an oracle. start: where a finetuned model begins: after reading transfer's
-        texts, or from a probe. asked: whether its predictions on transfer and validation are wanted.
+        labels or by the truth, which is an oracle. start: where a finetuned model begins, with options of that (epochs,
+        lr, and batch for texts): after reading transfer's texts without labels, or from a trained head. asked: whether
+        its predictions on transfer and validation are wanted.
         """
 
 
@@ -72,6 +74,11 @@ class Method(BaseModel):
     def models(self) -> Sequence[Any]:
         """Other models that `procedure` trains, written as under `strong`."""
         return ()
+
+    @property
+    def starts(self) -> Start | None:
+        """Where `procedure` begins finetuning, if not at the checkpoint: it is then for finetuned students alone."""
+        return None
 
     @property
     def parts(self) -> frozenset[Part]:

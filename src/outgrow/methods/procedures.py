@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from outgrow.methods.contract import Build, Method
+from outgrow.methods.contract import Build, Method, Start
 
 
 class Bootstrap(Method):
@@ -73,3 +73,45 @@ class EarlyStop(Method):
     def procedure(self, build: Build) -> Any:
         """One training, judged on its way."""
         return build.train(build.labels, stop=self.on)
+
+
+class Generative(Method):
+    """Read the texts of transfer first, without labels, by next-token prediction; then learn from the weak labels.
+
+    Generative finetuning of Burns et al. 2023 (arXiv 2312.09390), section 5.2.2: it makes the task salient before anybody
+    says what to do with it. For finetuned causal language models; the ceiling goes without.
+    """
+
+    epochs: Annotated[int, Field(ge=1, le=100)] = 1
+    lr: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 5e-5
+    batch: Annotated[int, Field(ge=1)] = 16
+
+    @property
+    def starts(self) -> Start:
+        """After the texts."""
+        return "texts"
+
+    def procedure(self, build: Build) -> Any:
+        """One student, of a checkpoint that has read on."""
+        options = {"epochs": self.epochs, "lr": self.lr, "batch": self.batch}
+        return build.train(build.labels, start=("texts", options))
+
+
+class LpFt(Method):
+    """Train the head alone first, the body frozen; then finetune everything from there.
+
+    Linear probing, then finetuning (Kumar et al. 2022, arXiv 2202.10054): a head that already fits does not bend the
+    features on its way. For finetuned students; both trainings learn the same labels by the same loss.
+    """
+
+    epochs: Annotated[int, Field(ge=1, le=1000)] = 2  # of the head alone
+    lr: Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)] = 1e-3
+
+    @property
+    def starts(self) -> Start:
+        """From a probe."""
+        return "probe"
+
+    def procedure(self, build: Build) -> Any:
+        """One student, whose head learns first."""
+        return build.train(build.labels, start=("probe", {"epochs": self.epochs, "lr": self.lr}))

@@ -53,6 +53,14 @@ class Watch:
 
 
 @dataclass(frozen=True)
+class HeadFirst:
+    """How the head learns alone before the whole model does."""
+
+    epochs: int
+    lr: float
+
+
+@dataclass(frozen=True)
 class Finetuned:
     """A trained model, its learning curve, and the share of training after which it was taken."""
 
@@ -72,9 +80,11 @@ def train(
     device: str = "cpu",
     scratch: Path | None = None,
     progress: Progress = lambda done, total: None,
+    head_first: HeadFirst | None = None,
 ) -> Finetuned:
     """Finetune a checkpoint on a lesson. The global random states stay as they were; the seed alone decides.
 
+    head_first: train the head alone before, the body frozen, and finetune from there.
     Raises OutgrowError on weights that cannot be loaded and on training that diverges, UsageError on a checkpoint that
     is no text model.
     """
@@ -83,6 +93,8 @@ def train(
     with own_randomness(device), quiet(), tempfile.TemporaryDirectory(dir=scratch, prefix="trainer-") as folder:
         set_seed(lesson.seed)
         loaded = load(location, options, classes)
+        if head_first is not None:
+            _learn_head(loaded, options, head_first, tokens, lesson, device, folder, progress)
         choose_learning(loaded.module, options)
         curve = _Curve(loaded, options, tokens, watch or Watch(), progress)
         trainer = _trainer(loaded, options, tokens, lesson, curve, device, folder)
@@ -90,6 +102,27 @@ def train(
         curve.take_best()
         loaded.module.to(device if device != "auto" else "cpu")
     return Finetuned(loaded, curve.points, curve.taken_at)
+
+
+def _learn_head(
+    loaded: Loaded,
+    options: Finetune,
+    head_first: HeadFirst,
+    tokens: Tokens,
+    lesson: Lesson,
+    device: str,
+    folder: str,
+    progress: Progress,
+) -> None:
+    """Train what is not the body, and leave everything ready to learn."""
+    changes = {"lora": None, "bitfit": False, "early_stop": None, "callbacks": ()}
+    alone = options.model_copy(update={**changes, "epochs": head_first.epochs, "lr": head_first.lr})
+    body = list(loaded.module.model.base_model.parameters())
+    for parameter in body:
+        parameter.requires_grad_(False)
+    _trainer(loaded, alone, tokens, lesson, _Curve(loaded, alone, tokens, Watch(), progress), device, folder).train()
+    for parameter in body:
+        parameter.requires_grad_(True)
 
 
 class _Curve:

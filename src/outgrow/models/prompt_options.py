@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from outgrow.core import class_name
 from outgrow.models.contract import Location
+from outgrow.models.families import encoder
 
 
 class Prompt(BaseModel):
@@ -61,17 +60,11 @@ class Prompt(BaseModel):
         return self.model_dump(mode="json", exclude={"checkpoint"})
 
     def problems(self, location: Location) -> list[str]:
-        """A checkpoint whose config.json says that it is no causal language model."""
-        config = Path(location.path or "") / "config.json"
-        if location.path is None or not config.is_file():
+        """A checkpoint that is known to be no causal language model."""
+        family = encoder(location)
+        if family is None:
             return []
-        try:
-            architectures = json.loads(config.read_text("utf-8")).get("architectures") or []
-        except ValueError:
-            return [f"prompt:{location.name}: {config} is not JSON: copy the checkpoint again"]
-        if architectures and not any("CausalLM" in name or "LMHead" in name for name in architectures):
-            return [
-                f"prompt:{location.name}: {architectures[0]} continues no text, so it cannot be prompted: name a causal "
-                "language model, such as smollm2"
-            ]
-        return []
+        return [
+            f"prompt:{location.name}: a {family} model continues no text, so it cannot be prompted: name a causal language "
+            "model, such as smollm2"
+        ]

@@ -1,0 +1,114 @@
+"""A causal language model that reads texts without any label, as it read in its pretraining, and is kept for finetuning."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from outgrow.core import Ints, OutgrowError
+from outgrow.models.classifier import own_randomness
+from outgrow.models.contract import Location
+from outgrow.models.finetune import Progress
+from outgrow.models.probe import _reason
+from outgrow.models.tokens import Tokens
+from outgrow.models.weights import folder_of, quiet
+
+IGNORED = -100  # the target at padded places, as torch's cross entropy has it
+
+
+def read_on(
+    location: Location,
+    tokens: Tokens,
+    rows: Ints,
+    options: Mapping[str, Any],
+    seed: int,
+    folder: Path,
+    device: str = "cpu",
+    progress: Progress = lambda done, total: None,
+) -> float:
+    """Next-token prediction on the texts at `rows`, the checkpoint then written to the empty `folder`; the last loss.
+
+    options: epochs, lr, batch, precision. Raises OutgrowError on a checkpoint that cannot be loaded and where it diverges.
+    """
+    source = folder_of(location)
+    with own_randomness(device), quiet(), tempfile.TemporaryDirectory(dir=folder.parent, prefix="trainer-") as scratch:
+        try:
+            import torch
+            from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
+
+            set_seed(seed)
+            tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, local_files_only=True)
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                source, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, local_files_only=True
+            )
+        except Exception as error:
+            raise OutgrowError(_reason(f"finetune:{location.name}", source, error)) from error
+        loss = _train(model, tokens, rows, options, seed, scratch, device, progress)
+        model.to("cpu").save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    return loss
+
+
+def _train(
+    model: Any,
+    tokens: Tokens,
+    rows: Ints,
+    options: Mapping[str, Any],
+    seed: int,
+    scratch: str,
+    device: str,
+    progress: Progress,
+) -> float:
+    from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+
+    readable = rows[tokens.lengths[rows] > 1]  # of one token nothing is predicted
+    if not len(readable):
+        raise OutgrowError("generative: no text has two tokens, so there is nothing to predict")
+
+    class Telling(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+            progress(state.global_step, state.max_steps)
+
+    settings: dict[str, Any] = {"use_cpu": True} if device == "cpu" else {}
+    args = TrainingArguments(
+        output_dir=scratch,
+        seed=seed,
+        num_train_epochs=options["epochs"],
+        per_device_train_batch_size=options["batch"],
+        learning_rate=options["lr"],
+        lr_scheduler_type="cosine",
+        bf16=options["precision"] == "bf16",
+        save_strategy="no",
+        logging_strategy="no",
+        report_to="none",
+        remove_unused_columns=False,
+        disable_tqdm=True,
+        log_level="error",
+        **settings,
+    )
+    _ = args.device
+    args._n_gpu = 1
+
+    def batch(places: list[int]) -> dict[str, Any]:
+        return padded(tokens, readable[np.array(places)])
+
+    trainer = Trainer(
+        model=model, args=args, train_dataset=range(len(readable)), data_collator=batch, callbacks=[Telling()]
+    )
+    trainer.remove_callback(PrinterCallback)
+    loss = float(trainer.train().training_loss)
+    if not np.isfinite(loss):
+        raise OutgrowError(f"generative: reading the texts diverged (loss {loss}): give a smaller lr")
+    return loss
+
+
+def padded(tokens: Tokens, rows: Ints) -> dict[str, Any]:
+    """A batch whose padded places are neither read nor predicted, whatever id stands there."""
+    import torch
+
+    ids, mask = (torch.from_numpy(part) for part in tokens.padded(rows, 0))
+    return {"input_ids": ids, "attention_mask": mask, "labels": ids.masked_fill(mask == 0, IGNORED)}
