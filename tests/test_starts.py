@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,16 @@ from outgrow.tasks.contract import Pool
 made = tiny.made  # the fixture: a tiny model of a family, in a folder
 TEXTS = tiny.TEXTS
 READING = {"epochs": 3, "lr": 5e-3, "batch": 8, "precision": "fp32"}
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def tokens_of(folder: Path) -> Tokens:
@@ -75,8 +85,7 @@ def test_padded_places_are_neither_read_nor_predicted(made: Callable[[str], Path
     assert (batch["labels"][batch["attention_mask"] == 1] == batch["input_ids"][batch["attention_mask"] == 1]).all()
 
 
-@pytest.mark.parametrize("family", ["bert", "gpt2"])
-@pytest.mark.parametrize("how", [{}, {"bitfit": True}, {"lora": {"r": 2}}])
+@pytest.mark.parametrize(("family", "how"), [("bert", {}), ("gpt2", {"lora": {"r": 2}}), ("llama", {"bitfit": True})])
 def test_the_head_learns_first_and_alone(made: Callable[[str], Path], family: str, how: dict[str, Any]) -> None:
     location = resolve(str(made(family)), "finetune")
     options = Finetune(checkpoint="x", epochs=1, lr=1e-12, batch=8, weight_decay=0.0, **how)

@@ -6,6 +6,7 @@ import inspect
 from typing import TYPE_CHECKING
 
 from outgrow.core import UsageError
+from outgrow.labels.options import Join, Simulate
 from outgrow.models.checkpoints import SHORT
 from outgrow.models.contract import FeatureModel
 from outgrow.registry import BUILT_IN, find, names, nearest
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 def catalogue(what: str) -> RenderableType:
     """The tasks, models or methods that can be named here, one line each. Raises UsageError for another word."""
     from rich.console import Group
+    from rich.markup import escape
     from rich.table import Table
 
     if what not in BUILT_IN:
@@ -24,12 +26,16 @@ def catalogue(what: str) -> RenderableType:
     table = Table("name", "options", "what it is", box=None, pad_edge=False)
     for name in names(what):
         thing = find(what, name).load()
-        table.add_row(name, _options(thing), (inspect.getdoc(thing) or "").split("\n\n")[0].replace("\n", " "))
+        about = (inspect.getdoc(thing) or "").split("\n\n")[0].replace("\n", " ")
+        table.add_row(name, escape(_options(thing)), escape(about))
     if what != "models":
         return table
     table.add_row(
         "given", "", "Somebody's labels in a file, as a supervisor: a person's, a language model's, a rule's."
     )
+    for name, options in (("join", Join), ("simulate", Simulate)):
+        text = (inspect.getdoc(options) or "").split("\n\n")[0].replace("\n", " ")
+        table.add_row(name, escape(_options(options)), escape(f"As a supervisor: {text}"))
     short = Table("short name", "kind", "installed here", "else from the hub", box=None, pad_edge=False)
     for name, entry in SHORT.items():
         short.add_row(name, entry.kind, "yes" if entry.installed() else "no", entry.hub or "")
