@@ -18,7 +18,7 @@ from outgrow.metrics.comparison import difference
 from outgrow.reading import metric_named, read_run, with_metric
 from outgrow.results import Results
 from outgrow.show import AGREEMENT, csv_text, latex, markdown, terminal, view
-from outgrow.show_compare import shown
+from outgrow.show_compare import best_first, shown
 from outgrow.words import agreements
 
 TWO_TASKS = {
@@ -172,3 +172,16 @@ def test_predictions_of_another_run_are_noticed(tmp_path: Path) -> None:
     (place / "results.json").write_text(json.dumps(content))
     with pytest.raises(OutgrowError, match="does not have"):
         read_run(place)
+
+
+def test_the_best_method_of_each_task_stands_first(tmp_path: Path) -> None:
+    shares = {
+        task: {**row, "entropy": row["naive"] + 0.02, "product": row["naive"] + 0.05} for task, row in TWO_TASKS.items()
+    }
+    found = compare(read_run(folder(tmp_path, shares)), "method", "naive")
+    rows = best_first(found)
+    assert [row["task"] for row in rows] == ["a"] * 3 + ["b"] * 3
+    for task in ("a", "b"):
+        differences = [row["difference"]["estimate"] for row in rows if row["task"] == task]
+        assert differences == sorted(differences, reverse=True)
+    assert [row["method"] for row in rows[:3]] == ["confidence", "product", "entropy"]

@@ -205,16 +205,10 @@ def test_majority_says_the_shares_of_the_labels() -> None:
 
 
 @pytest.mark.slow
-def test_smollm2_knows_good_from_bad(tmp_path: Path) -> None:
-    texts = [
-        "A wonderful, moving film.",
-        "The worst meal of my life.",
-        "I love this phone.",
-        "Broken after a day, awful.",
-    ]
-    options = Prompt(
-        checkpoint="smollm2", template="Review: {text}\nSentiment: {label}", words={"0": "negative", "1": "positive"}
-    )
-    shots = [("It is terrible.", 0), ("It is great.", 1), ("Never again!", 0), ("Highly recommended.", 1)]
-    found = ask(resolve("smollm2", "prompt"), options, ("0", "1"), texts, shots)
+def test_smollm2_knows_good_from_bad() -> None:
+    texts = ["A wonderful, moving film.", "The worst meal of my life.", "I love this phone.", "Broken after a day, awful."]
+    words = {"0": "negative", "1": "positive"}
+    template = "Review: {text}\nSentiment: {label}"
+    options = Prompt(checkpoint="smollm2", template=template, words=words, calibrate=False)
+    found = ask(resolve("smollm2", "prompt"), options, ("0", "1"), texts)
     assert found.probabilities.argmax(axis=1).tolist() == [1, 0, 1, 0]

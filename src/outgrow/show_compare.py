@@ -53,7 +53,7 @@ def _differences(found: Comparison) -> RenderableType:
         table.add_column(TITLES[axis], overflow="fold")
     for title in ("student's difference", "p", "p (Holm)", "PGR's difference", "noise floor", "to show it"):
         table.add_column(title)
-    for row in found.rows:
+    for row in best_first(found):
         floor = row["noise_floor"]
         cells = [
             number(row["difference"]),
@@ -65,6 +65,18 @@ def _differences(found: Comparison) -> RenderableType:
         ]
         table.add_row(*(Text(display(row[axis])) for axis in varying), *(Text(text) for text in cells))
     return table
+
+
+def best_first(found: Comparison) -> list[Mapping[str, Any]]:
+    """The rows that share all but the axis compared stay together, and of these the largest difference is first.
+
+    Within such a group that is the order of PGR too: supervisor and ceiling are the same.
+    """
+    others = [axis for axis in ("task", "weak", "strong", "method") if axis != found.by]
+    groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    for row in found.rows:
+        groups.setdefault(tuple(display(row[axis]) for axis in others), []).append(row)
+    return [row for rows in groups.values() for row in sorted(rows, key=lambda row: -row["difference"]["estimate"])]
 
 
 def _p(value: float | None) -> str:
