@@ -206,7 +206,12 @@ def test_majority_says_the_shares_of_the_labels() -> None:
 
 @pytest.mark.slow
 def test_smollm2_knows_good_from_bad() -> None:
-    texts = ["A wonderful, moving film.", "The worst meal of my life.", "I love this phone.", "Broken after a day, awful."]
+    texts = [
+        "A wonderful, moving film.",
+        "The worst meal of my life.",
+        "I love this phone.",
+        "Broken after a day, awful.",
+    ]
     words = {"0": "negative", "1": "positive"}
     template = "Review: {text}\nSentiment: {label}"
     options = Prompt(checkpoint="smollm2", template=template, words=words, calibrate=False)
