@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+from measured import benchmark
 from numpy.typing import NDArray
 
 from outgrow.core import OutgrowError
@@ -80,17 +77,6 @@ def test_tables_that_do_not_fit_are_refused() -> None:
         agreements(np.array([WEAK]), np.array([STUDENT[:9]]), TRUTH, 3)
 
 
-def simulation() -> ModuleType:
-    path = Path(__file__).parents[1] / "benchmarks" / "coverage.py"
-    spec = importlib.util.spec_from_file_location("coverage_benchmark", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def answers(scores: NDArray[np.float32], classes: int, random: np.random.Generator) -> tuple[Any, Any, Any]:
     """Class numbers of supervisor and student that are right where the scores say; the wrong ones are drawn evenly."""
     truth = random.integers(0, classes, scores.shape[2])
@@ -102,7 +88,7 @@ def answers(scores: NDArray[np.float32], classes: int, random: np.random.Generat
 @pytest.mark.parametrize("n_seeds", [3, 5, 10])
 @pytest.mark.parametrize("classes", [2, 4])
 def test_intervals_hold_the_truth_as_often_as_they_say(n_seeds: int, classes: int) -> None:
-    probit, random = simulation(), np.random.default_rng([n_seeds, classes])
+    probit, random = benchmark("coverage"), np.random.default_rng([n_seeds, classes])
     found = [
         agreements(*answers(scores, classes, random), classes)
         for scores in probit.experiments((0.7, 0.8, 0.9), n_seeds, seed=7, count=200, n_examples=500)

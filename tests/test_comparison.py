@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+from measured import benchmark
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -28,18 +25,7 @@ from outgrow.metrics.intervals import NOT_ABOVE
 Array = NDArray[np.float64]
 
 
-def simulation() -> ModuleType:
-    path = Path(__file__).parents[1] / "benchmarks" / "coverage.py"
-    spec = importlib.util.spec_from_file_location("coverage_benchmark", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-probit = simulation()
+probit = benchmark("coverage")
 
 
 def simulated(accuracies: tuple[float, ...], n_seeds: int, seed: int, count: int, n: int = 400) -> Any:

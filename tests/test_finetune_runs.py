@@ -37,6 +37,7 @@ import numpy as np, torch
 torch.set_num_threads(1)
 from outgrow.methods.losses import Confidence
 from outgrow.models import finetune as finetuning
+from outgrow.models.curve import Curve
 from outgrow.models.checkpoints import resolve
 from outgrow.models.finetune_options import Finetune
 from outgrow.models.tokens import read_texts
@@ -45,11 +46,11 @@ location = resolve(folder, "finetune")
 asked = Finetune(checkpoint="x", epochs=2, lr=1e-3, batch=4)
 tokens = read_texts(location, texts, **asked.reading())
 losses = []
-step = finetuning._Curve.step
+step = Curve.step
 def told(self, done, total):
     losses.append(float(self.losses[-1]))
     return step(self, done, total)
-finetuning._Curve.step = told
+Curve.step = told
 lesson = finetuning.Lesson(np.arange(len(texts)), np.array(targets, dtype=np.float32), Confidence(), 0)
 found = finetuning.train(location, asked, tokens, ("a", "b"), lesson)
 import os

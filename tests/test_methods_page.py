@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
+from measured import benchmark
 
 from outgrow.experiment import Experiment
 from outgrow.registry import BUILT_IN, find
@@ -17,18 +16,11 @@ from outgrow.registry import BUILT_IN, find
 ROOT = Path(__file__).parents[1]
 
 
-def script() -> Any:
-    spec = importlib.util.spec_from_file_location("methods_page", ROOT / "benchmarks" / "methods_page.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_the_page_is_what_the_command_writes() -> None:
     found = json.loads((ROOT / "benchmarks" / "methods.json").read_text())
-    assert (ROOT / "docs" / "methods.md").read_text() == script().page(found), "run python benchmarks/methods.py"
+    assert (ROOT / "docs" / "methods.md").read_text() == benchmark("methods_page").page(found), (
+        "run python benchmarks/methods.py"
+    )
     assert len(found["tasks"]) >= 6
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from safetensors.numpy import load_file, save_file
 
-from outgrow.core import Examples, Labels, UsageError
+from outgrow.core import Examples, Labels, OutgrowError, UsageError
 from outgrow.experiment import Experiment
 from outgrow.models.checkpoints import resolve
 from outgrow.models.majority import Majority
@@ -195,6 +196,15 @@ def test_a_prompt_is_changed_by_no_method_and_an_encoder_is_none(tmp_path: Path)
         experiment(strong=[f"prompt:{folder}"], methods=["naive", "confidence"])
     with pytest.raises(UsageError, match="a bert model continues no text, so it cannot be prompted"):
         prepare(experiment(strong=["prompt:minilm"]), Store(tmp_path / "store"), Machine())
+
+
+def test_a_checkpoint_that_lacks_a_weight_is_not_asked(tmp_path: Path) -> None:
+    folder = make("gpt2", tmp_path / "tiny")
+    weights = load_file(folder / "model.safetensors")
+    name = next(name for name in weights if "mlp" in name)
+    save_file({key: value for key, value in weights.items() if key != name}, folder / "model.safetensors")
+    with pytest.raises(OutgrowError, match=r"1 are missing or of another shape, for one .*mlp"):
+        asked(str(folder))
 
 
 def test_majority_says_the_shares_of_the_labels() -> None:

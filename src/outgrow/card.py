@@ -75,10 +75,9 @@ def model_card(about: Mapping[str, Any]) -> str:
 def _data(made: Mapping[str, Any], numbers: Mapping[str, Any]) -> str:
     columns = ", ".join(f"`{_plain(name)}`" for name in made["labels"])
     several = len(made["labels"]) > 1
-    joined = ", joined by the Dawid-Skene model" if several else ""
-    lines = [
-        f"- Cheap labels of {numbers['taught']:,} distinct texts: column{'s' if several else ''} {columns}{joined}."
-    ]
+    joined = ", joined by the Dawid-Skene model" if made["form"] == "votes" or several else ""
+    how = ", which hold probabilities" if made["form"] == "probabilities" else joined
+    lines = [f"- Cheap labels of {numbers['taught']:,} distinct texts: column{'s' if several else ''} {columns}{how}."]
     lines += [
         f"  - `{_plain(name)}` speaks of {100 * habits['covers']:.0f}% of the rows, and is right on "
         f"{100 * habits['right']:.0f}% of them, as that model has it."

@@ -59,6 +59,10 @@ def run(
     jobs: JobsOption = 1,
     threads: ThreadsOption = None,
     device: DeviceOption = "auto",
+    checkpoint_every: Annotated[
+        float | None,
+        typer.Option("--checkpoint-every", min=0, help="Minutes after which a finetuning can go on from, if killed."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and end.")] = False,
     watch: Annotated[
         bool, typer.Option("--watch", help="Serve a page, to this machine alone, that follows it.")
@@ -72,14 +76,14 @@ def run(
         _print_plan(asked, _store(store), jobs, threads, device)
         return
     if not watch:
-        _run_and_print(asked, store, out, jobs, threads, device)
+        _run_and_print(asked, store, out, jobs, threads, device, checkpoint_every)
         return
     from outgrow.watch import Board, serve
 
     board = Board(asked.name)
     with serve(board) as address:
         typer.echo(f"follow the run at {address}", err=True)
-        _run_and_print(asked, store, out, jobs, threads, device, board=board)
+        _run_and_print(asked, store, out, jobs, threads, device, checkpoint_every, board=board)
 
 
 @app.command()
@@ -189,11 +193,9 @@ def _run_and_print(asked: Any, store: Path | None, out: Path | None, *machine: A
     from outgrow.pipeline import run as run_experiment
     from outgrow.progress import display
 
-    jobs, threads, device = machine
+    named = dict(zip(("jobs", "threads", "device", "checkpoint_every"), machine, strict=False))
     with display() as shown:
-        results = run_experiment(
-            asked, store=_store(store), out=out, jobs=jobs, threads=threads, device=device, display=shown, board=board
-        )
+        results = run_experiment(asked, store=_store(store), out=out, display=shown, board=board, **named)
     cli_read.print_results(results)
     folder = out or Path("runs") / asked.name
     typer.echo(f"\nThe run folder is {folder}: report.html to look at, results.json, predictions.parquet and more.")

@@ -129,6 +129,7 @@ def print_results(results: Results, shows: View | None = None) -> None:
     """A table of the cells, and what it says in words."""
     from outgrow import show as tables
     from outgrow import words
+    from outgrow.doings import doings
 
     shows = shows or tables.ACCURACIES
     console = console_of(sys.stdout)
@@ -137,7 +138,7 @@ def print_results(results: Results, shows: View | None = None) -> None:
     if shows is tables.AGREEMENT:
         sentences = words.agreements(results.cells)
     elif shows.caption == "":
-        sentences = [*words.verdicts(results.cells), *words.equivalents(results.cells)]
+        sentences = [*words.verdicts(results.cells), *words.equivalents(results.cells), *doings(results.runs)]
     for sentence in sentences:
         console.print(f"\n{sentence}", markup=False, highlight=False)
     for line in words.controls(results.controls):

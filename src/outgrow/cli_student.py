@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,10 +14,16 @@ DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or 
 def teach(
     labels: Annotated[Path, typer.Argument(metavar="LABELS", help="Cheap labels: a CSV, JSONL or Parquet file.")],
     text: Annotated[str, typer.Option("--text", help="The column of the texts, or a template: '{title} {body}'.")],
-    label: Annotated[
-        list[str], typer.Option("--label", help="The column of the cheap labels; several (a,b,c, or again) are joined.")
-    ],
     out: Annotated[Path, typer.Option("--out", help="The student's folder.")],
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", help="The column of the cheap labels; several (a,b,c, or again) are joined."),
+    ] = None,
+    probabilities: Annotated[
+        str | None,
+        typer.Option("--probabilities", help="Instead: a column a class, as p_no,p_yes or '{no: a, yes: b}'."),
+    ] = None,
+    voter: Annotated[str | None, typer.Option("--voter", help="Each row is a vote: the column of who gave it.")] = None,
     student: Annotated[str, typer.Option("--student", help="Such as minilm, or '{finetune: minilm}'.")] = "minilm",
     method: Annotated[str | None, typer.Option("--method", help="Such as naive. [default: confidence]")] = None,
     l2: Annotated[float | None, typer.Option("--l2", min=1e-9, max=1e6, help="Regularisation. [default: 0.03]")] = None,
@@ -39,7 +45,9 @@ def teach(
         report = teach_files(
             labels,
             text=text,
-            columns=[name.strip() for one in label for name in one.split(",")],
+            columns=[name for one in label or () for name in _listed(one)],
+            probabilities=None if probabilities is None else _columns(probabilities),
+            voter=voter,
             out=out,
             student=option_value(student, "--student"),
             method=None if method is None else option_value(method, "--method"),
@@ -60,6 +68,17 @@ def teach(
     typer.echo(
         f"The student is in {out}; its README.md is a model card. Next: outgrow predict {out} new.csv -o out.csv"
     )
+
+
+def _listed(written: str) -> list[str]:
+    return [name.strip() for name in written.split(",")]
+
+
+def _columns(written: str) -> Any:
+    from outgrow.yaml_file import option_value
+
+    value = option_value(written, "--probabilities")
+    return _listed(value) if isinstance(value, str) else value
 
 
 def predict(

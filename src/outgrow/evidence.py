@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from outgrow.core import Floats, Ints, Strings, UsageError, class_name, content_id, harden, sorted_classes
-from outgrow.labels.dawid_skene import join_columns
+from outgrow.cheap_labels import CheapLabels, Form, names_of, read_cheap_labels
+from outgrow.core import Floats, Ints, Strings, UsageError, content_id, harden
 from outgrow.registry import nearest
 from outgrow.tables import Table, read_table
 from outgrow.templates import render
@@ -27,7 +27,6 @@ class Evidence:
     classes: tuple[str, ...]
     cheap: Floats  # [n, classes] float32: cheap labels as probabilities, NaN rows where there are none
     truth: Ints  # [n] class numbers of the careful labels, -1 where there are none
-    columns: tuple[str, ...]  # of the cheap labels
     voters: Mapping[str, Mapping[str, float]]  # column -> coverage, accuracy by Dawid-Skene; empty for one column
     notes: tuple[str, ...]  # sentences for people
 
@@ -52,17 +51,17 @@ def read_evidence(
     labels: str | Path,
     *,
     text: str,
-    columns: Sequence[str],
+    form: Form,
     truth: str | Path | None = None,
     truth_label: str | None = None,
 ) -> Evidence:
-    """The cheap labels in the columns of a file, and the careful ones in another. `text` is a column or a template.
+    """The cheap labels in a file, and the careful ones in another. `text` is a column or a template.
 
-    Several columns are joined by the Dawid-Skene model. Raises UsageError with everything that is wrong.
+    Raises UsageError with everything that is wrong.
     """
     problems: list[str] = []
-    cheap = _Cheap.read(labels, text, columns, problems)
-    gold = _gold(truth, text, columns, truth_label, problems) if truth is not None else None
+    cheap = read_cheap_labels(labels, text, form, problems)
+    gold = _gold(truth, text, form.columns, truth_label, problems) if truth is not None else None
     if cheap is not None and gold is not None:
         _check_gold(gold, cheap, problems)
     if problems or cheap is None:
@@ -70,7 +69,8 @@ def read_evidence(
     ids = [content_id(value) for value in cheap.texts]
     place = {id_: row for row, id_ in enumerate(dict.fromkeys(ids))}
     rows = np.array([place[id_] for id_ in ids], dtype=np.int64)
-    probabilities, voters, notes = cheap.joined(rows)
+    joined = cheap.joined(rows)
+    probabilities, notes = joined.probabilities, list(joined.notes)
     texts = list(dict(zip(ids, cheap.texts, strict=True)).values())
     marked = np.full(len(texts), -1)
     if gold is not None:
@@ -99,100 +99,11 @@ def read_evidence(
         cheap.classes,
         probabilities[kept].astype(np.float32),
         marked[kept],
-        tuple(columns),
-        voters,
+        joined.habits,
         tuple(notes),
     )
     _check_enough(found, str(labels), str(truth))
     return found
-
-
-@dataclass(frozen=True)
-class _Cheap:
-    """The lines of the file of cheap labels."""
-
-    name: str
-    texts: Sequence[str]
-    classes: tuple[str, ...]
-    columns: Sequence[str]
-    answers: Ints  # [lines, columns] class numbers, -1 where nothing is said
-
-    @classmethod
-    def read(cls, path: str | Path, text: str, columns: Sequence[str], problems: list[str]) -> _Cheap | None:
-        table = read_table(path, problems)
-        if table is None:
-            return None
-        before = len(problems)
-        texts = render(table, text, problems)
-        if not columns:
-            problems.append("--label: name the column of the cheap labels, or several")
-        problems += [
-            f"--label: column {one!r} is named twice" for one in dict.fromkeys(columns) if _twice(one, columns)
-        ]
-        names = [_names(table, column, problems) for column in columns if table.has(column, "label", problems)]
-        if len(problems) > before or texts is None:
-            return None
-        classes = sorted_classes(name for column in names for name in column if name is not None)
-        which = f"column {columns[0]!r}" if len(columns) == 1 else f"columns {', '.join(columns)}"
-        if len(classes) < 2:
-            said = f"say {classes[0]!r} in every row" if classes else "hold no label at all"
-            said = said.replace("say", "says").replace("hold", "holds") if len(columns) == 1 else said
-            problems.append(f"{table.name}: {which} {said}; a student needs at least two classes to tell apart")
-            return None
-        number = {name: place for place, name in enumerate(classes)}
-        answers = np.array([[-1 if name is None else number[name] for name in column] for column in names]).T
-        return cls(table.name, texts, classes, columns, answers)
-
-    def joined(self, rows: Ints) -> tuple[Floats, dict[str, dict[str, float]], list[str]]:
-        """Each text's probabilities, NaN where no column says anything; each column's habits; notes."""
-        n, classes = int(rows.max()) + 1, len(self.classes)
-        said = self.answers >= 0
-        counts = np.zeros((n, classes))
-        lines, voters = np.nonzero(said)
-        np.add.at(counts, (rows[lines], self.answers[said]), 1)
-        covered = counts.sum(axis=1) > 0
-        notes = []
-        if n < len(rows):
-            notes.append(
-                f"{len(rows)} rows of {Path(self.name).name} hold {n} distinct texts; labels of the same text are joined"
-            )
-        if not covered.all():
-            notes.append(f"{int((~covered).sum())} of {n} texts have no cheap label, and are not learned from")
-        voted: dict[str, dict[str, float]] = {}
-        if len(self.columns) == 1:
-            with np.errstate(invalid="ignore"):
-                probabilities: Floats = counts / counts.sum(axis=1, keepdims=True)
-        else:
-            model = join_columns(self.answers, classes, rows)
-            probabilities = np.where(covered[:, None], model.probabilities, np.nan)
-            for place, column in enumerate(self.columns):
-                own = lines[voters == place]
-                right = model.probabilities[rows[own], self.answers[own, place]]
-                voted[column] = {
-                    "covers": float(said[:, place].mean()),
-                    "right": float(right.mean()) if len(own) else 0.0,
-                }
-        return probabilities, voted, notes
-
-
-def _twice(one: str, columns: Sequence[str]) -> bool:
-    return list(columns).count(one) > 1
-
-
-def _names(table: Table, column: str, problems: list[str]) -> list[str | None]:
-    names: list[str | None] = []
-    wrong: list[int] = []
-    for row, value in enumerate(table.columns[column]):
-        try:
-            names.append(class_name(value))
-        except TypeError:
-            names.append(None)
-            wrong.append(row)
-    if wrong:
-        problems.append(
-            f"{table.name}: column {column!r} holds no single label in {table.where(wrong)}; one value a row"
-        )
-    return names
 
 
 @dataclass(frozen=True)
@@ -218,13 +129,13 @@ def _gold(path: str | Path, text: str, columns: Sequence[str], label: str | None
             f"there is {', '.join(table.columns)}"
         )
         return None
-    names = _names(table, label, problems) if table.has(label, "the careful label", problems) else []
+    names = names_of(table, label, problems, "the careful label")
     if len(problems) > before or texts is None:
         return None
     return _Gold(table, texts, names, label)
 
 
-def _check_gold(gold: _Gold, cheap: _Cheap, problems: list[str]) -> None:
+def _check_gold(gold: _Gold, cheap: CheapLabels, problems: list[str]) -> None:
     unknown: dict[str, list[int]] = {}
     for row, name in enumerate(gold.names):
         if name is not None and name not in cheap.classes:

@@ -186,7 +186,8 @@ class _Run:
             items.append(Item(step.key, params, folders, record))
         kind, context = KINDS[steps[0].kind], self.context
         sources = dict(context.sources)
-        return Order(kind.target, kind.version, tuple(items), context.device, context.threads, sources, self.torch)
+        machine = (context.device, context.threads, sources, context.checkpoint_every)
+        return Order(kind.target, kind.version, tuple(items), *machine, self.torch)
 
     def _end(self, outcome: Outcome) -> None:
         steps = self.running.pop(outcome.order.name)

@@ -52,6 +52,7 @@ class Order:
     device: str
     threads: int
     sources: Mapping[str, str]
+    checkpoint_every: float | None = None  # see `steps.Context`
     torch: bool = False  # whether to load torch first, so that it has its number of threads from the start
 
     @property
@@ -110,13 +111,13 @@ def carry_out(order: Order, store: Store, progress: Callable[[int, int], None]) 
     begin = time.perf_counter()
     seconds = 0.0
     try:
-        context = Context(order.device, order.threads, order.sources, progress)
+        context = Context(order.device, order.threads, order.sources, progress, order.checkpoint_every)
         records = {item.key: dict(item.record) for item in order.items}
         with store.create_all(records) as folders:
             jobs = []
             for item, folder in zip(order.items, folders, strict=True):
                 parents = {role: Path(path) for role, path in item.parents.items()}
-                jobs.append(Job(folder, item.params, parents))
+                jobs.append(Job(folder, item.params, parents, store.halfway(item.key)))
             Kind(order.version, order.target).make(jobs, context)
             seconds = time.perf_counter() - begin
             for record in records.values():

@@ -12,9 +12,11 @@ from outgrow.core import Ints, Labels, OutgrowError
 from outgrow.making import lesson, method_of, save, targets_of
 from outgrow.models import finetune as finetuning
 from outgrow.models.contract import Location
+from outgrow.models.curve import WATCHED, Watch
 from outgrow.models.finetune import HeadFirst
 from outgrow.models.finetune_options import Finetune
 from outgrow.models.finetuned import keep
+from outgrow.models.halfway import Halfway
 from outgrow.models.language import read_on
 from outgrow.models.tokens import Tokens, read_texts
 from outgrow.steps import Context, Job
@@ -50,6 +52,7 @@ def finetune(jobs: Sequence[Job], context: Context) -> None:
             scratch=job.folder,
             progress=context.progress,
             head_first=HeadFirst(**job.params["probe"]) if "probe" in job.params else None,
+            halfway=_halfway(job, context),
         )
         wanted = _wanted(job, data)
         probabilities = np.full((len(data), len(data.classes)), np.nan, dtype=np.float32)
@@ -59,6 +62,12 @@ def finetune(jobs: Sequence[Job], context: Context) -> None:
         if job.params.get("keep"):
             (job.folder / "model").mkdir()
             keep(made, options, read.limit, job.folder / "model")
+
+
+def _halfway(job: Job, context: Context) -> Halfway | None:
+    if context.checkpoint_every is None or job.halfway is None:
+        return None
+    return Halfway(job.halfway, context.checkpoint_every, job.folder.with_name(f"{job.folder.name}.halfway"))
 
 
 def language(jobs: Sequence[Job], context: Context) -> None:
@@ -87,9 +96,9 @@ def _wanted(job: Job, data: Pool) -> Ints:
     return np.unique(np.concatenate(parts))
 
 
-def _watch(job: Job, data: Pool, options: Finetune) -> finetuning.Watch:
+def _watch(job: Job, data: Pool, options: Finetune) -> Watch:
     """The first test rows (the pool is in the order of hashes, so that is a random sample), and validation if needed."""
-    rows = np.flatnonzero(data.test)[: finetuning.WATCHED]
+    rows = np.flatnonzero(data.test)[:WATCHED]
     ids = data.ids[rows]
     weak = None
     if "weak_labels" in job.parents:
@@ -105,4 +114,4 @@ def _watch(job: Job, data: Pool, options: Finetune) -> finetuning.Watch:
         judged = targets_of(job, data, validation)
         if np.isnan(judged).any(axis=1).all():
             raise OutgrowError(f"none of the {len(validation)} rows of validation has a label to stop early by")
-    return finetuning.Watch(rows, ids, data.labels[rows], weak, validation, judged)
+    return Watch(rows, ids, data.labels[rows], weak, validation, judged)

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ class Machine:
     jobs: int = 1
     threads: int | None = None  # a process; default: the cores, shared among the jobs
     device: str = "auto"
+    checkpoint_every: float | None = None  # minutes; None: a training that is killed starts again from its beginning
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device):
@@ -46,11 +47,12 @@ class Machine:
     def context(self, sources: Mapping[str, Any]) -> Context:
         """The steps' context on this machine. Raises UsageError for a device that is not there."""
         threads = self.threads or max(1, (os.cpu_count() or 1) // self.jobs)
-        return Context(self.device, threads, sources)
+        every = None if self.checkpoint_every is None else 60 * self.checkpoint_every
+        return Context(self.device, threads, sources, checkpoint_every=every)
 
     def resolved(self) -> Machine:
         """With `auto` replaced by the device that is there; loads torch."""
-        return Machine(self.jobs, self.threads, resolve_device(self.device))
+        return replace(self, device=resolve_device(self.device))
 
 
 def default_store() -> Path:
@@ -107,13 +109,15 @@ def run(
     jobs: int = 1,
     threads: int | None = None,
     device: str = "auto",
+    checkpoint_every: float | None = None,
     display: Display | None = None,
     board: Board | None = None,
 ) -> Results:
     """Run an experiment, or the YAML file of one, and return its results; `out` (default `runs/<name>`) holds them too.
 
-    What the store has is not made again. `board` is told how far the run is. Raises UsageError for what cannot be done
-    as asked, OutgrowError for failures; whatever was finished by then is kept.
+    What the store has is not made again. `checkpoint_every`: minutes after which a finetuning leaves its state in the
+    store, so that it goes on from there when it is killed. `board` is told how far the run is.
+    Raises UsageError for what cannot be done as asked, OutgrowError for failures; whatever was finished by then is kept.
     """
     if not isinstance(experiment, Experiment):
         experiment = read_experiment(Path(experiment))
@@ -123,14 +127,15 @@ def run(
     display = display or Silent()
     if board is not None:
         display = Listening(board, display)
+    asked_for = Machine(jobs, threads, device, checkpoint_every)
     with _heard(store, display):
-        planned = prepare(experiment, store, Machine(jobs, threads, device), display)
+        planned = prepare(experiment, store, asked_for, display)
         if board is not None:
             board.begin(planned, store)
         for _ in range(3):  # an artifact may prove damaged only when it is read: it is made again then
             missing = any(store.open(step.key) is None for step in planned.wanted)
             # Only work needs torch: a run that the store answers whole is answered without loading it.
-            machine = Machine(jobs, threads, device).resolved() if missing else Machine(jobs, threads, device)
+            machine = asked_for.resolved() if missing else asked_for
             with disk.sentences(out, *FOLDER):  # before hours of work: a folder that cannot be written is told now
                 out.mkdir(parents=True, exist_ok=True)
             execute(planned.wanted, store, machine.context(planned.sources), jobs=jobs, display=display)

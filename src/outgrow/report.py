@@ -22,6 +22,7 @@ from outgrow import disk
 from outgrow.browse import browsable
 from outgrow.cells import Asked, Scored
 from outgrow.core import OutgrowError
+from outgrow.doings import doings
 from outgrow.figures import Figure, Scene, figures, names
 from outgrow.made import facts
 from outgrow.reading import read_run
@@ -158,6 +159,7 @@ def render(runs: Sequence[Told], live: Live | None = None, title: str = "") -> s
             figures=made,
             examples=shown is not None,
             controls=_controls(runs),
+            doings=[sentence for run in runs for sentence in doings(run.results.runs)],
             worth=[sentence for run in runs for sentence in equivalents(run.results.cells)],
             runs=[facts(run.name, run.results, run.yaml, run.work) for run in runs],
             data=_safe(embedded({"figures": [_figure(figure) for figure in made], "examples": shown})),

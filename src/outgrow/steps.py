@@ -20,15 +20,20 @@ class Context:
     threads: int = 1
     sources: Mapping[str, Any] = field(default_factory=dict)  # fingerprint -> where on this machine, as JSON values
     progress: Callable[[int, int], None] = lambda done, total: None  # of the running step: units done, of total
+    checkpoint_every: float | None = None  # seconds after which a long training leaves its state in `Job.halfway`
 
 
 @dataclass(frozen=True)
 class Job:
-    """One step about to be made: the folder to write into, its parameters, its parents' folders by role."""
+    """One step about to be made: the folder to write into, its parameters, its parents' folders by role.
+
+    halfway: a file that outlives a kill, for the state of what has not ended; removed when the result is in place.
+    """
 
     folder: Path
     params: Mapping[str, Any]
     parents: Mapping[str, Path]
+    halfway: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ rename a folder onto one that holds files, which settles a race of two processes
     store.json                    {"layout": 1}
     objects/<key[:2]>/<key>/      the files of one result, and artifact.json, which was written last
     damaged/<key>-<uuid>/         what failed its checksums and was set aside
+    halfway/<key>                 the state of a training that has not ended, if it was asked for
     tmp/<host>-<pid>-<uuid>/      being written, or left by a process that was killed
 """
 
@@ -58,6 +59,10 @@ class Store:
     def folder(self, key: str) -> Path:
         """Where the result of `key` is, or would be."""
         return self.root / "objects" / key[:2] / key
+
+    def halfway(self, key: str) -> Path:
+        """A file for the state of what is to become the result of `key`; it goes when that is there."""
+        return self.root / "halfway" / key
 
     def has(self, key: str) -> bool:
         """Whether the folder is there; cheap, nothing is verified."""
@@ -160,6 +165,7 @@ class Store:
             self.sweep()
             freed = sum(self._drop(path) for path in disk.entries(self.root / "damaged"))
             results = [path for shelf in disk.entries(self.root / "objects") for path in disk.entries(shelf)]
+            results += disk.entries(self.root / "halfway")
             # Ties of last use fall by key, so that what is removed does not hang on the order a file system lists.
             used = sorted((_last_use(path), path.name, path, disk.size(path)) for path in results)
             total = sum(size for *_, size in used)
@@ -202,6 +208,7 @@ class Store:
             meta = _seal(folder, key, record)
             self._checked.pop(key, None)
             self._publish(folder, key)
+            self.halfway(key).unlink(missing_ok=True)
         self._checked.setdefault(key, meta)
 
     def _publish(self, folder: Path, key: str) -> None:
@@ -316,6 +323,6 @@ def _read_meta(folder: Path, key: str) -> dict[str, Any]:
 
 def _last_use(folder: Path) -> float:
     try:
-        return (folder / META).stat().st_mtime
+        return (folder / META if folder.is_dir() else folder).stat().st_mtime
     except OSError:
         return 0.0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from outgrow.card import licence
+from outgrow.cheap_labels import Form
 from outgrow.core import UsageError
 from outgrow.evidence import read_evidence
 from outgrow.kinds import learner, student_spec
@@ -26,7 +27,9 @@ def teach_files(
     labels: str | Path,
     *,
     text: str,
-    columns: Sequence[str],
+    columns: Sequence[str] = (),
+    probabilities: Sequence[str] | Mapping[str, str] | None = None,
+    voter: str | None = None,
     out: str | Path,
     student: str | Mapping[str, Any] = "minilm",
     method: str | Mapping[str, Any] | None = None,
@@ -40,10 +43,12 @@ def teach_files(
     device: str = "auto",
     display: Display | None = None,
 ) -> Report:
-    """Teach a student by the labels in some columns of a file, save it in `out`, and say how good it is.
+    """Teach a student by the labels in a file, save it in `out`, and say how good it is.
 
+    The labels are `columns` of class names, or `probabilities`, one column a class; with `voter` each row is one vote.
     docs/teach.md explains the options. Raises UsageError with everything that is wrong, before torch is loaded.
     """
+    form = Form(tuple(columns), probabilities, voter)
     problems: list[str] = []
     needing = [option for option, given in (("--choose", choose), ("--mix", mix)) if given and truth is None]
     problems += [f"{option}: needs careful labels; give them by --truth" for option in needing]
@@ -55,7 +60,7 @@ def teach_files(
     if found is not None and named is not None:
         choices = _tried(problems, lambda: candidates(found, named, l2, choose))
     evidence = _tried(
-        problems, lambda: read_evidence(labels, text=text, columns=columns, truth=truth, truth_label=truth_label)
+        problems, lambda: read_evidence(labels, text=text, form=form, truth=truth, truth_label=truth_label)
     )
     if problems or spec is None or found is None or choices is None or evidence is None:
         raise UsageError(*dict.fromkeys(problems))
@@ -73,7 +78,8 @@ def teach_files(
         "options": spec.options.model_dump(mode="json", exclude={"checkpoint"}),
     }
     made = {
-        "labels": list(columns),
+        "labels": form.written,
+        "form": "probabilities" if form.probabilities is not None else "votes" if form.voter else "classes",
         "method": report.method,
         "l2": _strength(report.l2, spec.options),
         "seed": seed,

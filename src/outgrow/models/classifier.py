@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from outgrow.core import Ints, OutgrowError, UsageError
 from outgrow.models.contract import Location
 from outgrow.models.finetune_options import Finetune
-from outgrow.models.probe import _reason, batches
-from outgrow.models.tokens import Tokens
+from outgrow.models.loading import blocks, is_causal, read_config, read_tokenizer, read_weights, told
+from outgrow.models.tokens import Tokens, batches
 from outgrow.models.weights import folder_of, quiet
 
 if TYPE_CHECKING:
@@ -49,46 +49,26 @@ def load(location: Location, options: Finetune, classes: Sequence[str], *, fresh
     loaded or do not fit, UsageError on a checkpoint that is no text model.
     """
     where, folder = f"finetune:{location.name}", folder_of(location)
-    try:
-        import torch
-        from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
-
-        with quiet():
-            config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-            causal = _is_causal(config, where)
-            if fresh_head:
-                config.id2label = dict(enumerate(classes))
-                config.label2id = {name: number for number, name in enumerate(classes)}
-                config.num_labels = len(classes)
-                config.problem_type = "single_label_classification"
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-            model, report = AutoModelForSequenceClassification.from_pretrained(
-                folder,
-                config=config,
-                dtype=torch.float32,
-                use_safetensors=True,
-                trust_remote_code=False,
-                local_files_only=True,
-                output_loading_info=True,
-                ignore_mismatched_sizes=fresh_head,
-            )
-    except OutgrowError:
-        raise
-    except Exception as error:
-        raise OutgrowError(_reason(where, folder, error)) from error
-    body = model.base_model
-    inside = {f"{model.base_model_prefix}.{name}" for name, _ in body.named_parameters() if "pooler" not in name}
-    absent = {str(key) for key in report["missing_keys"]} | {str(key[0]) for key in report["mismatched_keys"]}
-    lost = absent & inside if fresh_head else absent
-    if lost:
-        raise OutgrowError(
-            f"{where}: the weights in {folder} do not fit its config.json: {len(lost)} are missing or of another "
-            f"shape, for one {min(lost)}: copy or save the checkpoint again"
+    with told(where, folder):
+        config = read_config(folder)
+        causal = _is_causal(config, where)
+        if fresh_head:
+            config.id2label = dict(enumerate(classes))
+            config.label2id = {name: number for number, name in enumerate(classes)}
+            config.num_labels = len(classes)
+            config.problem_type = "single_label_classification"
+        tokenizer = read_tokenizer(folder)
+        model = read_weights(
+            where,
+            folder,
+            "AutoModelForSequenceClassification",
+            config,
+            lambda model, name: fresh_head and not _in_body(model, name),
+            ignore_mismatched_sizes=fresh_head,
         )
     if fresh_head:
         _draw_head(model)
     filler = _give_filler(tokenizer, model)
-    model.config.use_cache = False
     if causal and not hasattr(model, "score"):
         raise UsageError(
             f"{where}: transformers has no head for a {config.model_type!r} model that reads its last token"
@@ -165,33 +145,23 @@ def classifier_class() -> Any:
 
 def _last_feed_forward(model: Any) -> Any:
     """The module in the last block that works on each position alone, or None where the family is not known."""
-    from torch.nn import ModuleList
-
-    layers = model.config.get_text_config().num_hidden_layers
-    blocks = next(
-        (part for part in model.base_model.modules() if isinstance(part, ModuleList) and len(part) == layers), None
-    )
+    own = blocks(model.base_model)
     names = [name for name, families in FEED_FORWARD.items() if model.config.model_type in families]
-    return getattr(blocks[-1], names[0], None) if names and blocks is not None else None
+    return getattr(own[-1], names[0], None) if names and own is not None else None
 
 
 def _is_causal(config: Any, where: str) -> bool:
-    from transformers.models.auto.modeling_auto import (
-        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
-        MODEL_FOR_MASKED_LM_MAPPING_NAMES,
-        MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
-    )
+    from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES
 
-    kind = config.model_type
-    known = kind in {*MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, *MODEL_FOR_MASKED_LM_MAPPING_NAMES}
-    if not known or getattr(config, "is_encoder_decoder", False):
-        raise UsageError(
-            f"{where}: a {kind!r} model is neither a text encoder nor a causal language model: "
-            "name a checkpoint of the BERT, MPNet, GPT-2, Llama, Qwen, Pythia or a like family"
-        )
-    if kind not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES:
-        raise UsageError(f"{where}: transformers has no sequence classifier for a {kind!r} model")
-    return kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES or bool(getattr(config, "is_decoder", False))
+    causal = is_causal(config, where)
+    if config.model_type not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES:
+        raise UsageError(f"{where}: transformers has no sequence classifier for a {config.model_type!r} model")
+    return causal
+
+
+def _in_body(model: Any, name: str) -> bool:
+    """Whether a weight is of the pretrained body; a pooler is a part of the head."""
+    return name.startswith(f"{model.base_model_prefix}.") and "pooler" not in name
 
 
 def _draw_head(model: Any) -> None:

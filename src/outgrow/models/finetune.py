@@ -5,28 +5,25 @@ from __future__ import annotations
 import math
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from outgrow.core import Floats, Ints, OutgrowError, Strings, harden
+from outgrow.core import Floats, Ints
 from outgrow.models.adapters import body_size, choose_learning
 from outgrow.models.batches import Objective, Passes, backward_batch, cut, needs_statistic, overhead
 from outgrow.models.classifier import Loaded, asked, computed, load, own_randomness, predict
 from outgrow.models.contract import Location
+from outgrow.models.curve import Curve, Progress, Watch
 from outgrow.models.finetune_options import Finetune
+from outgrow.models.halfway import Halfway, State, optimizer_tensors, randomness, set_optimizer, set_randomness
 from outgrow.models.tokens import Tokens
 from outgrow.models.weights import quiet
-
-POINTS = 10  # of a learning curve
-WATCHED = 200  # test rows that a curve is drawn from: all points of one curve by the same ones
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -38,18 +35,6 @@ class Lesson:
     method: Objective
     seed: int
     weights: Floats | None = None  # [m] of the examples, only their ratios count; None: all alike
-
-
-@dataclass(frozen=True)
-class Watch:
-    """What is looked at during training and changes nothing of it, early stopping aside."""
-
-    rows: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))  # [n] test rows
-    ids: Strings = field(default_factory=lambda: np.zeros(0, dtype=np.str_))  # [n] theirs, which decide ties
-    truth: Ints | None = None  # [n] classes, -1: not known
-    weak: Ints | None = None  # [n] the weak labels' classes, -1: not known
-    validation: Ints | None = None  # rows that early stopping judges by
-    judged: Floats | None = None  # their targets `[rows, classes]`, of the kind that is learned from
 
 
 @dataclass(frozen=True)
@@ -81,10 +66,12 @@ def train(
     scratch: Path | None = None,
     progress: Progress = lambda done, total: None,
     head_first: HeadFirst | None = None,
+    halfway: Halfway | None = None,
 ) -> Finetuned:
     """Finetune a checkpoint on a lesson. The global random states stay as they were; the seed alone decides.
 
-    head_first: train the head alone before, the body frozen, and finetune from there.
+    head_first: train the head alone before, the body frozen, and finetune from there. halfway: where the state is kept
+    now and then, and taken up again; the bits are the same.
     Raises OutgrowError on weights that cannot be loaded and on training that diverges, UsageError on a checkpoint that
     is no text model.
     """
@@ -96,8 +83,8 @@ def train(
         if head_first is not None:
             _learn_head(loaded, options, head_first, tokens, lesson, device, folder, progress)
         choose_learning(loaded.module, options)
-        curve = _Curve(loaded, options, tokens, watch or Watch(), progress)
-        trainer = _trainer(loaded, options, tokens, lesson, curve, device, folder)
+        curve = Curve(loaded, options, tokens, watch or Watch(), progress)
+        trainer = _trainer(loaded, options, tokens, lesson, curve, device, folder, halfway)
         trainer.train()
         curve.take_best()
         loaded.module.to(device if device != "auto" else "cpu")
@@ -120,78 +107,20 @@ def _learn_head(
     body = list(loaded.module.model.base_model.parameters())
     for parameter in body:
         parameter.requires_grad_(False)
-    _trainer(loaded, alone, tokens, lesson, _Curve(loaded, alone, tokens, Watch(), progress), device, folder).train()
+    _trainer(loaded, alone, tokens, lesson, Curve(loaded, alone, tokens, Watch(), progress), device, folder).train()
     for parameter in body:
         parameter.requires_grad_(True)
 
 
-class _Curve:
-    """Looks at the model ten times in training, and keeps the best weights where it is to stop early."""
-
-    def __init__(self, loaded: Loaded, options: Finetune, tokens: Tokens, watch: Watch, progress: Progress) -> None:
-        self.loaded, self.options, self.tokens, self.watch, self.progress = loaded, options, tokens, watch, progress
-        self.points: list[dict[str, float | None]] = []
-        self.losses: list[Any] = []  # of the batches since the last point
-        self.best: tuple[float, dict[str, Any]] | None = None
-        self.taken_at, self.worse = 1.0, 0
-
-    def step(self, done: int, total: int) -> bool:
-        """After each step of the optimizer: whether to stop."""
-        self.progress(done, total)
-        due = {math.ceil(total * point / POINTS) for point in range(1, POINTS + 1)}
-        return done in due and self._look(done / total)
-
-    def _look(self, at: float) -> bool:
-        import torch
-
-        loss = float(torch.stack(self.losses).mean())
-        self.losses.clear()
-        if not math.isfinite(loss):
-            raise OutgrowError(
-                f"training diverged: the loss is {loss} after {at:.0%} of it: give a smaller lr, or more warmup"
-            )
-        watch = self.watch
-        said = None
-        if len(watch.rows):
-            said = harden(predict(self.loaded, self.tokens, watch.rows, self.options), watch.ids)
-        self.points.append(
-            {
-                "progress": at,
-                "loss": loss,
-                "test_accuracy": _agreement(said, watch.truth),
-                "weak_agreement": _agreement(said, watch.weak),
-            }
-        )
-        return self.options.early_stop is not None and self._judge(at, self.options.early_stop)
-
-    def _judge(self, at: float, patience: int) -> bool:
-        assert self.watch.validation is not None, "early stopping without validation"
-        assert self.watch.judged is not None, "early stopping without labels on validation"
-        known = ~np.isnan(self.watch.judged).any(axis=1)
-        found = predict(self.loaded, self.tokens, self.watch.validation[known], self.options)
-        loss = float(-(self.watch.judged[known] * np.log(np.maximum(found, 1e-12))).sum(axis=1).mean())
-        if self.best is None or loss < self.best[0]:
-            weights = self.loaded.module.named_parameters()
-            self.best = loss, {name: value.detach().cpu().clone() for name, value in weights if value.requires_grad}
-            self.taken_at, self.worse = at, 0
-        else:
-            self.worse += 1
-        return self.worse >= patience
-
-    def take_best(self) -> None:
-        """The weights of the smallest loss on validation, where that was asked for."""
-        if self.best is not None:
-            self.loaded.module.load_state_dict(self.best[1], strict=False)
-
-
-def _agreement(said: Ints | None, labels: Ints | None) -> float | None:
-    if said is None or labels is None or not (labels >= 0).any():
-        return None
-    return float((said == labels)[labels >= 0].mean())
-
-
 def _trainer(
-    loaded: Loaded, options: Finetune, tokens: Tokens, lesson: Lesson, curve: _Curve, device: str, folder: str
+    loaded: Loaded,
+    options: Finetune,
+    tokens: Tokens,
+    lesson: Lesson,
+    curve: Curve,
+    device: str,
+    folder: str,
+    halfway: Halfway | None = None,
 ) -> Any:
     import torch
     from torch.utils.data import DataLoader, RandomSampler
@@ -203,6 +132,8 @@ def _trainer(
     lengths = np.maximum(tokens.lengths[lesson.rows], 1)
     statistic = needs_statistic(lesson.method, targets.shape[1])
 
+    kept = None if halfway is None else halfway.read()
+    learned = 0 if kept is None else kept.step  # steps that were made before this process began
     cost = overhead(body_size(loaded.module), device.partition(":")[0])
     examples: Any = range(len(lengths))
 
@@ -216,6 +147,8 @@ def _trainer(
         def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Any:
             batch = inputs["rows"].numpy()
             here = torch.device(self.args.device)
+            if self.state.global_step < learned:  # nothing has a gradient: only the data's order and the rate go on
+                return torch.zeros((), device=here)
 
             def ask(module: Any, part: Ints) -> Any:
                 ids, mask = tokens.padded(lesson.rows[batch[part]], loaded.filler)
@@ -250,8 +183,16 @@ def _trainer(
             return loss
 
     class Watching(TrainerCallback):
-        def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+        def on_step_end(self, args: Any, state: Any, control: Any, optimizer: Any = None, **more: Any) -> None:
+            if kept is not None and state.global_step <= learned:
+                if state.global_step == learned:
+                    _take_up(kept, loaded, optimizer, curve)
+                return
             control.should_training_stop = curve.step(state.global_step, state.max_steps)
+            # Of several processes each has its own random state, and of a sharded model each a part.
+            alone = args.world_size == 1 and not options.fsdp
+            if halfway is not None and alone and halfway.due() and not control.should_training_stop:
+                halfway.write(_state(state.global_step, loaded, optimizer, curve, device))
 
     settings: dict[str, Any] = {"report_to": "none", "logging_strategy": "no"}
     if options.callbacks:
@@ -283,6 +224,25 @@ def _trainer(
     trainer = BatchTrainer(model=loaded.module, args=args, train_dataset=examples, callbacks=[Watching()])
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def _state(step: int, loaded: Loaded, optimizer: Any, curve: Curve, device: str) -> State:
+    """All that the rest of a training hangs on, after a step of the optimizer."""
+    seen, tensors = curve.state()
+    chance, chances = randomness(device)
+    weights = {f"weight.{name}": value for name, value in loaded.module.named_parameters() if value.requires_grad}
+    return State(
+        step, {"curve": seen, "chance": chance}, {**tensors, **chances, **weights, **optimizer_tensors(optimizer)}
+    )
+
+
+def _take_up(state: State, loaded: Loaded, optimizer: Any, curve: Curve) -> None:
+    """Go on from what `_state` gave."""
+    weights = {name[7:]: value for name, value in state.tensors.items() if name.startswith("weight.")}
+    loaded.module.load_state_dict(weights, strict=False)
+    set_optimizer(optimizer, state.tensors)
+    curve.take_up(state.facts["curve"], state.tensors)
+    set_randomness(state.facts["chance"], state.tensors)
 
 
 def _batch(rows: list[int]) -> dict[str, Any]:

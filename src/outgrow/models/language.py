@@ -12,8 +12,8 @@ import numpy as np
 from outgrow.core import Ints, OutgrowError
 from outgrow.models.classifier import own_randomness
 from outgrow.models.contract import Location
-from outgrow.models.finetune import Progress
-from outgrow.models.probe import _reason
+from outgrow.models.curve import Progress
+from outgrow.models.loading import read_config, read_tokenizer, read_weights, told
 from outgrow.models.tokens import Tokens
 from outgrow.models.weights import folder_of, quiet
 
@@ -34,19 +34,14 @@ def read_on(
 
     options: epochs, lr, batch, precision. Raises OutgrowError on a checkpoint that cannot be loaded and where it diverges.
     """
-    source = folder_of(location)
+    where, source = f"finetune:{location.name}", folder_of(location)
     with own_randomness(device), quiet(), tempfile.TemporaryDirectory(dir=folder.parent, prefix="trainer-") as scratch:
-        try:
-            import torch
-            from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
+        from transformers import set_seed
 
-            set_seed(seed)
-            tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, local_files_only=True)
-            model: Any = AutoModelForCausalLM.from_pretrained(
-                source, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, local_files_only=True
-            )
-        except Exception as error:
-            raise OutgrowError(_reason(f"finetune:{location.name}", source, error)) from error
+        set_seed(seed)
+        with told(where, source):
+            tokenizer = read_tokenizer(source)
+            model = read_weights(where, source, "AutoModelForCausalLM", read_config(source))
         loss = _train(model, tokens, rows, options, seed, scratch, device, progress)
         model.to("cpu").save_pretrained(folder)
         tokenizer.save_pretrained(folder)

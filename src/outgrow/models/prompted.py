@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from outgrow.core import Floats, Ints, OutgrowError, UsageError
 from outgrow.models.contract import Location
-from outgrow.models.probe import _positions, _reason, batches
+from outgrow.models.loading import is_causal, positions, read_config, read_tokenizer, read_weights, told
 from outgrow.models.prompt_options import Prompt
-from outgrow.models.weights import folder_of, quiet
+from outgrow.models.tokens import batches
+from outgrow.models.weights import folder_of
 
 LONGEST = 2048  # tokens of a prompt unless asked for more
 EMPTY = ("N/A", "[MASK]", "")  # texts without content, as in the paper
@@ -56,7 +57,7 @@ def ask(
     tokenizer, model = _load(location, where)
     model.to(device)
     examples = "".join(f"{_filled(options.template, text, words[label])}\n\n" for text, label in shots)
-    limit = min(length for length in (tokenizer.model_max_length, _positions(model)) if length)
+    limit = min(length for length in (tokenizer.model_max_length, positions(model)) if length)
     prompts = _Prompts(tokenizer, options.template, examples, words, min(options.max_length or LONGEST, limit), where)
     rows = [prompts.of(text) for text in inputs]
     truncated = prompts.truncated
@@ -170,26 +171,8 @@ def _scores(model: Any, rows: list[list[int]], words: list[list[int]], device: s
 
 def _load(location: Location, where: str) -> tuple[Any, Any]:
     folder = folder_of(location)
-    try:
-        import torch
-        from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
-
-        with quiet():
-            config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-            if getattr(config, "is_encoder_decoder", False):
-                raise UsageError(f"{where}: is no causal language model")
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-            model = AutoModelForCausalLM.from_pretrained(
-                folder,
-                config=config,
-                dtype=torch.float32,
-                use_safetensors=True,
-                trust_remote_code=False,
-                local_files_only=True,
-            )
-    except OutgrowError:
-        raise
-    except Exception as error:
-        raise OutgrowError(_reason(where, folder, error)) from error
-    model.train(False)
-    return tokenizer, model
+    with told(where, folder):
+        config = read_config(folder)
+        if not is_causal(config, where):
+            raise UsageError(f"{where}: a {config.model_type!r} model is an encoder, which cannot be prompted")
+        return read_tokenizer(folder), read_weights(where, folder, "AutoModelForCausalLM", config).eval()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from outgrow.core import Ints, OutgrowError, UsageError
+from outgrow.core import Ints, UsageError
 from outgrow.models.contract import Location
-from outgrow.models.probe import LONGEST, _positions, _reason, _tokenize
-from outgrow.models.weights import folder_of, quiet
+from outgrow.models.loading import positions, read_config, read_tokenizer, told
+from outgrow.models.weights import folder_of
+
+TOKENS = 4096  # padded tokens a batch: enough to fill a CPU's caches, small enough that activations stay modest
+SLACK = 20  # a batch may be padded by less than one token in so many real ones: under 5%
+LONGEST = 512  # tokens read of a text unless asked for more: attention grows with the square
 
 
 @dataclass(frozen=True)
@@ -56,57 +60,48 @@ class Tokens:
         return tokens, mask
 
 
+def batches(lengths: Ints, budget: int = TOKENS) -> Iterator[Ints]:
+    """Rows `[batch]` of like length, longest first, every row with any token once.
+
+    A batch holds at most `budget` padded tokens (or one row) and less padding than 1/SLACK of its real tokens. Longest
+    first, so that the most memory is needed at once and a time estimate errs on the long side.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    order = order[lengths[order] > 0]
+    start = 0
+    while start < len(order):
+        longest, real, stop = int(lengths[order[start]]), 0, start
+        while stop < len(order):
+            with_next = real + int(lengths[order[stop]])
+            padded = longest * (stop + 1 - start)
+            if stop > start and (padded > budget or (padded - with_next) * SLACK >= with_next):
+                break
+            real, stop = with_next, stop + 1
+        yield order[start:stop]
+        start = stop
+
+
 def read_texts(location: Location, inputs: Sequence[str], *, max_length: int | None, chat_template: bool) -> Tokens:
     """Tokens of `inputs` by a checkpoint's tokenizer, at most `max_length` (None: the model's limit, at most 512).
 
     Raises UsageError on a length that the model cannot read or a template that it lacks, OutgrowError on a checkpoint
     that cannot be loaded.
     """
-    where = f"finetune:{location.name}"
-    with quiet():
-        tokenizer, positions = _reader(location, where)
-        return tokens_of(tokenizer, inputs, positions, where, max_length=max_length, chat_template=chat_template)
-
-
-def tokens_of(
-    tokenizer: Any,
-    inputs: Sequence[str],
-    positions: int | None,
-    where: str,
-    *,
-    max_length: int | None,
-    chat_template: bool,
-) -> Tokens:
-    """`read_texts` with a tokenizer at hand, for a model of `positions` positions."""
-    limit = _limit(tokenizer, positions, max_length, where)
-    if chat_template:
-        rows, truncated = _templated(tokenizer, inputs, limit, where)
-    else:
-        rows, truncated = _tokenize(tokenizer, inputs, limit)
-    offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows], dtype=np.int64)]).astype(np.int64)
-    ids = np.fromiter((token for row in rows for token in row), dtype=np.int32, count=int(offsets[-1]))
-    return Tokens(ids, offsets, truncated, limit)
-
-
-def _reader(location: Location, where: str) -> tuple[Any, int | None]:
-    """A checkpoint's tokenizer, and how many positions its model has; the weights are not read."""
-    folder = folder_of(location)
-    try:
+    where, folder = f"finetune:{location.name}", folder_of(location)
+    with told(where, folder):
         import torch
-        from transformers import AutoConfig, AutoModel, AutoTokenizer
+        from transformers import AutoModel
 
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-        tokenizer.truncation_side = "right"
-        with torch.device("meta"):
-            model = AutoModel.from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]
-            return tokenizer, _positions(model)
-    except Exception as error:
-        raise OutgrowError(_reason(where, folder, error)) from error
+        tokenizer = read_tokenizer(folder)
+        with torch.device("meta"):  # its shape alone: the weights are not read
+            reach = positions(AutoModel.from_config(read_config(folder), trust_remote_code=False))  # type: ignore[no-untyped-call]
+        limit = limited(tokenizer, reach, max_length, where)
+        return templated(tokenizer, inputs, limit, where) if chat_template else tokenize(tokenizer, inputs, limit)
 
 
-def _limit(tokenizer: Any, positions: int | None, asked: int | None, where: str) -> int:
-    limit = min(length for length in (tokenizer.model_max_length, positions) if length)
+def limited(tokenizer: Any, reach: int | None, asked: int | None, where: str) -> int:
+    """How many tokens of a text are read, by a model of so many positions. Raises UsageError where that cannot be."""
+    limit = min(length for length in (tokenizer.model_max_length, reach) if length)
     if asked is not None and asked > limit:
         raise UsageError(
             f"{where}: max_length {asked} is more than the {limit} tokens the model can read: give at most {limit}"
@@ -120,8 +115,28 @@ def _limit(tokenizer: Any, positions: int | None, asked: int | None, where: str)
     return asked or int(min(limit, LONGEST))
 
 
-def _templated(tokenizer: Any, inputs: Sequence[str], limit: int, where: str) -> tuple[list[list[int]], int]:
-    """Ids of each text as a user's message with the answer about to begin; the text is cut, never the template."""
+def tokenize(tokenizer: Any, inputs: Sequence[str], limit: int) -> Tokens:
+    """Each text with the model's special tokens, at most `limit` of all."""
+    options = {"padding": False, "return_attention_mask": False, "return_token_type_ids": False, "verbose": False}
+    ids: list[list[int]] = tokenizer(list(inputs), truncation=False, **options)["input_ids"] if len(inputs) else []
+    long = [row for row, tokens in enumerate(ids) if len(tokens) > limit]
+    # Cut by the tokenizer and not by a slice, so that the closing special token stays.
+    if long:
+        texts = [inputs[row] for row in long]
+        cut = tokenizer(texts, truncation=True, max_length=limit, **options)["input_ids"]
+        for row, tokens in zip(long, cut, strict=True):
+            ids[row] = tokens
+    return _joined(ids, len(long), limit)
+
+
+def _joined(rows: Sequence[Sequence[int]], truncated: int, limit: int) -> Tokens:
+    offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows], dtype=np.int64)]).astype(np.int64)
+    ids = np.fromiter((token for row in rows for token in row), dtype=np.int32, count=int(offsets[-1]))
+    return Tokens(ids, offsets, truncated, limit)
+
+
+def templated(tokenizer: Any, inputs: Sequence[str], limit: int, where: str) -> Tokens:
+    """Each text as a user's message with the answer about to begin; the text is cut, never the template."""
     if not tokenizer.chat_template:
         raise UsageError(f"{where}: `chat_template` is asked for, and its tokenizer has none: leave the option out")
 
@@ -142,4 +157,4 @@ def _templated(tokenizer: Any, inputs: Sequence[str], limit: int, where: str) ->
             text = tokenizer.decode(words[: max(0, min(len(words) - (len(row) - limit), len(words) - 1))])
             row = ids(text)
         rows.append(row)
-    return rows, truncated
+    return _joined(rows, truncated, limit)
