@@ -31,10 +31,11 @@ methods:
   - "my_method.py:MyMethod" # `outgrow new method my_method.py` writes one to start from
 ```
 
-A list where an option takes one value is a **grid**: every combination is trained, and the one whose predictions agree
-best with the weak labels on validation is the student. `results.json` says which it was and how many were tried. With
-`select_on: truth` the truth decides instead: an oracle, marked so wherever it shows. All students and ceilings of a model
-share one budget; a ceiling always learns from the truth by `naive`, from all of transfer.
+A list for an option that takes one value is a **grid**: every combination is trained, and the one whose predictions agree
+best with the weak labels on validation is the student. `outgrow show` and `results.json` say which it was and how many
+were tried. With `select_on: truth` the truth decides instead: an oracle, marked so wherever it shows. All students and
+ceilings of a model share one budget; a ceiling always learns from the truth by `naive`, from all rows of transfer that
+have a weak label (all of them, but for `given` labels that leave some out).
 
 `outgrow list methods` shows all with their options. In the formulas p is the student's probabilities and w the weak label.
 """
@@ -119,7 +120,7 @@ def _measured(found: dict[str, Any]) -> str:
         ),
         "\nHow far each method's student is above (or below) naive's, in points of accuracy; **bold**: its 95% interval, "
         "crossed over seeds and test rows, leaves 0 out in that task. Over tasks: the mean with its interval, and p with "
-        "Holm's correction for their number.\n",
+        "Holm's correction for their number; intervals have none, so one may leave 0 out beside a p over .05.\n",
         f"| method | {' | '.join(tasks)} | over tasks | p |\n|" + " --- |" * (len(tasks) + 3),
     ]  # fmt: skip
     order = sorted(found["over_tasks"], key=lambda name: -found["over_tasks"][name]["estimate"])

@@ -15,10 +15,10 @@ import sys
 import numpy as np
 
 from outgrow.core import Floats, Ints
-from outgrow.kinds import learner, student_spec
-from outgrow.learners import Bench, Lesson
 from outgrow.methods.losses import Confidence, Naive
 from outgrow.metrics.worth import sizes, worth
+from outgrow.student.kinds import learner, student_spec
+from outgrow.student.learners import Bench, Lesson
 from outgrow.tasks.sentiment import sentiment
 
 TRIALS, CAREFUL, CHEAP = 100, 300, 800

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from outgrow import report
+from outgrow.report import page as report
 
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from outgrow.cheap_labels import Form
-from outgrow.evidence import Evidence, read_evidence
+from outgrow.student.cheap_labels import Form
+from outgrow.student.evidence import Evidence, read_evidence
 from outgrow.tasks.sentiment import sentiment
 
 
@@ -42,7 +42,7 @@ def make_files(folder: Path) -> Path:
 
 def evidence(folder: Path, columns: Sequence[str] = ("rule",), **options: Any) -> Evidence:
     """What is known by the files of a folder; probabilities, voter and read_evidence's own options."""
-    form = Form(tuple(columns), options.pop("probabilities", None), options.pop("voter", None))
+    form = Form.of(columns, options.pop("probabilities", None), options.pop("voter", None))
     return read_evidence(
         folder / "labels.csv", **{"text": "text", "form": form, "truth": folder / "gold.csv", **options}
     )

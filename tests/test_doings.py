@@ -37,7 +37,7 @@ def test_labels_that_were_changed_or_left_out() -> None:
     facts = {"method": ["filter", "confidence"], "labels_changed": 0}
     runs = [run(0, n_learned=400, label_accuracy=0.9, **facts), run(1, n_learned=500, label_accuracy=0.8, **facts)]
     assert doings(runs) == [
-        WHO.format("[filter, confidence]")
+        WHO.format("filter + confidence")
         + "learned from 450 of 900 rows, labels right on 0.850 of them, where the supervisor's are on 0.780."
     ]
     changed = {"method": "relabel", "labels_changed": 120, "n_learned": 900, "label_accuracy": None}
@@ -46,11 +46,13 @@ def test_labels_that_were_changed_or_left_out() -> None:
 
 def test_a_training_that_ended_early() -> None:
     assert doings([run(0, stopped_at=0.4, method="early_stop"), run(1, stopped_at=1.0, method="early_stop")]) == [
-        WHO.format("early_stop") + "stopped after 40% to 100% of its training."
+        WHO.format("early_stop") + "kept the weights that it had after 40% to 100% of its training."
     ]
-    assert doings([run(0, stopped_at=0.3)])[0].endswith("stopped after 30% of its training.")
+    assert doings([run(0, stopped_at=0.3)])[0].endswith("kept the weights that it had after 30% of its training.")
 
 
 def test_two_things_at_once() -> None:
     told = doings([run(0, stopped_at=0.3, labels_changed=5, n_learned=900)])
-    assert told[0].endswith("learned from 900 of 900 rows, 5 labels changed; it stopped after 30% of its training.")
+    assert told[0].endswith(
+        "learned from 900 of 900 rows, 5 labels changed; it kept the weights that it had after 30% of its training."
+    )

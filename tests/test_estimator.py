@@ -15,9 +15,9 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from outgrow import UsageError, WeakToStrongClassifier
-from outgrow.kinds import learner, student_spec
-from outgrow.learners import Lesson
 from outgrow.methods.losses import Confidence
+from outgrow.student.kinds import learner, student_spec
+from outgrow.student.learners import Lesson
 from outgrow.tasks.sentiment import sentiment
 
 BINS = np.linspace(-3, 3, 12)  # numbers are cut into 13 words

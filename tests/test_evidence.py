@@ -7,8 +7,8 @@ import pytest
 from taught import evidence, make_files, read, write
 
 from outgrow.core import UsageError
-from outgrow.teach_words import sentences
-from outgrow.teaching import teach_files
+from outgrow.student.teaching import teach_files
+from outgrow.student.words import sentences
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,7 @@ def test_gold_that_says_nothing_or_two_things(tmp_path: Path) -> None:
     assert len(found.gold) == 29
     assert "1 rows of gold.csv have no label and count as absent" in found.notes
     assert "1 texts of gold.csv have contradicting labels and are left out" in found.notes
+    assert "t1" not in found.texts  # neither to be scored on, nor to learn from
 
 
 def test_gold_that_overlaps_nothing_measures_the_student_only(tmp_path: Path, files: Path) -> None:
@@ -146,6 +147,36 @@ def test_probabilities_that_are_none(tmp_path: Path, row: tuple[object, ...], se
     write(tmp_path / "labels.csv", ["text", "p_no", "p_yes"], [("a", 0.5, 0.5), row])
     with pytest.raises(UsageError, match=sentence):
         evidence(tmp_path, (), probabilities=["p_no", "p_yes"], truth=None)
+
+
+def test_classes_of_probabilities_are_spelled_as_everywhere(tmp_path: Path) -> None:
+    write(tmp_path / "labels.csv", ["text", "p_True", "p_False", "0", "1"], [("a", 1, 0, 0.5, 0.5), ("b", 0, 1, 0, 1)])
+    found = evidence(tmp_path, (), probabilities=["p_True", "p_False"], truth=None)
+    assert found.classes == ("false", "true")
+    np.testing.assert_allclose(found.cheap, [[0, 1], [1, 0]])
+    for named in ([0, 1], {0: 0, 1: 1}):  # as YAML reads them
+        assert evidence(tmp_path, (), probabilities=named, truth=None).classes == ("0", "1")
+    with pytest.raises(UsageError, match="a class or a column stands there twice"):
+        evidence(tmp_path, (), probabilities=["p_True", "p_True"], truth=None)
+
+
+def test_no_probability_at_all_is_said(tmp_path: Path) -> None:
+    write(tmp_path / "labels.csv", ["text", "p_no", "p_yes"], [("a", "", ""), ("b", "", "")])
+    with pytest.raises(UsageError, match="no row has a label, so there is nothing to learn from"):
+        evidence(tmp_path, (), probabilities=["p_no", "p_yes"], truth=None)
+
+
+def test_two_columns_are_averaged_and_said_to_be(tmp_path: Path) -> None:
+    rows = [("a", "x", "y"), ("b", "x", ""), ("c", "y", "y")]
+    write(tmp_path / "labels.csv", ["text", "one", "two"], rows)
+    found = evidence(tmp_path, ("one", "two"), truth=None)
+    np.testing.assert_allclose(found.cheap, [[0.5, 0.5], [1, 0], [0, 1]])
+    assert found.voters == {}
+    assert any(note.startswith("fewer than three give labels") for note in found.notes)
+    votes = [(text, who, label) for text, *said in rows for who, label in zip("pq", said, strict=True)]
+    write(tmp_path / "labels.csv", ["text", "who", "label"], votes)
+    again = evidence(tmp_path, ("label",), voter="who", truth=None)
+    np.testing.assert_allclose(again.cheap, found.cheap)
 
 
 def test_one_column_of_probabilities_is_one_too_few(tmp_path: Path) -> None:

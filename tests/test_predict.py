@@ -13,9 +13,9 @@ import test_student
 from test_student import TEXTS, saved
 
 from outgrow.core import OutgrowError, UsageError
-from outgrow.learners import unheard
-from outgrow.predicting import predict_file
-from outgrow.student import Kept, load
+from outgrow.student.folder import Kept, load
+from outgrow.student.learners import unheard
+from outgrow.student.predicting import predict_file
 
 tiny = test_student.tiny  # the fixture: a small model with its tokenizer
 
@@ -79,7 +79,7 @@ def write(path: Path, table: list[dict[str, object]]) -> Path:
 def test_chunks_change_nothing(tmp_path: Path, kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write(tmp_path / "new.csv", [{"text": f"{TEXTS[place % 5]} {place}"} for place in range(50)])
     predict_file(kept, str(source), str(tmp_path / "whole.csv"))
-    from outgrow import predicting, streams
+    from outgrow.student import predicting, streams
 
     monkeypatch.setattr(predicting, "chunks", lambda path: streams.chunks(path, 7))
     predict_file(kept, str(source), str(tmp_path / "parts.csv"))

@@ -17,6 +17,7 @@ from outgrow.models.checkpoints import resolve
 from outgrow.models.majority import Majority
 from outgrow.models.prompt_options import Prompt
 from outgrow.models.prompted import Asked, ask, chosen_shots
+from outgrow.models.tokens import longest
 from outgrow.pipeline import Machine, prepare, run
 from outgrow.store import Store
 
@@ -123,6 +124,19 @@ def test_a_long_text_is_cut_and_counted_and_nothing_else(tiny: str) -> None:
     np.testing.assert_allclose(found.probabilities[1], asked(tiny, ["bad"], shots).probabilities[0], atol=1e-5)
     with pytest.raises(UsageError, match="the examples leave no room for a text in 40 tokens"):
         asked(tiny, ["bad"], [("a bad film", 0)] * 3, max_length=40)
+
+
+@pytest.mark.parametrize("text", ["\N{GRINNING FACE}" * 50, "\u4e2d\u6587" * 40, "a\u0301" * 60])
+def test_a_text_is_cut_between_characters(tiny: str, text: str) -> None:
+    """Characters of several tokens: half of one would be read as another character, which has as many tokens again."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny)
+    for limit in range(8, 40):
+        found = longest(f"so {text}", lambda cut: tokenizer(cut)["input_ids"], limit)
+        assert limit - 4 < len(found) <= limit
+        assert f"so {text}".startswith(tokenizer.decode(found))
+    assert longest(text, lambda cut: tokenizer(cut)["input_ids"], 0) == []
 
 
 def test_words_are_the_tasks_classes(tiny: str) -> None:

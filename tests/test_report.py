@@ -9,7 +9,7 @@ import pytest
 from browser import Opened, chromium, column, written
 from grids import grid
 
-from outgrow import report
+from outgrow.report import page as report
 from outgrow.results import Results
 from outgrow.show import number
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from outgrow.core import OutgrowError, UsageError
-from outgrow.kinds import learner, student_spec
-from outgrow.learners import Lesson, unheard
 from outgrow.methods.losses import Naive
-from outgrow.student import SCHEMA, load, save
+from outgrow.student.folder import SCHEMA, load, save
+from outgrow.student.kinds import learner, student_spec
+from outgrow.student.learners import Lesson, unheard
 
 TEXTS = [
     "A wonderful little film, and the acting is superb.",

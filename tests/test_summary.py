@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from grids import grid
 
-from outgrow import figure_files, report
 from outgrow.bars import pgr_bars
 from outgrow.core import OutgrowError
+from outgrow.report import figure_files
+from outgrow.report import page as report
+from outgrow.report.summary import summary
 from outgrow.results import Results
 from outgrow.show import terminal
-from outgrow.summary import summary
 
 UNDEFINED = "undefined: ceiling not above weak"
 
@@ -206,7 +207,7 @@ def test_a_report_is_the_same_again_and_loads_no_torch(tmp_path: Path) -> None:
     report.write(report.read([folder]), folder / "report.html")
     before = (folder / "report.html").read_bytes()
     script = (
-        "import sys; from pathlib import Path; from outgrow import report\n"
+        "import sys; from pathlib import Path; from outgrow.report import page as report\n"
         f"folder = Path({str(folder)!r}); report.write(report.read([folder]), folder / 'report.html')\n"
         "print(sorted({'torch', 'transformers', 'datasets'} & set(sys.modules)))"
     )
@@ -231,7 +232,7 @@ def test_calibration_by_hand(tmp_path: Path) -> None:
     """Ten bins of as many predictions, sorted by how sure they are: worked out again from the tables."""
     folder = grid(tmp_path / "run", weak=["static:w"], strong=["probe:s"], methods=["naive"], seeds=[0, 1], n=100)
     told = report.read([folder])[0]
-    from outgrow.figures import figures
+    from outgrow.report.figures import figures
 
     figure = next(one for one in figures(report.scene([told])) if one.name == "calibration")
     rows = [row for row in next(iter(figure.panels.values())) if row["series"] == "ceiling"]

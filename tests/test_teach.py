@@ -14,14 +14,14 @@ from taught import evidence, make_files, read
 from typer.testing import CliRunner
 
 from outgrow.cli import app
-from outgrow.kinds import learner, student_spec
-from outgrow.learners import Lesson, Progress, suited, unheard
 from outgrow.methods.losses import Confidence, Naive
 from outgrow.models.contract import Location
-from outgrow.student import load
-from outgrow.teach import candidates, methods, teach
-from outgrow.teach_words import sentences
-from outgrow.teaching import teach_files
+from outgrow.student.folder import load
+from outgrow.student.kinds import learner, student_spec
+from outgrow.student.learners import Lesson, Progress, suited, unheard
+from outgrow.student.teach import candidates, methods, teach
+from outgrow.student.teaching import teach_files
+from outgrow.student.words import sentences
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from outgrow.cli import app
 from outgrow.core import UsageError
-from outgrow.learners import unheard
-from outgrow.student import load
-from outgrow.teach_words import sentences
-from outgrow.teaching import teach_files
+from outgrow.student.folder import load
+from outgrow.student.learners import unheard
+from outgrow.student.teaching import teach_files
+from outgrow.student.words import sentences
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -108,6 +108,11 @@ def test_other_sentences() -> None:
             "--voter: each row is then one vote, so name its label by one",
         ),
         (["--student", "{finetune: minilm, pooling: mean}"], "would leave a student that transformers cannot load"),
+        (["--student", "{probe: minilm, l2: [0.1, 1]}"], "`l2` is one number here: leave it out, and let --choose"),
+        (["--student", "{static: wordllama, rows: 5}"], "`rows` is for supervisors of `outgrow run`"),
+        (["--student", "{finetune: minilm, keep: students}"], "`keep` is for `outgrow run`"),
+        (["--device", "gpu"], "--device gpu: is no device; choose auto, cpu, cuda, cuda:1 or mps"),
+        (["--device", "cuda:99"], "--device cuda:99: there is no such device here"),
         (["--student", "{finetune: minilm}", "--l2", "1"], "--l2: this kind of student has no such option"),
     ],
 )

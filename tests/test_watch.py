@@ -14,9 +14,9 @@ from outgrow.execute import execute
 from outgrow.experiment import Experiment
 from outgrow.pipeline import Machine, prepare, run
 from outgrow.progress import Silent
+from outgrow.report.watch import Board, Listening, serve
 from outgrow.store import Store
 from outgrow.tasks.sentiment import sentiment
-from outgrow.watch import Board, Listening, serve
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from outgrow.core import Examples, Labels, OutgrowError, UsageError
-    from outgrow.estimator import WeakToStrongClassifier
     from outgrow.experiment import Experiment
     from outgrow.methods.contract import Method
     from outgrow.models.contract import FeatureModel, Features
     from outgrow.pipeline import run
     from outgrow.results import Results
+    from outgrow.student.estimator import WeakToStrongClassifier
     from outgrow.tasks.contract import RawTask
 
 __all__ = [
@@ -46,7 +46,7 @@ _HOME = {
     "RawTask": "tasks.contract",
     "Results": "results",
     "UsageError": "core",
-    "WeakToStrongClassifier": "estimator",
+    "WeakToStrongClassifier": "student.estimator",
     "run": "pipeline",
 }
 

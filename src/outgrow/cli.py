@@ -30,7 +30,7 @@ StoreOption = Annotated[Path | None, typer.Option("--store", help="Where results
 OutOption = Annotated[Path | None, typer.Option("--out", help="The run folder. [default: runs/<name>]")]
 JobsOption = Annotated[int, typer.Option("--jobs", min=1, help="Processes that work at once.")]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Threads a process. [default: cores/jobs]")]
-DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
 
 
 def _tell_version(asked: bool) -> None:
@@ -61,7 +61,9 @@ def run(
     device: DeviceOption = "auto",
     checkpoint_every: Annotated[
         float | None,
-        typer.Option("--checkpoint-every", min=0, help="Minutes after which a finetuning can go on from, if killed."),
+        typer.Option(
+            "--checkpoint-every", min=0, help="Save a finetuning's state every so many minutes, to resume it if killed."
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and end.")] = False,
     watch: Annotated[
@@ -78,7 +80,7 @@ def run(
     if not watch:
         _run_and_print(asked, store, out, jobs, threads, device, checkpoint_every)
         return
-    from outgrow.watch import Board, serve
+    from outgrow.report.watch import Board, serve
 
     board = Board(asked.name)
     with serve(board) as address:

@@ -16,8 +16,8 @@ def report(
     ] = None,
 ) -> None:
     """Write a run's report, or one of several runs together. Nothing is trained."""
-    from outgrow import report as pages
     from outgrow.core import UsageError
+    from outgrow.report import page as pages
 
     if len(folders) > 1 and out is None:
         raise UsageError("report: several runs together have no folder of their own; say where with --out report.html")
@@ -29,8 +29,8 @@ def report(
     typer.echo(f"wrote {out}")
     if figures is not None:
         from outgrow import disk
-        from outgrow.figure_files import write
-        from outgrow.figures import figures as drawn
+        from outgrow.report.figure_files import write
+        from outgrow.report.figures import figures as drawn
 
         with disk.sentences(figures, "the folder of figures", "--figures"):
             files = write(drawn(pages.scene(runs)), figures)

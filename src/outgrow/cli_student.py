@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Threads to compute with.")]
-DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
 
 
 def teach(
@@ -37,8 +37,8 @@ def teach(
 ) -> None:
     """Teach a student by cheap labels, save it, and say how good it is."""
     from outgrow.progress import display
-    from outgrow.teach_words import sentences
-    from outgrow.teaching import teach_files
+    from outgrow.student.teaching import teach_files
+    from outgrow.student.words import sentences
     from outgrow.yaml_file import option_value
 
     with display() as shown:
@@ -89,9 +89,9 @@ def predict(
     device: DeviceOption = "auto",
 ) -> None:
     """Write a student's label, probabilities and margin beside every row of a file."""
-    from outgrow.predicting import predict_file
     from outgrow.progress import display
-    from outgrow.student import load
+    from outgrow.student.folder import load
+    from outgrow.student.predicting import predict_file
 
     kept = load(student)
     with display() as shown:

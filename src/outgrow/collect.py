@@ -89,16 +89,17 @@ def _facts(run: Run, pool: Pool, transfer: Any, weak: Any, open_step: Open) -> d
         facts["no_ceiling"] = NO_LESSON
     student, tries = _chosen_method(run, open_step)
     facts |= tries
-    ends, chosen = {}, {}
+    chosen = {}
     for role, step in (("weak", run.supervisor), ("student", student), ("ceiling", run.ceiling)):
-        if step is not None and step.kind == "choose":
-            head = _chosen(step, open_step)
-            ends[role] = head.params.get("stop", 1.0)
-            if len({candidate.params["l2"] for candidate in _candidates(step)}) > 1:
-                chosen[role] = float(head.params["l2"])
-    if getattr(run.method.parts.procedure, "on", None) and "student" in ends:
-        facts["stopped_at"] = ends["student"]
-    facts |= _learned(student, facts["n_transfer"], pool.groups, transfer, open_step)
+        if step is not None and step.kind == "choose" and len({one.params["l2"] for one in _candidates(step)}) > 1:
+            chosen[role] = float(_chosen(step, open_step).params["l2"])
+    stops = getattr(run.method.parts.procedure, "on", None) is not None
+    if student.kind == "choose" and stops:
+        facts["stopped_at"] = _chosen(student, open_step).params.get("stop", 1.0)
+    elif student.kind == "finetune" and student.params["options"]["early_stop"] is not None:
+        found = json.loads((open_step(student) / "facts.json").read_text(encoding="utf-8"))
+        facts["stopped_at"] = found["taken_at"]
+    facts |= _learned(student, pool.groups, transfer, covered, open_step)
     return {**facts, "chosen_l2": chosen} if chosen else facts
 
 
@@ -126,7 +127,7 @@ def _candidates(step: Step) -> list[Step]:
     return [parent for role, parent in sorted(step.parents.items()) if role.startswith("candidate_")]
 
 
-def _learned(student: Step, covered: int, groups: Strings, transfer: Any, open_step: Open) -> dict[str, Any]:
+def _learned(student: Step, groups: Strings, transfer: Any, covered: Any, open_step: Open) -> dict[str, Any]:
     """How many rows the student itself learned from, where its method leaves some out; what the labels part did."""
     leaf = _candidates(student)[0] if student.kind == "choose" else student
     facts: dict[str, Any] = {}
@@ -137,7 +138,7 @@ def _learned(student: Step, covered: int, groups: Strings, transfer: Any, open_s
     if leaf.parents.get("weak_labels") != made:  # another student labelled: every row that was covered
         facts.pop("n_learned", None)
     if "fold" in leaf.params:
-        facts["n_learned"] = len(fold_of(transfer, groups, *leaf.params["fold"]))
+        facts["n_learned"] = int(np.isin(fold_of(transfer, groups, *leaf.params["fold"]), transfer[covered]).sum())
     return facts
 
 

@@ -61,4 +61,4 @@ def _ended(runs: Sequence[Run]) -> str:
         return ""
     ends = sorted(run["stopped_at"] for run in runs)
     span = f"{ends[0]:.0%}" if ends[0] == ends[-1] else f"{ends[0]:.0%} to {ends[-1]:.0%}"
-    return f"stopped after {span} of its training"
+    return f"kept the weights that it had after {span} of its training"

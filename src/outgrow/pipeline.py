@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from outgrow import disk, report
+from outgrow import disk
 from outgrow.cells import Scored
 from outgrow.collect import collect
 from outgrow.core import OutgrowError, UsageError
@@ -21,11 +21,12 @@ from outgrow.ground import check_splits, read_experiment, survey
 from outgrow.plan import Plan, plan
 from outgrow.predictions import Predictions
 from outgrow.progress import Display, Silent
+from outgrow.report import page as report
+from outgrow.report.watch import Board, Listening
 from outgrow.results import Results
 from outgrow.steps import Context, Step
 from outgrow.store import Store
 from outgrow.tasks.contract import Pool
-from outgrow.watch import Board, Listening
 
 FOLDER = ("the run folder", "--out")  # what sentences about it say
 REPORT = "report.html"
@@ -41,8 +42,7 @@ class Machine:
     checkpoint_every: float | None = None  # minutes; None: a training that is killed starts again from its beginning
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device):
-            raise UsageError(f"--device {self.device}: is no device; choose auto, cpu, cuda, cuda:1 or mps")
+        check_device(self.device)
 
     def context(self, sources: Mapping[str, Any]) -> Context:
         """The steps' context on this machine. Raises UsageError for a device that is not there."""
@@ -62,11 +62,18 @@ def default_store() -> Path:
     return user_cache_path("outgrow") / "store"
 
 
+def check_device(device: str) -> None:
+    """Raise UsageError for what names no device."""
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
+        raise UsageError(f"--device {device}: is no device; choose auto, cpu, cuda, cuda:1 or mps")
+
+
 def resolve_device(device: str, threads: int | None = None) -> str:
     """`auto` -> cuda, mps or cpu, as there is; others as they are, if they are there. Raises UsageError.
 
     With `threads`, torch uses so many in this process from here on.
     """
+    check_device(device)
     import torch
 
     if threads is not None:
@@ -74,7 +81,8 @@ def resolve_device(device: str, threads: int | None = None) -> str:
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if device == "auto":
         return next(name for name in ("cuda", "mps", "cpu") if there[name])
-    if not there.get(device.partition(":")[0], False):
+    kind, _, place = device.partition(":")
+    if not there[kind] or (place and int(place) >= torch.cuda.device_count()):
         present = ", ".join(name for name, is_there in there.items() if is_there)
         raise UsageError(f"--device {device}: there is no such device here; there is {present}")
     return device

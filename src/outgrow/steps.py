@@ -60,12 +60,12 @@ KINDS: Mapping[str, Kind] = {
     "head": Kind(1, "outgrow.making:heads", together=64),
     "choose": Kind(1, "outgrow.making:choose"),
     "custom": Kind(1, "outgrow.making:custom"),
-    "tokens": Kind(1, "outgrow.making_finetune:tokens"),
-    "finetune": Kind(1, "outgrow.making_finetune:finetune"),
+    "tokens": Kind(2, "outgrow.making_finetune:tokens"),
+    "finetune": Kind(2, "outgrow.making_finetune:finetune"),
     "language": Kind(1, "outgrow.making_finetune:language"),
     "labels": Kind(1, "outgrow.making_labels:labels"),
-    "join": Kind(1, "outgrow.making_labels:join"),
-    "prompt": Kind(1, "outgrow.making_prompt:prompt"),
+    "join": Kind(2, "outgrow.making_labels:join"),
+    "prompt": Kind(2, "outgrow.making_prompt:prompt"),
     "simulate": Kind(1, "outgrow.making_labels:simulate"),
 }
 

@@ -6,9 +6,10 @@ Dawid & Skene 1979, *Maximum likelihood estimation of observer error-rates using
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from outgrow.core import Floats, Ints, OutgrowError
 
@@ -27,6 +28,7 @@ class Joined:
     priors: Floats  # [classes]
     confusion: Floats  # [voters, classes, answers]: how often a voter says what, where the truth is which
     rounds: int
+    one_sided: NDArray[np.bool_] | None = None  # [voters] whose silence is an answer; None: nobody's
 
 
 def join_columns(answers: Ints, classes: int, row: Ints | None = None) -> Joined:
@@ -44,7 +46,7 @@ def join_columns(answers: Ints, classes: int, row: Ints | None = None) -> Joined
     one_sided = np.array([len(set(column[column >= 0].tolist())) < classes for column in answers.T])
     answer = np.where((answer < 0) & one_sided[voter], classes, answer)
     said = answer >= 0
-    return dawid_skene(row[said], voter[said], answer[said], n, voters, classes)
+    return replace(dawid_skene(row[said], voter[said], answer[said], n, voters, classes), one_sided=one_sided)
 
 
 def dawid_skene(

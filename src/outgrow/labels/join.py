@@ -57,8 +57,9 @@ def _posterior(model: Joined, votes: Ints) -> Floats:
     """What the habits make of `votes [voters, n]`: p(c) times each voter's p(answer | c), normalised."""
     classes = len(model.priors)
     logs = np.tile(np.log(np.maximum(model.priors, LEAST)), (votes.shape[1], 1))
-    for habits, answers in zip(model.confusion, votes, strict=True):
-        if habits.shape[1] > classes and habits[:, classes].max() > 2 * LEAST:  # its silence was an answer
+    silent = np.zeros(len(votes), dtype=np.bool_) if model.one_sided is None else model.one_sided
+    for habits, answers, its_silence_tells in zip(model.confusion, votes, silent, strict=True):
+        if its_silence_tells and habits.shape[1] > classes:
             answers = np.where(answers < 0, classes, answers)
         heard = answers >= 0
         logs[heard] += np.log(habits[:, answers[heard]]).T

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -63,7 +62,7 @@ def load(location: Location, options: Finetune, classes: Sequence[str], *, fresh
             folder,
             "AutoModelForSequenceClassification",
             config,
-            lambda model, name: fresh_head and not _in_body(model, name),
+            lambda model, name: fresh_head and not in_body(model, name),
             ignore_mismatched_sizes=fresh_head,
         )
     if fresh_head:
@@ -159,7 +158,7 @@ def _is_causal(config: Any, where: str) -> bool:
     return causal
 
 
-def _in_body(model: Any, name: str) -> bool:
+def in_body(model: Any, name: str) -> bool:
     """Whether a weight is of the pretrained body; a pooler is a part of the head."""
     return name.startswith(f"{model.base_model_prefix}.") and "pooler" not in name
 
@@ -214,24 +213,6 @@ def computed(device: torch.device, options: Finetune) -> Any:
     import torch
 
     return torch.autocast(device.type, torch.bfloat16, enabled=options.precision == "bf16")
-
-
-@contextmanager
-def own_randomness(device: str) -> Iterator[None]:
-    """Python's, numpy's and torch's global random states, as they were afterwards."""
-    import torch
-
-    cuda = device.startswith("cuda")
-    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    on_gpu = torch.cuda.get_rng_state_all() if cuda else []
-    try:
-        yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
-        torch.set_rng_state(states[2])
-        if cuda:
-            torch.cuda.set_rng_state_all(on_gpu)
 
 
 def predict(

@@ -99,7 +99,8 @@ class Curve:
     def take_up(self, facts: Mapping[str, Any], tensors: Mapping[str, Any]) -> None:
         """Go on from what `state` gave."""
         self.points, self.taken_at, self.worse = list(facts["points"]), facts["taken_at"], facts["worse"]
-        self.losses = list(tensors["losses"]) if "losses" in tensors else []
+        device = next(self.loaded.module.parameters()).device
+        self.losses = list(tensors["losses"].to(device)) if "losses" in tensors else []
         if facts["best"] is not None:
             best = {name[5:]: value for name, value in tensors.items() if name.startswith("best.")}
             self.best = facts["best"], best

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from outgrow.core import Floats, Ints
 from outgrow.models.adapters import body_size, choose_learning
 from outgrow.models.batches import Objective, Passes, backward_batch, cut, needs_statistic, overhead
-from outgrow.models.classifier import Loaded, asked, computed, load, own_randomness, predict
+from outgrow.models.classifier import Loaded, asked, computed, in_body, load, predict
 from outgrow.models.contract import Location
 from outgrow.models.curve import Curve, Progress, Watch
+from outgrow.models.device import fingerprint, own_randomness, randomness, set_randomness, settle
 from outgrow.models.finetune_options import Finetune
-from outgrow.models.halfway import Halfway, State, optimizer_tensors, randomness, set_optimizer, set_randomness
+from outgrow.models.halfway import Halfway, State, optimizer_tensors, set_optimizer
 from outgrow.models.tokens import Tokens
 from outgrow.models.weights import quiet
 
@@ -77,6 +78,9 @@ def train(
     """
     from transformers import set_seed
 
+    # Of several processes each has its own random state, and of a sharded model each a part: none is the whole.
+    if options.fsdp or int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        halfway = None
     with own_randomness(device), quiet(), tempfile.TemporaryDirectory(dir=scratch, prefix="trainer-") as folder:
         set_seed(lesson.seed)
         loaded = load(location, options, classes)
@@ -104,7 +108,8 @@ def _learn_head(
     """Train what is not the body, and leave everything ready to learn."""
     changes = {"lora": None, "bitfit": False, "early_stop": None, "callbacks": ()}
     alone = options.model_copy(update={**changes, "epochs": head_first.epochs, "lr": head_first.lr})
-    body = list(loaded.module.model.base_model.parameters())
+    model = loaded.module.model
+    body = [parameter for name, parameter in model.named_parameters() if in_body(model, name)]
     for parameter in body:
         parameter.requires_grad_(False)
     _trainer(loaded, alone, tokens, lesson, Curve(loaded, alone, tokens, Watch(), progress), device, folder).train()
@@ -133,6 +138,8 @@ def _trainer(
     statistic = needs_statistic(lesson.method, targets.shape[1])
 
     kept = None if halfway is None else halfway.read()
+    if kept is not None and kept.facts.get("made") != fingerprint(device):
+        kept = None  # another device or version: its bits would be neither the one's nor the other's
     learned = 0 if kept is None else kept.step  # steps that were made before this process began
     cost = overhead(body_size(loaded.module), device.partition(":")[0])
     examples: Any = range(len(lengths))
@@ -187,11 +194,10 @@ def _trainer(
             if kept is not None and state.global_step <= learned:
                 if state.global_step == learned:
                     _take_up(kept, loaded, optimizer, curve)
+                control.should_log = False  # whoever listens has heard of these steps
                 return
             control.should_training_stop = curve.step(state.global_step, state.max_steps)
-            # Of several processes each has its own random state, and of a sharded model each a part.
-            alone = args.world_size == 1 and not options.fsdp
-            if halfway is not None and alone and halfway.due() and not control.should_training_stop:
+            if halfway is not None and halfway.due() and not control.should_training_stop:
                 halfway.write(_state(state.global_step, loaded, optimizer, curve, device))
 
     settings: dict[str, Any] = {"report_to": "none", "logging_strategy": "no"}
@@ -219,8 +225,7 @@ def _trainer(
         ddp_find_unused_parameters=False,
         **settings,
     )
-    _ = args.device  # settles how many there are
-    args._n_gpu = 1  # one process drives one device: no DataParallel
+    settle(args, device)
     trainer = BatchTrainer(model=loaded.module, args=args, train_dataset=examples, callbacks=[Watching()])
     trainer.remove_callback(PrinterCallback)
     return trainer
@@ -232,7 +237,9 @@ def _state(step: int, loaded: Loaded, optimizer: Any, curve: Curve, device: str)
     chance, chances = randomness(device)
     weights = {f"weight.{name}": value for name, value in loaded.module.named_parameters() if value.requires_grad}
     return State(
-        step, {"curve": seen, "chance": chance}, {**tensors, **chances, **weights, **optimizer_tensors(optimizer)}
+        step,
+        {"made": fingerprint(device), "curve": seen, "chance": chance},
+        {**tensors, **chances, **weights, **optimizer_tensors(optimizer)},
     )
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outgrow.core import OutgrowError
-from outgrow.models.classifier import load, own_randomness, predict, save
+from outgrow.models.classifier import load, predict, save
 from outgrow.models.contract import Location
 from outgrow.models.curve import Progress, Watch
+from outgrow.models.device import own_randomness
 from outgrow.models.finetune import Finetuned, Lesson, train
 from outgrow.models.finetune_options import Finetune
 from outgrow.models.tokens import read_texts

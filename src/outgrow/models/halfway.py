@@ -5,14 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from outgrow import disk
 
@@ -71,32 +68,6 @@ class Halfway:
             return State(words["step"], words["facts"], tensors)
         except Exception:  # no file, safetensors' own errors, another version's content
             return None
-
-
-def randomness(device: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Python's, numpy's and torch's global random states, as JSON values and tensors."""
-    import torch
-
-    name, keys, position, has_gauss, gauss = np.random.get_state()
-    facts = {"python": random.getstate(), "numpy": [name, position, has_gauss, gauss]}
-    tensors = {"random.numpy": torch.from_numpy(np.asarray(keys).astype(np.int64)), "random.cpu": torch.get_rng_state()}
-    if device.startswith("cuda"):
-        tensors |= {f"random.cuda{place}": value for place, value in enumerate(torch.cuda.get_rng_state_all())}
-    return facts, tensors
-
-
-def set_randomness(facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `randomness` gave."""
-    import torch
-
-    version, words, gauss = facts["python"]
-    random.setstate((version, tuple(words), gauss))
-    name, position, has_gauss, cached = facts["numpy"]
-    np.random.set_state((name, tensors["random.numpy"].numpy().astype(np.uint32), position, has_gauss, cached))
-    torch.set_rng_state(tensors["random.cpu"])
-    on_gpu = [name for name in tensors if name.startswith("random.cuda")]
-    if on_gpu:
-        torch.cuda.set_rng_state_all([tensors[f"random.cuda{place}"] for place in range(len(on_gpu))])
 
 
 def optimizer_tensors(optimizer: Any) -> dict[str, Tensor]:

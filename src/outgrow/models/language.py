@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from outgrow.core import Ints, OutgrowError
-from outgrow.models.classifier import own_randomness
 from outgrow.models.contract import Location
 from outgrow.models.curve import Progress
+from outgrow.models.device import own_randomness, settle
 from outgrow.models.loading import read_config, read_tokenizer, read_weights, told
 from outgrow.models.tokens import Tokens
 from outgrow.models.weights import folder_of, quiet
@@ -30,7 +30,7 @@ def read_on(
     device: str = "cpu",
     progress: Progress = lambda done, total: None,
 ) -> float:
-    """Next-token prediction on the texts at `rows`, the checkpoint then written to the empty `folder`; the last loss.
+    """Next-token prediction on the texts at `rows`, the checkpoint then written to the empty `folder`; the mean loss.
 
     options: epochs, lr, batch, precision. Raises OutgrowError on a checkpoint that cannot be loaded and where it diverges.
     """
@@ -79,14 +79,14 @@ def _train(
         bf16=options["precision"] == "bf16",
         save_strategy="no",
         logging_strategy="no",
+        logging_nan_inf_filter=False,  # or a step that diverged would count as the mean of those before
         report_to="none",
         remove_unused_columns=False,
         disable_tqdm=True,
         log_level="error",
         **settings,
     )
-    _ = args.device
-    args._n_gpu = 1
+    settle(args, device)
 
     def batch(places: list[int]) -> dict[str, Any]:
         return padded(tokens, readable[np.array(places)])

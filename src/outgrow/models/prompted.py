@@ -13,7 +13,7 @@ from outgrow.core import Floats, Ints, OutgrowError, UsageError
 from outgrow.models.contract import Location
 from outgrow.models.loading import is_causal, positions, read_config, read_tokenizer, read_weights, told
 from outgrow.models.prompt_options import Prompt
-from outgrow.models.tokens import batches
+from outgrow.models.tokens import batches, longest
 from outgrow.models.weights import folder_of
 
 LONGEST = 2048  # tokens of a prompt unless asked for more
@@ -105,7 +105,12 @@ class _Prompts:
             raise UsageError(f"{where}: the tokenizer has no token for one of the words {', '.join(words)}")
         self.room = limit - max(map(len, self.words))
         if len(self._ids("")) >= self.room:
-            raise UsageError(f"{where}: the examples leave no room for a text in {limit} tokens: give fewer `shots`")
+            what, less = (
+                ("examples", "fewer `shots`") if examples else ("template", "a shorter one, or a larger `max_length`")
+            )
+            raise UsageError(
+                f"{where}: the {what} leave{'s' * (not examples)} no room for a text in {limit} tokens: give {less}"
+            )
 
     def ids(self, text: str) -> list[int]:
         found: list[int] = self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
@@ -117,11 +122,9 @@ class _Prompts:
 
     def of(self, text: str) -> list[int]:
         row = self._ids(text)
-        self.truncated += len(row) > self.room
-        while len(row) > self.room:
-            ids = self.ids(text)
-            text = self.tokenizer.decode(ids[: max(0, min(len(ids) - (len(row) - self.room), len(ids) - 1))])
-            row = self._ids(text)
+        if len(row) > self.room:
+            self.truncated += 1
+            return longest(text, self._ids, self.room)
         return row
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -151,10 +151,24 @@ def templated(tokenizer: Any, inputs: Sequence[str], limit: int, where: str) -> 
     rows, truncated = [], 0
     for text in inputs:
         row = ids(text)
-        truncated += len(row) > limit
-        while len(row) > limit:
-            words = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
-            text = tokenizer.decode(words[: max(0, min(len(words) - (len(row) - limit), len(words) - 1))])
-            row = ids(text)
+        if len(row) > limit:
+            truncated += 1
+            row = longest(text, ids, limit)
         rows.append(row)
     return _joined(rows, truncated, limit)
+
+
+def longest(text: str, ids: Callable[[str], list[int]], limit: int) -> list[int]:
+    """The ids of the longest beginning of a text with at most `limit` of them, found by halving; of the empty one at worst.
+
+    Cut between characters: half of one that takes several tokens would be read as another character.
+    """
+    fits, beyond, found = 0, len(text), ids("")
+    while beyond - fits > 1:
+        middle = (fits + beyond) // 2
+        row = ids(text[:middle])
+        if len(row) <= limit:
+            fits, found = middle, row
+        else:
+            beyond = middle
+    return found

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from outgrow.core import Floats, Ints, UsageError, harden
-from outgrow.evidence import Evidence
-from outgrow.kinds import learning_method
-from outgrow.learners import Bench, Learner, Lesson, Progress, Student, suited, unheard
 from outgrow.methods.contract import Method
 from outgrow.methods.losses import Naive
 from outgrow.metrics.intervals import Interval, accuracy, contrast
 from outgrow.metrics.worth import Worth, sizes, worth
 from outgrow.recipes import MethodSpec
+from outgrow.student.evidence import Evidence
+from outgrow.student.kinds import learning_method
+from outgrow.student.learners import Bench, Learner, Lesson, Progress, Student, suited, unheard
 
 FOLDS = 10
 METHODS = ("confidence", "naive")  # what is tried where the method is to be chosen; the first wins a tie
@@ -99,13 +99,12 @@ def teach(
     """
     bench = learner.read(evidence.texts, device, progress("reading the texts"))
     work = _Work(evidence, bench, learner, mix, seed)
-    students = list(bench.learn([work.lesson(choice) for choice in choices], progress("teaching")))
+    students = bench.learn([work.lesson(choice) for choice in choices], progress("teaching"))
     if len(evidence.gold) == 0:
-        return Taught(students[0], work.report(choices[0], students[0]))
-    right = np.stack([work.right(student) for student in students])
-    best = _best(right, slice(None))
+        (student,) = students
+        return Taught(student, work.report(choices[0], student))
+    right, best, student = work.best(students)
     scores = work.scores(choices, right, progress("cross-fitting"))
-    student = students[best]
     if mix:
         (student,) = bench.learn([work.lesson(choices[best], evidence.gold)], progress("teaching the kept student"))
     tried = [
@@ -154,6 +153,20 @@ class _Work:
         said = harden(self.bench.ask(student, rows), self.evidence.ids[rows])
         scores: Floats = np.asarray(said == self.evidence.truth[rows], dtype=np.float64)
         return scores
+
+    def best(self, students: Iterable[Student]) -> tuple[Floats, int, Student]:
+        """Which of the students is right where `[students, gold rows]`, and the place and the best of them.
+
+        One after the other: a finetuned one is large, and only the best so far is held.
+        """
+        kept: tuple[float, int, Student] | None = None
+        rows = []
+        for place, student in enumerate(students):
+            rows.append(self.right(student))
+            if kept is None or rows[-1].mean() > kept[0]:
+                kept = float(rows[-1].mean()), place, student
+        assert kept is not None, "no student was asked for"
+        return np.stack(rows), kept[1], kept[2]
 
     def scores(self, choices: Sequence[Choice], right: Floats, progress: Progress) -> Floats:
         """1 where right, each gold row by a student that it had no part in: neither as a lesson nor in the choice."""

@@ -7,12 +7,12 @@ from typing import Any
 
 from outgrow.core import UsageError
 from outgrow.faults import Problems
-from outgrow.learners import HeadLearner, Learner
-from outgrow.learners_finetune import FinetuneLearner, check
 from outgrow.models.checkpoints import SHORT, resolve
 from outgrow.recipes import MethodSpec, method_spec
 from outgrow.registry import is_file_name, nearest
 from outgrow.specs import ModelSpec, model_spec
+from outgrow.student.learners import HeadLearner, Learner
+from outgrow.student.learners_finetune import FinetuneLearner, check
 
 
 def student_spec(written: Any) -> ModelSpec:
@@ -51,7 +51,12 @@ def learner(spec: ModelSpec) -> Learner:
     if spec.role not in ("features", "finetune"):
         raise UsageError(f"{spec.name}: such a model cannot be a saved student: take static, probe or finetune")
     location = resolve(spec.options.checkpoint, spec.kind)
-    if problems := spec.options.problems(location):
+    problems = spec.options.problems(location)
+    if spec.options.rows is not None:
+        problems.append(f"{spec.name}: `rows` is for supervisors of `outgrow run`: leave it out")
+    if isinstance(getattr(spec.options, "l2", None), list):
+        problems.append(f"{spec.name}: `l2` is one number here: leave it out, and let --choose choose it")
+    if problems:
         raise UsageError(*problems)
     if spec.role == "finetune":
         check(spec.options)

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from outgrow.core import Floats, UsageError, content_id, harden
-from outgrow.learners import unheard
 from outgrow.pipeline import resolve_device
 from outgrow.progress import Display, Silent
-from outgrow.streams import STDIN, Columns, chunks, writer
-from outgrow.student import Kept
+from outgrow.student.folder import Kept
+from outgrow.student.learners import unheard
+from outgrow.student.streams import STDIN, Columns, chunks, writer
 from outgrow.tables import Table
 from outgrow.templates import render
 

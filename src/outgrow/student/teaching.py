@@ -8,17 +8,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
-from outgrow.card import licence
-from outgrow.cheap_labels import Form
 from outgrow.core import UsageError
-from outgrow.evidence import read_evidence
-from outgrow.kinds import learner, student_spec
-from outgrow.learners import Progress
 from outgrow.models.checkpoints import SHORT
 from outgrow.pipeline import resolve_device
 from outgrow.progress import Display, Silent
-from outgrow.student import check_place, save
-from outgrow.teach import Report, candidates, methods, teach
+from outgrow.student.card import licence
+from outgrow.student.cheap_labels import Form
+from outgrow.student.evidence import read_evidence
+from outgrow.student.folder import check_place, save
+from outgrow.student.kinds import learner, student_spec
+from outgrow.student.learners import Progress
+from outgrow.student.teach import Report, candidates, methods, teach
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ def teach_files(
     The labels are `columns` of class names, or `probabilities`, one column a class; with `voter` each row is one vote.
     docs/teach.md explains the options. Raises UsageError with everything that is wrong, before torch is loaded.
     """
-    form = Form(tuple(columns), probabilities, voter)
+    form = Form.of(columns, probabilities, voter)
     problems: list[str] = []
     needing = [option for option, given in (("--choose", choose), ("--mix", mix)) if given and truth is None]
     problems += [f"{option}: needs careful labels; give them by --truth" for option in needing]
@@ -79,7 +79,13 @@ def teach_files(
     }
     made = {
         "labels": form.written,
-        "form": "probabilities" if form.probabilities is not None else "votes" if form.voter else "classes",
+        "form": "probabilities"
+        if form.probabilities
+        else "votes"
+        if form.voter
+        else "joined"
+        if form.joined
+        else "classes",
         "method": report.method,
         "l2": _strength(report.l2, spec.options),
         "seed": seed,

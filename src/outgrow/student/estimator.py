@@ -12,9 +12,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from outgrow.core import Floats, content_id, harden
-from outgrow.kinds import learner, learning_method, student_spec
-from outgrow.learners import Lesson, suited, unheard
 from outgrow.pipeline import resolve_device
+from outgrow.student.kinds import learner, learning_method, student_spec
+from outgrow.student.learners import Lesson, suited, unheard
 
 
 class WeakToStrongClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]

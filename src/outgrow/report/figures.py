@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from outgrow import charts
 from outgrow.cells import Asked, Scored
 from outgrow.core import Floats, Ints
 from outgrow.predictions import Speaker
+from outgrow.report import charts
 from outgrow.specs import display
 
 Row = Mapping[str, Any]

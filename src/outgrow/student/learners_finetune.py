@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from outgrow.core import Floats, Ints, UsageError
-from outgrow.learners import Lesson, Progress, Student, unheard
 from outgrow.models.contract import Location
 from outgrow.models.finetune_options import Finetune
+from outgrow.student.learners import Lesson, Progress, Student, unheard
 
 if TYPE_CHECKING:
     from outgrow.models.finetune import Finetuned
@@ -55,7 +55,8 @@ class FinetunedStudent:
         # The module's class is made at run time, so that pickle cannot name it; its files say all.
         with tempfile.TemporaryDirectory() as folder:
             self.write(Path(folder))
-            return PackedFinetuned, ({path.name: path.read_bytes() for path in Path(folder).iterdir()},)
+            files = [path for path in Path(folder).rglob("*") if path.is_file()]
+            return PackedFinetuned, ({str(path.relative_to(folder)): path.read_bytes() for path in files},)
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ class PackedFinetuned:
 
     def write(self, folder: Path) -> dict[str, Any]:
         for name, data in self.files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(data)
         return {}
 
@@ -164,6 +166,8 @@ def check(options: Finetune) -> None:
         wrong.append("`pooling: mean` would leave a student that transformers cannot load: leave it out")
     if options.early_stop is not None:
         wrong.append("`early_stop` needs a validation set, which only `outgrow run` has: give `epochs`")
+    if options.keep:
+        wrong.append("`keep` is for `outgrow run`, this student is kept anyway: leave it out")
     if options.fsdp:
         wrong.append("`fsdp` is for `outgrow run`: leave it out")
     if wrong:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,17 +15,35 @@ from outgrow.labels.given import class_probabilities
 from outgrow.tables import Table, read_table
 from outgrow.templates import render
 
+FEWEST = 3  # voters for the Dawid-Skene model: of two that disagree nothing says which is right
+
 
 @dataclass(frozen=True)
 class Form:
-    """How a file tells its labels: by columns of class names, or by probabilities, columns or class -> column.
+    """How a file tells its labels: by columns of class names, or by a column a class with its probability.
 
-    voter: the column that says whose label a row is; each row then is one vote.
+    probabilities: class and column, in pairs. voter: the column that says whose label a row is; each is then one vote.
     """
 
     columns: tuple[str, ...] = ()
-    probabilities: Sequence[str] | Mapping[str, str] | None = None
+    probabilities: tuple[tuple[str, str], ...] | None = None
     voter: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        columns: Sequence[str] = (),
+        probabilities: Sequence[Any] | Mapping[Any, Any] | None = None,
+        voter: str | None = None,
+    ) -> Form:
+        """As people write it: columns of probabilities are called after their classes, or `p_<class>`, or class -> column."""
+        if isinstance(probabilities, Mapping):
+            pairs = tuple((_spelled(name), str(column)) for name, column in probabilities.items())
+        elif probabilities is not None:
+            names = [str(column) for column in probabilities]
+            strip = all(name.startswith("p_") for name in names)
+            pairs = tuple((_spelled(name.removeprefix("p_") if strip else name), name) for name in names)
+        return cls(tuple(columns), pairs if probabilities is not None else None, voter)
 
     def problems(self) -> list[str]:
         """What does not fit together, a sentence each."""
@@ -40,16 +59,22 @@ class Form:
             for one in dict.fromkeys(self.columns)
             if self.columns.count(one) > 1
         ]
-        if self.probabilities is not None and len(self.probabilities) < 2:
+        pairs = self.probabilities or ()
+        if self.probabilities is not None and len(pairs) < 2:
             wrong.append("--probabilities: a student needs at least two classes to tell apart: name a column for each")
+        if any(len({pair[side] for pair in pairs}) < len(pairs) for side in (0, 1)):
+            wrong.append("--probabilities: a class or a column stands there twice: name one column for each class")
         return wrong
 
     @property
     def written(self) -> list[str]:
         """The columns that labels come from."""
-        if isinstance(self.probabilities, Mapping):
-            return list(self.probabilities.values())
-        return list(self.columns or self.probabilities or ())
+        return [*self.columns, *(column for _, column in self.probabilities or ())]
+
+    @property
+    def joined(self) -> bool:
+        """Whether the Dawid-Skene model joins the columns."""
+        return len(self.columns) >= FEWEST
 
 
 @dataclass(frozen=True)
@@ -76,12 +101,16 @@ class CheapLabels:
             )
         if not covered.all():
             notes.append(f"{int((~covered).sum())} of {n} texts have no cheap label, and are not learned from")
-        if self.form.voter is not None:
-            probabilities, note = self._votes(rows, n)
-            return Joined(np.where(covered[:, None], probabilities, np.nan), {}, [note, *notes])
-        if len(self.form.columns) > 1:
+        if self.form.joined:
             probabilities, habits = self._columns(rows)
             return Joined(np.where(covered[:, None], probabilities, np.nan), habits, notes)
+        if len({name for name in self.voters if name is not None}) >= FEWEST:
+            probabilities, note = self._votes(rows, n)
+            return Joined(np.where(covered[:, None], probabilities, np.nan), {}, [note, *notes])
+        if self.form.voter is not None or len(self.form.columns) > 1:
+            notes.append(
+                "fewer than three give labels: nothing says who is right more often, so their labels are averaged"
+            )
         with np.errstate(invalid="ignore"):
             return Joined(counts / counts.sum(axis=1, keepdims=True), {}, notes)
 
@@ -145,8 +174,10 @@ def read_cheap_labels(path: str | Path, text: str, form: Form, problems: list[st
     nothing = np.zeros((lines, 0), dtype=np.int64)
     voters = names_of(table, form.voter, problems, "the voter") if form.voter is not None else []
     if form.probabilities is not None:
-        classes, shares = _shares(table, form.probabilities, problems)
-        if len(problems) > before or texts is None or shares is None:
+        classes = sorted_classes(name for name, _ in form.probabilities)
+        wrong = len(problems) > before
+        shares = None if wrong else class_probabilities(table, classes, None, dict(form.probabilities), problems)
+        if shares is None or texts is None:
             return None
         return CheapLabels(table.name, form, texts, classes, nothing, shares)
     names = [names_of(table, column, problems, "label") for column in form.columns]
@@ -169,17 +200,12 @@ def read_cheap_labels(path: str | Path, text: str, form: Form, problems: list[st
     return CheapLabels(table.name, form, texts, classes, answers, np.zeros((lines, 0)), voters)
 
 
-def _shares(
-    table: Table, probabilities: Sequence[str] | Mapping[str, str], problems: list[str]
-) -> tuple[tuple[str, ...], Floats | None]:
-    """The classes, and each line's probabilities for them, in their order."""
-    if isinstance(probabilities, Mapping):
-        of_class = {class_name(name) or "": column for name, column in probabilities.items()}
-    else:
-        strip = all(column.startswith("p_") for column in probabilities)
-        of_class = {column.removeprefix("p_") if strip else column: column for column in probabilities}
-    classes = sorted_classes(of_class)
-    return classes, class_probabilities(table, classes, None, of_class, problems)
+def _spelled(name: Any) -> str:
+    """A class's one spelling; of what names none, its text."""
+    try:
+        return class_name(name) or ""
+    except TypeError:
+        return str(name)
 
 
 def names_of(table: Table, column: str, problems: list[str], what: str) -> list[str | None]:

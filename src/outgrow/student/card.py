@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from outgrow.teach_words import sentences, share
+from outgrow.student.words import sentences, share
 
 LICENCES = {  # of the weights, where their folder does not say
     "wordllama": "mit",
@@ -75,8 +75,11 @@ def model_card(about: Mapping[str, Any]) -> str:
 def _data(made: Mapping[str, Any], numbers: Mapping[str, Any]) -> str:
     columns = ", ".join(f"`{_plain(name)}`" for name in made["labels"])
     several = len(made["labels"]) > 1
-    joined = ", joined by the Dawid-Skene model" if made["form"] == "votes" or several else ""
-    how = ", which hold probabilities" if made["form"] == "probabilities" else joined
+    how = {
+        "probabilities": ", which hold probabilities",
+        "joined": ", joined by the Dawid-Skene model",
+        "votes": ", a vote each",
+    }.get(made["form"], "")
     lines = [f"- Cheap labels of {numbers['taught']:,} distinct texts: column{'s' if several else ''} {columns}{how}."]
     lines += [
         f"  - `{_plain(name)}` speaks of {100 * habits['covers']:.0f}% of the rows, and is right on "

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from outgrow.cheap_labels import CheapLabels, Form, names_of, read_cheap_labels
 from outgrow.core import Floats, Ints, Strings, UsageError, content_id, harden
 from outgrow.registry import nearest
+from outgrow.student.cheap_labels import CheapLabels, Form, names_of, read_cheap_labels
 from outgrow.tables import Table, read_table
 from outgrow.templates import render
 
@@ -75,7 +74,8 @@ def read_evidence(
     marked = np.full(len(texts), -1)
     if gold is not None:
         number = {name: place for place, name in enumerate(cheap.classes)}
-        careful, more = _distinct(gold)
+        careful, contradicting, more = _distinct(gold)
+        probabilities[[place[id_] for id_ in contradicting if id_ in place]] = np.nan
         notes += more
         overlap = [id_ for id_ in careful if id_ in place]
         fresh = [id_ for id_ in careful if id_ not in place]
@@ -145,7 +145,7 @@ def _check_gold(gold: _Gold, cheap: CheapLabels, problems: list[str]) -> None:
         f"{cheap.name}{nearest(name, cheap.classes)}"
         for name, rows in unknown.items()
     ]
-    careful, _ = _distinct(gold)
+    careful, _, _ = _distinct(gold)
     known = {name for _, name in careful.values()}
     if unknown:
         return
@@ -161,8 +161,8 @@ def _check_gold(gold: _Gold, cheap: CheapLabels, problems: list[str]) -> None:
         )
 
 
-def _distinct(gold: _Gold) -> tuple[dict[str, tuple[str, str]], list[str]]:
-    """Content id -> text and class name, of texts that have one careful label; notes on the others."""
+def _distinct(gold: _Gold) -> tuple[dict[str, tuple[str, str]], set[str], list[str]]:
+    """Content id -> text and class name, of texts that have one careful label; ids that have two; notes on both."""
     found: dict[str, tuple[str, str]] = {}
     contradicting: set[str] = set()
     blank = 0
@@ -178,7 +178,7 @@ def _distinct(gold: _Gold) -> tuple[dict[str, tuple[str, str]], list[str]]:
         notes.append(f"{blank} rows of {name} have no label and count as absent")
     if contradicting:
         notes.append(f"{len(contradicting)} texts of {name} have contradicting labels and are left out")
-    return {id_: value for id_, value in found.items() if id_ not in contradicting}, notes
+    return {id_: value for id_, value in found.items() if id_ not in contradicting}, contradicting, notes
 
 
 def _overlap(common: int, careful: int, truth: str, labels: str) -> str:
@@ -190,14 +190,15 @@ def _overlap(common: int, careful: int, truth: str, labels: str) -> str:
 
 def _check_enough(found: Evidence, labels: str, truth: str) -> None:
     rows = found.taught
+    if len(found.texts) == 0:
+        raise UsageError(f"{labels}: no row has a label, so there is nothing to learn from")
     if len(rows) == 0:
         raise UsageError(
             f"{labels}: every text with a cheap label also stands in {truth}, so nothing is left to learn from; "
             "give more cheap labels or fewer careful ones"
         )
-    left: Any = set(found.hard[rows].tolist())
-    if len(left) == 1:
-        name = found.classes[left.pop()]
+    if np.ptp(found.cheap[rows], axis=0).max() == 0:  # soft labels of one class may differ, and tell something
+        name = found.classes[int(found.hard[rows][0])]
         raise UsageError(
             f"{labels}: all {len(rows)} texts to learn from are of class {name!r}; a student needs at least two classes"
         )

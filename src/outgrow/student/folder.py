@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from outgrow import disk
-from outgrow.card import model_card
 from outgrow.core import OutgrowError, UsageError
-from outgrow.learners import HeadStudent, Student
-from outgrow.learners_finetune import KeptFinetuned
 from outgrow.models import export
+from outgrow.student.card import model_card
+from outgrow.student.learners import HeadStudent, Student
+from outgrow.student.learners_finetune import KeptFinetuned
 
 SCHEMA = 1
 HEADS = ("static", "probe")  # kinds that are a head on frozen features

@@ -21,7 +21,7 @@ from outgrow.cells import Scored
 from outgrow.collect import collect
 from outgrow.plan import Plan, Run, readers
 from outgrow.progress import Display
-from outgrow.report import Live, Pending, Told, render
+from outgrow.report.page import Live, Pending, Told, render
 from outgrow.results import Results
 from outgrow.steps import Step
 from outgrow.store import Store

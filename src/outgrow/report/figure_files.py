@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from outgrow.figures import Figure
+from outgrow.report.figures import Figure
 
 VEGA_LITE = "6.4"  # the one that altair 6.3 writes
 

@@ -19,16 +19,16 @@ from pathlib import Path
 from typing import Any
 
 from outgrow import disk
-from outgrow.browse import browsable
 from outgrow.cells import Asked, Scored
 from outgrow.core import OutgrowError
 from outgrow.doings import doings
-from outgrow.figures import Figure, Scene, figures, names
-from outgrow.made import facts
 from outgrow.reading import read_run
+from outgrow.report.browse import browsable
+from outgrow.report.figures import Figure, Scene, figures, names
+from outgrow.report.made import facts
+from outgrow.report.summary import summary
 from outgrow.results import Results
 from outgrow.show import number, over
-from outgrow.summary import summary
 from outgrow.words import equivalents
 
 WORK = "work.json"  # in a run folder: no result, since it differs each time that the same is made
@@ -304,7 +304,7 @@ def _policy(scripts: Sequence[str], live: bool) -> str:
 def _environment() -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    folder = str(files("outgrow") / "page")
+    folder = str(files("outgrow") / "report" / "parts")
     loader = FileSystemLoader(folder)
     return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
@@ -316,4 +316,4 @@ def _safe(text: str) -> Any:
 
 
 def _file(name: str) -> str:
-    return (files("outgrow") / "page" / name).read_text(encoding="utf-8")
+    return (files("outgrow") / "report" / "parts" / name).read_text(encoding="utf-8")
