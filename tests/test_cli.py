@@ -15,6 +15,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from outgrow.core import digest_file
 from outgrow.tasks.sentiment import sentiment
 
 # The command, and at its end what it loaded of the libraries that only work needs.
@@ -165,6 +166,8 @@ def test_a_run_leaves_its_folder(folder: Path) -> None:
         assert each["n_test"] == 80
         assert each["n_transfer"] == 80
     assert content["environment"]["threads"] == 1
+    assert content["environment"]["files"] == {"reviews.csv": digest_file(folder / "reviews.csv")}
+    assert set(content["environment"]["checkpoints"]) == {"wordllama"}
     assert content["environment"]["device"] in ("cpu", "cuda", "mps")
     table = pq.read_table(folder / "runs" / "small" / "results.parquet").to_pylist()
     assert [row["student_accuracy"] for row in table] == [each["student_accuracy"] for each in content["runs"]]

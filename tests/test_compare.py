@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from pathlib import Path
@@ -11,14 +12,18 @@ import numpy as np
 import pytest
 from folders import folder, guesses, held_out
 from rich.console import Console
+from typer.testing import CliRunner
 
 from outgrow import OutgrowError, UsageError
+from outgrow.cli import app
 from outgrow.compare import compare, in_seeds_and_rows
 from outgrow.metrics.comparison import difference
 from outgrow.reading import metric_named, read_run, with_metric
 from outgrow.results import Results
 from outgrow.show import AGREEMENT, csv_text, latex, markdown, terminal, view
-from outgrow.show_compare import best_first, shown
+from outgrow.show import rows as cell_rows
+from outgrow.show_compare import best_first, rows, shown
+from outgrow.show_compare import csv_text as compared_csv
 from outgrow.words import agreements
 
 TWO_TASKS = {
@@ -137,8 +142,9 @@ def test_any_metric_is_read_from_the_predictions(tmp_path: Path, name: str, clas
     assert cell[f"weak_{name}"]["estimate"] == pytest.approx(np.mean(values))
     assert [run[f"weak_{name}"] for run in found.runs[::3][:1]] == [pytest.approx(values[0])]
     assert cell["weak_accuracy"] == Results.read(place).cells[0]["weak_accuracy"]
-    for shape in (markdown, latex, csv_text):
-        assert "undefined" not in shape(found.cells[:1], view(metric)) or name == "ece"
+    table = cell_rows(found.cells[:1], view(metric))
+    for shape in (markdown(table), latex(table), csv_text(found.cells[:1], view(metric))):
+        assert "undefined" not in shape or name == "ece"
     assert metric.title in text([terminal(found.cells, view(metric))])
 
 
@@ -185,3 +191,27 @@ def test_the_best_method_of_each_task_stands_first(tmp_path: Path) -> None:
         differences = [row["difference"]["estimate"] for row in rows if row["task"] == task]
         assert differences == sorted(differences, reverse=True)
     assert [row["method"] for row in rows[:3]] == ["confidence", "product", "entropy"]
+
+
+def test_a_comparison_as_tables_for_papers(tmp_path: Path) -> None:
+    run = folder(tmp_path, TWO_TASKS)
+    found = compare(read_run(run), "method", "naive")
+    header, *lines = csv.reader(io.StringIO(compared_csv(found)))
+    assert len(lines) == len(found.rows) == 4
+    for line, row in zip(lines, best_first(found), strict=True):
+        cell = dict(zip(header, line, strict=True))
+        assert (cell["task"], cell["method"]) == (row["task"], row["method"])
+        assert float(cell["difference_estimate"]) == row["difference"]["estimate"]
+        assert cell["pgr_difference_low"] == ("" if row["task"] == "b" else repr(row["pgr_difference"]["low"]))
+    table = rows(found)
+    assert table[0][:2] == ["method", "task"]
+    assert [len(row) for row in table] == [len(table[0])] * 5
+    invoked = {
+        form: CliRunner().invoke(app, ["compare", str(run), f"--{form}"]).output
+        for form in ("markdown", "latex", "csv")
+    }
+    assert invoked["csv"] == compared_csv(found)
+    assert invoked["markdown"].splitlines()[0] == f"| {' | '.join(table[0])} |"
+    assert invoked["latex"].count(r" \\") == 5
+    both = CliRunner().invoke(app, ["compare", str(run), "--csv", "--json"])
+    assert isinstance(both.exception, UsageError)

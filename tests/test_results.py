@@ -15,7 +15,7 @@ from outgrow import OutgrowError, Results
 from outgrow.core import content_id
 from outgrow.predictions import HeldOut, Predictions, Speaker
 from outgrow.results import Asked, Entry
-from outgrow.show import csv_text, latex, markdown, number, short, terminal
+from outgrow.show import csv_text, latex, markdown, number, rows, short, terminal
 from outgrow.words import verdict
 
 N = 200
@@ -179,18 +179,18 @@ def test_tables_say_what_the_cells_say() -> None:
     line = next(csv.DictReader(io.StringIO(csv_text(cells))))
     assert float(line["pgr_estimate"]) == cells[0]["pgr"]["estimate"]
     assert line["pgr_status"] == "ok"
-    assert "| t | static:w | probe:s | naive | 2 | .525 [" in markdown(cells)
-    assert r"\toprule" in latex(cells)
+    assert "| t | static:w | probe:s | naive | 2 | .525 [" in markdown(rows(cells))
+    assert r"\toprule" in latex(rows(cells))
     undefined = results([150, 150], [150, 150], [150, 150]).cells
     assert next(csv.DictReader(io.StringIO(csv_text(undefined))))["pgr_estimate"] == ""
-    assert "undefined: ceiling not above weak" in markdown(undefined)
+    assert "undefined: ceiling not above weak" in markdown(rows(undefined))
 
 
 def test_latex_and_markdown_escape_names() -> None:
     (cell,) = results([100], [140], [180]).cells
     hostile = {**cell, "task": r"a|b_c&d\e%"}
-    assert r"a\|b_c&d\e%" in markdown([hostile])
-    assert r"a|b\_c\&d\textbackslash{}e\%" in latex([hostile])
+    assert r"a\|b_c&d\e%" in markdown(rows([hostile]))
+    assert r"a|b\_c\&d\textbackslash{}e\%" in latex(rows([hostile]))
 
 
 def test_markup_in_names_is_no_markup() -> None:

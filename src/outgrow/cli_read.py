@@ -45,9 +45,9 @@ def show(
     elif csv:
         typer.echo(tables.csv_text(results.cells, shows), nl=False)
     elif markdown:
-        typer.echo(tables.markdown(results.cells, shows), nl=False)
+        typer.echo(tables.markdown(tables.rows(results.cells, shows)), nl=False)
     elif latex:
-        typer.echo(tables.latex(results.cells, shows), nl=False)
+        typer.echo(tables.latex(tables.rows(results.cells, shows)), nl=False)
     else:
         print_results(results, shows)
 
@@ -57,21 +57,34 @@ def compare(
     by: Annotated[str, typer.Option("--by", help="method, weak, strong or task.")] = "method",
     against: Annotated[str, typer.Option("--against", help="Which of them the others are compared with.")] = "naive",
     json: Annotated[bool, typer.Option("--json", help="Every number in full.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="The differences, one a line, in full.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="The differences as a table for a README.")] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="The differences as a table for a paper (booktabs).")] = False,
 ) -> None:
     """Compare methods, supervisors, students or tasks of a run folder: paired differences, and averages over tasks."""
     from json import dumps
 
+    from outgrow import show as tables
     from outgrow.compare import compare as compared
+    from outgrow.core import UsageError
     from outgrow.reading import read_run
-    from outgrow.show_compare import shown
+    from outgrow.show_compare import csv_text, rows, shown
 
+    if json + csv + markdown + latex > 1:
+        raise UsageError("compare: ask for one of --json, --csv, --markdown and --latex at a time")
     found = compared(read_run(folder), by, against)
     if json:
         typer.echo(dumps(found.content(), indent=1, ensure_ascii=False, allow_nan=False))
-        return
-    console = console_of(sys.stdout)
-    for part in shown(found):
-        console.print(part, markup=False, highlight=False)
+    elif csv:
+        typer.echo(csv_text(found), nl=False)
+    elif markdown:
+        typer.echo(tables.markdown(rows(found)), nl=False)
+    elif latex:
+        typer.echo(tables.latex(rows(found)), nl=False)
+    else:
+        console = console_of(sys.stdout)
+        for part in shown(found):
+            console.print(part, markup=False, highlight=False)
 
 
 def score(

@@ -175,12 +175,21 @@ def _heard(store: Store, display: Display) -> Iterator[None]:
 
 
 def _made_with(store: Store, planned: Plan) -> dict[str, Any]:
-    """The environment that the students were made in, perhaps earlier; a list of values where they were not made in one."""
+    """The environment that the students were made in, perhaps earlier, a list of values where they were not made in one;
+    and what was read: the hub's commit or a SHA-256 of each checkpoint, and of each file.
+    """
     made = [store.meta(step.key)["environment"] for step in dict.fromkeys(run.student for run in planned.runs)]
     values = {
         name: sorted({environment.get(name) for environment in made}, key=str) for name in sorted(set().union(*made))
     }
-    return {name: several[0] if len(several) == 1 else several for name, several in values.items()}
+    read: dict[str, dict[str, str]] = {"checkpoints": {}, "files": {}}
+    for fingerprint, source in planned.sources.items():
+        kind, name = ("checkpoints", source["name"]) if isinstance(source, dict) else ("files", Path(source).name)
+        read[kind][name] = fingerprint
+    return {
+        **{name: several[0] if len(several) == 1 else several for name, several in values.items()},
+        **{kind: dict(sorted(found.items())) for kind, found in read.items() if found},
+    }
 
 
 def _work(store: Store, planned: Plan) -> dict[str, float]:

@@ -164,20 +164,20 @@ def rows(cells: Cells, shows: View = ACCURACIES) -> list[list[str]]:
     ]
 
 
-def markdown(cells: Cells, shows: View = ACCURACIES) -> str:
-    """A GitHub table."""
-    header, *body = ([text.replace("|", r"\|").replace("\n", " ") for text in row] for row in rows(cells, shows))
+def markdown(table: Sequence[Sequence[str]]) -> str:
+    """A GitHub table of texts, header first."""
+    header, *body = ([text.replace("|", r"\|").replace("\n", " ") for text in row] for row in table)
     lines = [header, ["---"] * len(header), *body]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def latex(cells: Cells, shows: View = ACCURACIES) -> str:
-    """A `tabular` with booktabs rules."""
+def latex(table: Sequence[Sequence[str]]) -> str:
+    """A `tabular` with booktabs rules, of texts, header first."""
     escapes = {char: f"\\{char}" for char in "&%$#_{}"}
     escapes |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\n": " "}
-    header, *body = (["".join(escapes.get(char, char) for char in text) for text in row] for row in rows(cells, shows))
+    header, *body = (["".join(escapes.get(char, char) for char in text) for text in row] for row in table)
     lines = [" & ".join(row) + r" \\" for row in body]
-    columns = "llll" + "r" + "l" * len(shows.columns)
+    columns = "".join("r" if title == TITLES["seeds"] else "l" for title in header)
     head = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", " & ".join(header) + r" \\", r"\midrule"]
     return "\n".join([*head, *lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -34,36 +36,70 @@ def shown(found: Comparison) -> Iterator[RenderableType]:
         yield f"note: {note}"
 
 
+TOLD = ("student's difference", "p", "p (Holm)", "PGR's difference", "noise floor", "to show it")
+
+
+def _axes(found: Comparison) -> tuple[list[str], list[str]]:
+    """The axes that tell rows apart, the one compared first; those that all rows share."""
+    axes = [found.by, *(axis for axis in ("task", "weak", "strong", "method") if axis != found.by)]
+    varying = [axis for axis in axes if axis == found.by or len({display(row[axis]) for row in found.rows}) > 1]
+    return varying, [axis for axis in axes if axis not in varying and found.rows]
+
+
+def rows(found: Comparison) -> list[list[str]]:
+    """The differences as texts, header first, the largest first."""
+    varying, _ = _axes(found)
+    table = [[*(TITLES[axis] for axis in varying), *TOLD]]
+    for row in best_first(found):
+        floor = row["noise_floor"]
+        table.append(
+            [
+                *(display(row[axis]) for axis in varying),
+                number(row["difference"]),
+                _p(row["difference"]["p"]),
+                _p(row["difference"]["p_holm"]),
+                number(row["pgr_difference"]),
+                "" if floor is None else short(floor),
+                in_seeds_and_rows(row),
+            ]
+        )
+    return table
+
+
+def csv_text(found: Comparison) -> str:
+    """One line a difference, every number in full, empty where it is undefined."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    ends = ("estimate", "low", "high", "p", "p_holm")
+    numbers = [f"{name}_{end}" for name in ("difference", "pgr_difference") for end in ends]
+    writer.writerow(["task", "weak", "strong", "method", "by", "against", "seeds", "n_test", *numbers, "noise_floor"])
+    for row in best_first(found):
+        values = [row[name][end] for name in ("difference", "pgr_difference") for end in ends] + [row["noise_floor"]]
+        names = [display(row[axis]) for axis in ("task", "weak", "strong", "method")]
+        writer.writerow(
+            [*names, row["by"], row["against"], len(row["seeds"]), row["n_test"]]
+            + ["" if value is None else repr(value) for value in values]
+        )
+    return out.getvalue()
+
+
 def _differences(found: Comparison) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    axes = [found.by, *(axis for axis in ("task", "weak", "strong", "method") if axis != found.by)]
-    varying = [axis for axis in axes if axis == found.by or len({display(row[axis]) for row in found.rows}) > 1]
-    fixed = (
-        [f"{TITLES[axis]} {display(found.rows[0][axis])}" for axis in axes if axis not in varying] if found.rows else []
-    )
+    varying, shared = _axes(found)
+    fixed = [f"{TITLES[axis]} {display(found.rows[0][axis])}" for axis in shared]
     count = len(found.rows)
     table = Table(
         title="; ".join([f"against {found.by} {found.against}", *fixed]),
         caption=f"95% intervals and p of paired differences, crossed over seeds and examples; Holm's correction over "
         f"{count} comparison{'' if count == 1 else 's'}. noise floor: the ceiling's standard deviation over seeds",
     )
-    for axis in varying:
-        table.add_column(TITLES[axis], overflow="fold")
-    for title in ("student's difference", "p", "p (Holm)", "PGR's difference", "noise floor", "to show it"):
-        table.add_column(title)
-    for row in best_first(found):
-        floor = row["noise_floor"]
-        cells = [
-            number(row["difference"]),
-            _p(row["difference"]["p"]),
-            _p(row["difference"]["p_holm"]),
-            number(row["pgr_difference"]),
-            "" if floor is None else short(floor),
-            in_seeds_and_rows(row),
-        ]
-        table.add_row(*(Text(display(row[axis])) for axis in varying), *(Text(text) for text in cells))
+    header, *body = rows(found)
+    for place, title in enumerate(header):
+        table.add_column(title, overflow="fold" if place < len(varying) else "ellipsis")
+    for texts in body:
+        table.add_row(*map(Text, texts))
     return table
 
 

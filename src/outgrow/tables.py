@@ -150,7 +150,6 @@ def _decoded(data: bytes) -> str:
 
 
 def _read_csv(name: str, data: bytes) -> Table:
-    # The csv module and not polars: polars fills a row that is too short with nulls and says nothing.
     lines = csv.reader(io.StringIO(_decoded(data), newline=""), strict=True)
     limit = csv.field_size_limit(sys.maxsize)  # its own default, 131,072 characters, is less than a long document
     rows: list[list[str]] = []

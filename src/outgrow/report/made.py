@@ -31,10 +31,15 @@ def facts(name: str, results: Results, yaml: str, work: Mapping[str, float]) -> 
         pairs.append(("work, as estimated", f"{_flops(work['flops'])} FLOPs"))
     known = [key for key in FIRST if key in results.environment]
     for key in [*known, *(key for key in results.environment if key not in FIRST)]:
-        value = results.environment[key]
-        text = ", ".join(str(one) for one in value) if isinstance(value, list) else str(value)
-        pairs.append((key, text))
+        pairs.append((key, _text(results.environment[key])))
     return {"name": name, "facts": pairs, "notes": list(results.notes), "yaml": yaml}
+
+
+def _text(value: Any) -> str:
+    """One value, several, or names with the hash of what they stand for."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} ({str(one)[:12]})" for name, one in value.items())
+    return ", ".join(str(one) for one in value) if isinstance(value, list) else str(value)
 
 
 def _seeds(seeds: list[int]) -> str:
