@@ -2,9 +2,9 @@
 
 The job: two models of GPT-2's architecture made here (2 layers x 128 and 4 x 256, an 8k BPE vocabulary), SST-2, 2,000
 rows for the supervisor, 2,000 for students and ceiling, 800 to test; supervisor, ceiling, naive and confidence student;
-random batches of 32, 2 epochs, float32 and, with --bf16, bfloat16.
+random batches of 32, 2 epochs, in float32, bfloat16 or both.
 
-python benchmarks/finetune.py sst2/train.jsonl.gz sst2/test.jsonl.gz [--seeds 5] [--threads 2] [--bf16]
+python benchmarks/finetune.py sst2/train.jsonl.gz sst2/test.jsonl.gz [--seeds 5] [--threads 2] [--precision fp32 bf16]
 """
 
 from __future__ import annotations
@@ -119,13 +119,13 @@ def main() -> None:
     parser.add_argument("test", type=Path)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--bf16", action="store_true")
+    parser.add_argument("--precision", nargs="+", choices=["fp32", "bf16"], default=["fp32"])
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(folder, asked.train.absolute(), asked.test.absolute())
-        for bf16 in [False, True] if asked.bf16 else [False]:
-            report(folder, asked.seeds, asked.threads, bf16)
+        for precision in asked.precision:
+            report(folder, asked.seeds, asked.threads, precision == "bf16")
 
 
 def report(folder: Path, seeds: int, threads: int, bf16: bool) -> None:

@@ -58,7 +58,7 @@ def test_readme_says_where_the_gap_comes_from(ran: Path) -> None:
     few, many = cells[0]["weak_accuracy"]["estimate"], cells[2]["weak_accuracy"]["estimate"]
     ceiling = cells[0]["ceiling_accuracy"]["estimate"]
     said = re.search(
-        r"of the first rows' gap\s+of (\S+), \*\*(\S+) comes from fewer labels and (\S+) from", README.read_text()
+        r"of the first one's gap\s+of (\S+),\s+\*\*(\S+) comes from fewer labels and (\S+) from", README.read_text()
     )
     assert said is not None
     for text, value in zip(said.groups(), (ceiling - few, many - few, ceiling - many), strict=True):

@@ -190,13 +190,13 @@ def test_a_killed_training_starts_again_and_ends_the_same(made: Callable[[str], 
     (tmp_path / "x.yaml").write_text(asked.to_yaml())
     code = (
         "import os, signal, sys\n"
-        "from outgrow.models import finetune\n"
-        "step, calls = finetune._Curve.step, []\n"
+        "from outgrow.models.curve import Curve\n"
+        "step, calls = Curve.step, []\n"
         "def die(self, done, total):\n"
         "    calls.append(done)\n"
         "    if len(calls) == 3: os.kill(os.getpid(), signal.SIGKILL)\n"
         "    return step(self, done, total)\n"
-        "finetune._Curve.step = die\n"
+        "Curve.step = die\n"
         "from outgrow import run\n"
         f"run({str(tmp_path / 'x.yaml')!r}, store={str(tmp_path / 'two')!r}, out={str(tmp_path / 'b')!r}, threads=1)\n"
     )

@@ -25,7 +25,7 @@ TEXTS = [
 ABOUT = {
     "text": "text",
     "model": {"name": "x", "hub": None, "fingerprint": "", "licence": None, "options": {}},
-    "made": {"labels": ["rule"], "method": "naive", "l2": 0.03, "seed": 0, "environment": {}},
+    "made": {"labels": ["rule"], "form": "classes", "method": "naive", "l2": 0.03, "seed": 0, "environment": {}},
     "numbers": {
         "taught": 6,
         "careful": 0,

@@ -78,6 +78,7 @@ class MemoryBench:
 class MemoryLearner:
     bench: MemoryBench
     location: Location = NOWHERE
+    methods: tuple[str, ...] = ("confidence", "naive")
     repeats: int = 5
     strengths: tuple[float, ...] = (0.1, 1.0)
 
@@ -90,7 +91,7 @@ class MemoryLearner:
 def test_no_score_is_of_a_row_that_was_learned_from(files: Path, mix: bool, choose: bool) -> None:
     found = evidence(files)
     memory = MemoryLearner(MemoryBench(found.truth, []))
-    taught = teach(found, memory, candidates(memory, methods(None, choose), None, choose), mix=mix)
+    taught = teach(found, memory, candidates(memory, methods(None, memory, choose), None, choose), mix=mix)
     report = taught.report
 
     # Whatever is scored on a row that it learned would be right there; these are never right.
@@ -132,6 +133,7 @@ class GuessBench:
 class GuessLearner:
     seed: int
     location: Location = NOWHERE
+    methods: tuple[str, ...] = ("confidence", "naive")
     repeats: int = 2
     strengths: tuple[float, ...] = tuple(float(strength) for strength in range(1, 11))
 
@@ -144,7 +146,7 @@ def test_choosing_among_guesses_does_not_look_better_than_guessing(files: Path) 
     scores, best = [], []
     for seed in range(30):
         guesses = GuessLearner(seed)
-        report = teach(found, guesses, candidates(guesses, methods(None, True), None, True)).report
+        report = teach(found, guesses, candidates(guesses, methods(None, guesses, True), None, True)).report
         assert report.student_accuracy is not None
         scores.append(report.student_accuracy.estimate)
         best.append(max(one["accuracy"] for one in report.tried))

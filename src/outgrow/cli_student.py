@@ -25,7 +25,9 @@ def teach(
     ] = None,
     voter: Annotated[str | None, typer.Option("--voter", help="Each row is a vote: the column of who gave it.")] = None,
     student: Annotated[str, typer.Option("--student", help="Such as minilm, or '{finetune: minilm}'.")] = "minilm",
-    method: Annotated[str | None, typer.Option("--method", help="Such as naive. [default: confidence]")] = None,
+    method: Annotated[
+        str | None, typer.Option("--method", help="Such as naive. [default: confidence; of finetuned students naive]")
+    ] = None,
     l2: Annotated[float | None, typer.Option("--l2", min=1e-9, max=1e6, help="Regularisation. [default: 0.03]")] = None,
     truth: Annotated[Path | None, typer.Option("--truth", help="Careful labels of some texts, to measure by.")] = None,
     truth_label: Annotated[str | None, typer.Option("--truth-label", help="Their column. [default: label]")] = None,

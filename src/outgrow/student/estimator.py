@@ -13,21 +13,23 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from outgrow.core import Floats, content_id, harden
 from outgrow.pipeline import resolve_device
-from outgrow.student.kinds import learner, learning_method, student_spec
+from outgrow.student.kinds import learner, student_spec
 from outgrow.student.learners import Lesson, suited, unheard
+from outgrow.student.teach import methods
 
 
 class WeakToStrongClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A strong student, taught by weak labels.
 
     student: `minilm`, `static:wordllama`, a folder, a hub name, or a mapping with options. method: `naive`, `confidence`,
-    or a mapping with options. l2: regularisation, default the student's own. After `fit`: `classes_`, `student_`.
+    or a mapping with options; by default `confidence` for heads, `naive` for finetuned students. l2: regularisation,
+    default the student's own. After `fit`: `classes_`, `student_`.
     """
 
     def __init__(
         self,
         student: str | Mapping[str, Any] = "minilm",
-        method: str | Mapping[str, Any] = "confidence",
+        method: str | Mapping[str, Any] | None = None,
         l2: float | None = None,
         seed: int = 0,
         device: str = "auto",
@@ -49,8 +51,10 @@ class WeakToStrongClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
                 f"WeakToStrongClassifier: the weak labels hold one class only ({classes[0]!r}); a student needs two"
             )
         weights = _weights(sample_weight, len(inputs))
-        method = suited(learning_method(self.method).method, targets, weights)
-        bench = learner(student_spec(self.student)).read(inputs, resolve_device(self.device))
+        kind = learner(student_spec(self.student))
+        (asked,) = methods(self.method, kind, choose=False)
+        method = suited(asked.method, targets, weights)
+        bench = kind.read(inputs, resolve_device(self.device))
         rows = np.arange(len(inputs))
         lesson = Lesson(rows, targets, method, self.l2, self.seed, weights, [str(name) for name in classes])
         (self.student_,) = bench.learn([lesson])

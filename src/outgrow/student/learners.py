@@ -69,6 +69,10 @@ class Learner(Protocol):
         """Where the checkpoint is."""
 
     @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods to choose among; the first is the usual one, and wins a tie."""
+
+    @property
     def repeats(self) -> int:
         """How often a learning curve can be repeated in a reasonable time."""
 
@@ -146,6 +150,7 @@ class HeadLearner:
 
     model: FeatureModel
     location: Location
+    methods: tuple[str, ...] = ("confidence", "naive")
     repeats: int = 40
     strengths: tuple[float, ...] = STRENGTHS
 

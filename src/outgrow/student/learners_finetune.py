@@ -148,6 +148,8 @@ class FinetuneLearner:
 
     options: Finetune
     location: Location
+    # In the few steps of so little data, what the student is sure of at first may be wrong: see docs/finetuning.md.
+    methods: tuple[str, ...] = ("naive", "confidence")
     repeats: int = 3
     strengths: tuple[float, ...] = ()
 

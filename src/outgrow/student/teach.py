@@ -20,7 +20,6 @@ from outgrow.student.kinds import learning_method
 from outgrow.student.learners import Bench, Learner, Lesson, Progress, Student, suited, unheard
 
 FOLDS = 10
-METHODS = ("confidence", "naive")  # what is tried where the method is to be chosen; the first wins a tie
 
 
 @dataclass(frozen=True)
@@ -67,9 +66,10 @@ class Taught:
     report: Report
 
 
-def methods(written: str | Mapping[str, Any] | None, choose: bool) -> list[MethodSpec]:
-    """The method that is asked for, else the usual one, or with `choose` all there are to choose among."""
-    return [learning_method(one) for one in ([written] if written is not None else METHODS if choose else METHODS[:1])]
+def methods(written: str | Mapping[str, Any] | None, learner: Learner, choose: bool) -> list[MethodSpec]:
+    """The method that is asked for, else the student's usual one, or with `choose` all there are to choose among."""
+    usual = learner.methods if choose else learner.methods[:1]
+    return [learning_method(one) for one in ([written] if written is not None else usual)]
 
 
 def candidates(learner: Learner, methods: Sequence[MethodSpec], l2: float | None, choose: bool) -> list[Choice]:

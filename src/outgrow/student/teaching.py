@@ -16,7 +16,7 @@ from outgrow.student.card import licence
 from outgrow.student.cheap_labels import Form
 from outgrow.student.evidence import read_evidence
 from outgrow.student.folder import check_place, save
-from outgrow.student.kinds import learner, student_spec
+from outgrow.student.kinds import learner, learning_method, student_spec
 from outgrow.student.learners import Progress
 from outgrow.student.teach import Report, candidates, methods, teach
 
@@ -55,10 +55,10 @@ def teach_files(
     _tried(problems, lambda: check_place(Path(out)))
     spec = _tried(problems, lambda: student_spec(student))
     found = _tried(problems, lambda: learner(spec)) if spec is not None else None
-    named = _tried(problems, lambda: methods(method, choose))
+    named = _tried(problems, lambda: None if method is None else learning_method(method))
     choices = None
-    if found is not None and named is not None:
-        choices = _tried(problems, lambda: candidates(found, named, l2, choose))
+    if found is not None and (named is not None or method is None):
+        choices = _tried(problems, lambda: candidates(found, methods(method, found, choose), l2, choose))
     evidence = _tried(
         problems, lambda: read_evidence(labels, text=text, form=form, truth=truth, truth_label=truth_label)
     )
