@@ -25,7 +25,7 @@ from outgrow import disk
 from outgrow.store import Store
 from outgrow.tasks.sentiment import sentiment
 
-KILLS = 20
+KILLS = [4, pytest.param(20, marks=pytest.mark.slow)]
 FILES = ("results.json", "results.parquet", "predictions.parquet", "examples.parquet")
 
 
@@ -133,7 +133,8 @@ def test_the_experiment_is_worth_interrupting(undisturbed: Undisturbed) -> None:
     assert kinds == {"pool", "split", "given", "features", "head", "choose"}
 
 
-def test_killed_at_twenty_moments_it_ends_as_if_undisturbed(undisturbed: Undisturbed, tmp_path: Path) -> None:
+@pytest.mark.parametrize("many", KILLS)
+def test_killed_at_many_moments_it_ends_as_if_undisturbed(undisturbed: Undisturbed, tmp_path: Path, many: int) -> None:
     """Half of the moments are drawn over a run's whole duration, half begin when a step is being written.
 
     A run that reaches its end in spite of all is compared, and the next one begins with an empty store: so that every
@@ -142,7 +143,7 @@ def test_killed_at_twenty_moments_it_ends_as_if_undisturbed(undisturbed: Undistu
     rng = random.Random(20)
     kills = ends = in_the_middle = 0
     store, out = tmp_path / "store 0", tmp_path / "out 0"
-    while kills < KILLS:
+    while kills < many:
         process = start(undisturbed.experiment, store, out, jobs=2 if kills % 5 == 4 else 1)
         if kills % 2:
             hit = wait_for(partial(begun, store, under_way(store)), process)
@@ -165,11 +166,11 @@ def test_killed_at_twenty_moments_it_ends_as_if_undisturbed(undisturbed: Undistu
             same(out, undisturbed)
             ends += 1
             store, out = tmp_path / f"store {ends}", tmp_path / f"out {ends}"
-        assert ends <= KILLS, "the kills come after the work"
+        assert ends <= many, "the kills come after the work"
     finish(start(undisturbed.experiment, store, out))
     same(out, undisturbed)
     assert under_way(store) == []
-    assert in_the_middle >= KILLS // 4
+    assert in_the_middle >= many // 4
 
 
 def whole(root: Path) -> None:

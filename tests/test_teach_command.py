@@ -234,7 +234,7 @@ def test_a_finetuned_student_is_measured_as_any_other(tmp_path: Path, files: Pat
         text="text",
         columns=["rule"],
         out=tmp_path / "student",
-        student={"finetune": "minilm", "epochs": 3, "lr": 5e-4, "max_length": 32},
+        student={"finetune": "minilm", "epochs": 1, "lr": 5e-4, "max_length": 16},
         truth=tmp_path / "gold.csv",
     )
     said = load(tmp_path / "student").student.reader("cpu")([text for text, _ in careful], unheard)
