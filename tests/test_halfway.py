@@ -17,6 +17,7 @@ from test_finetune import NUMBERS, learn, one_thread, options, soft, weights
 
 from outgrow import disk
 from outgrow.methods.losses import Confidence
+from outgrow.models import finetune
 from outgrow.models.curve import Watch
 from outgrow.models.finetune import Finetuned, HeadFirst
 from outgrow.models.halfway import Halfway
@@ -99,6 +100,17 @@ def test_a_damaged_state_is_not_taken_up(made: Callable[[str], Path], tmp_path: 
         again, _ = learn(made("bert"), options(), halfway=halfway(tmp_path))
         equal(undisturbed, again)
         file.unlink()
+
+
+def test_a_state_of_another_device_or_version_is_not_taken_up(
+    made: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Killed):
+        learn(made("bert"), options(), halfway=halfway(tmp_path), progress=until(4))
+    monkeypatch.setattr(finetune, "fingerprint", lambda device: {"device": device, "torch": "3.0"})
+    seen: list[int] = []
+    learn(made("bert"), options(), halfway=halfway(tmp_path), progress=lambda done, total: seen.append(done))
+    assert seen[0] == 1
 
 
 def test_it_is_written_when_its_time_has_come(made: Callable[[str], Path], tmp_path: Path) -> None:
