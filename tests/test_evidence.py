@@ -7,6 +7,8 @@ import pytest
 from taught import evidence, make_files, read, write
 
 from outgrow.core import UsageError
+from outgrow.student.cheap_labels import Form
+from outgrow.student.evidence import read_evidence
 from outgrow.student.teaching import teach_files
 from outgrow.student.words import sentences
 
@@ -214,3 +216,11 @@ def test_a_vote_is_somebodys(tmp_path: Path) -> None:
     write(tmp_path / "labels.csv", ["text", "who", "label"], [("a", "x", "1"), ("b", "", "0"), ("c", "", "")])
     with pytest.raises(UsageError, match="column 'who' is blank in line 3: say whose label it is"):
         evidence(tmp_path, ("label",), voter="who", truth=None)
+
+
+def test_a_label_that_is_a_list(tmp_path: Path) -> None:
+    (tmp_path / "labels.jsonl").write_text('{"text": "a", "rule": ["x"]}\n{"text": "b", "rule": "y"}\n')
+    with pytest.raises(
+        UsageError, match="holds something other than a word or a number in line 1; a label is one value"
+    ):
+        read_evidence(tmp_path / "labels.jsonl", text="text", form=Form.of(["rule"]))

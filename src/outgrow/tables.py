@@ -48,6 +48,23 @@ class Table:
         problems.append(f"{self.name}: has no column {column!r} for {role}{there}")
         return False
 
+    def names(self, column: str, role: str, problems: list[str]) -> list[str | None]:
+        """A column's cells as names in their one spelling, None where one is blank. What names nothing is a problem."""
+        names: list[str | None] = []
+        wrong: list[int] = []
+        for row, value in enumerate(self.columns[column]):
+            try:
+                names.append(class_name(value))
+            except TypeError:
+                names.append("")  # said below; not None, or it would be reported as missing too
+                wrong.append(row)
+        if wrong:
+            problems.append(
+                f"{self.name}: column {column!r} holds something other than a word or a number in {self.where(wrong)}; "
+                f"a {role} is one value"
+            )
+        return names
+
 
 @dataclass(frozen=True)
 class Source:

@@ -12,7 +12,7 @@ import numpy as np
 from outgrow.core import Floats, Ints, class_name, sorted_classes
 from outgrow.labels.dawid_skene import dawid_skene, join_columns
 from outgrow.labels.given import class_probabilities
-from outgrow.tables import Table, read_table
+from outgrow.tables import read_table
 from outgrow.templates import render
 
 FEWEST = 3  # voters for the Dawid-Skene model: of two that disagree nothing says which is right
@@ -172,7 +172,9 @@ def read_cheap_labels(path: str | Path, text: str, form: Form, problems: list[st
     problems += form.problems()
     lines = len(table)
     nothing = np.zeros((lines, 0), dtype=np.int64)
-    voters = names_of(table, form.voter, problems, "the voter") if form.voter is not None else []
+    voters: list[str | None] = []
+    if form.voter is not None and table.has(form.voter, "the voter", problems):
+        voters = table.names(form.voter, "voter", problems)
     if form.probabilities is not None:
         classes = sorted_classes(name for name, _ in form.probabilities)
         wrong = len(problems) > before
@@ -180,7 +182,8 @@ def read_cheap_labels(path: str | Path, text: str, form: Form, problems: list[st
         if shares is None or texts is None:
             return None
         return CheapLabels(table.name, form, texts, classes, nothing, shares)
-    names = [names_of(table, column, problems, "label") for column in form.columns]
+    known = [column for column in form.columns if table.has(column, "label", problems)]
+    names = [table.names(column, "label", problems) for column in known]
     if len(problems) > before or texts is None:
         return None
     classes = sorted_classes(name for column in names for name in column if name is not None)
@@ -206,22 +209,3 @@ def _spelled(name: Any) -> str:
         return class_name(name) or ""
     except TypeError:
         return str(name)
-
-
-def names_of(table: Table, column: str, problems: list[str], what: str) -> list[str | None]:
-    """A column as names, None where a cell is blank. What is wrong is added to `problems`."""
-    if not table.has(column, what, problems):
-        return []
-    names: list[str | None] = []
-    wrong: list[int] = []
-    for row, value in enumerate(table.columns[column]):
-        try:
-            names.append(class_name(value))
-        except TypeError:
-            names.append(None)
-            wrong.append(row)
-    if wrong:
-        problems.append(
-            f"{table.name}: column {column!r} holds no single label in {table.where(wrong)}; one value a row"
-        )
-    return names

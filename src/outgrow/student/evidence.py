@@ -10,7 +10,7 @@ import numpy as np
 
 from outgrow.core import Floats, Ints, Strings, UsageError, content_id, harden
 from outgrow.registry import nearest
-from outgrow.student.cheap_labels import CheapLabels, Form, names_of, read_cheap_labels
+from outgrow.student.cheap_labels import CheapLabels, Form, read_cheap_labels
 from outgrow.tables import Table, read_table
 from outgrow.templates import render
 
@@ -129,7 +129,7 @@ def _gold(path: str | Path, text: str, columns: Sequence[str], label: str | None
             f"there is {', '.join(table.columns)}"
         )
         return None
-    names = names_of(table, label, problems, "the careful label")
+    names = table.names(label, "label", problems) if table.has(label, "the careful label", problems) else []
     if len(problems) > before or texts is None:
         return None
     return _Gold(table, texts, names, label)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from outgrow.core import UsageError, class_name, sorted_classes
+from outgrow.core import UsageError, sorted_classes
 from outgrow.registry import nearest
 from outgrow.tables import Table, read_table
 from outgrow.tasks.contract import RawTask
@@ -135,7 +135,7 @@ def _rows(
     inputs = render(table, text, problems) or []
     labels: list[str | None] = [None] * len(table)
     if not (unlabelled and label not in table.columns) and table.has(label, "label", problems):
-        labels = _names(table, label, "label", problems)
+        labels = table.names(label, "label", problems)
         missing = [row for row, name in enumerate(labels) if name is None]
         if missing and not unlabelled:
             problems.append(
@@ -144,25 +144,8 @@ def _rows(
             )
     groups: list[str | None] = [None] * len(table)
     if group is not None and table.has(group, "group", problems):
-        groups = _names(table, group, "group", problems)
+        groups = table.names(group, "group", problems)
     return inputs, labels, groups
-
-
-def _names(table: Table, column: str, role: str, problems: list[str]) -> list[str | None]:
-    names: list[str | None] = []
-    wrong: list[int] = []
-    for row, value in enumerate(table.columns[column]):
-        try:
-            names.append(class_name(value))
-        except TypeError:
-            names.append("")  # said below; not None, or it would be reported as missing too
-            wrong.append(row)
-    if wrong:
-        problems.append(
-            f"{table.name}: column {column!r} holds something other than a word or a number in {table.where(wrong)}; "
-            f"a {role} is one value"
-        )
-    return names
 
 
 def _check_classes(table: Table, label: str, classes: Sequence[str], unlabelled: bool, problems: list[str]) -> None:
