@@ -30,14 +30,14 @@ def test_every_method_names_its_source(name: str) -> None:
     assert re.search(r"(19|20)\d\d", text), f"{name}: whose idea is it?"
 
 
-@pytest.mark.parametrize("name", ["all_methods", "finetuned_methods"])
+@pytest.mark.parametrize("name", ["all_methods", "finetuned_methods", "generative"])
 def test_the_examples_are_experiments(name: str) -> None:
     assert Experiment.read(ROOT / "examples" / f"{name}.yaml").methods
 
 
 def test_together_the_examples_show_every_method() -> None:
     shown = set()
-    for name in ("all_methods", "finetuned_methods"):
+    for name in ("all_methods", "finetuned_methods", "generative"):
         for spec in Experiment.read(ROOT / "examples" / f"{name}.yaml").methods:
             shown |= {type(part) for part in vars(spec.parts).values() if part is not None}
     assert shown == {find("methods", name).load() for name in BUILT_IN["methods"]}
