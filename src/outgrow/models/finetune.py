@@ -191,9 +191,11 @@ def _trainer(
 
     class Watching(TrainerCallback):
         def on_step_end(self, args: Any, state: Any, control: Any, optimizer: Any = None, **more: Any) -> None:
-            if kept is not None and state.global_step <= learned:
-                if state.global_step == learned:
+            nonlocal kept
+            if state.global_step <= learned:
+                if state.global_step == learned and kept is not None:
                     _take_up(kept, loaded, optimizer, curve)
+                    kept = None  # weights and the optimizer's memory of them, which need not be held twice
                 control.should_log = False  # whoever listens has heard of these steps
                 return
             control.should_training_stop = curve.step(state.global_step, state.max_steps)
