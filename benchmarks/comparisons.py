@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from outgrow.metrics.agreement import agreements
-from outgrow.metrics.comparison import Triple, difference, pgr_difference
-from outgrow.metrics.equivalence import equivalent
-from outgrow.metrics.intervals import Interval, contrast
-from outgrow.metrics.scores import METRICS
+from outgrow.results.metrics.agreement import agreements
+from outgrow.results.metrics.comparison import Triple, difference, pgr_difference
+from outgrow.results.metrics.equivalence import equivalent
+from outgrow.results.metrics.intervals import Interval, contrast
+from outgrow.results.metrics.scores import METRICS
 
 SEEDS = (3, 5, 10)
 EXPERIMENTS = 400

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from outgrow.models.checkpoints import resolve
+from outgrow.models.checkpoints.locate import resolve
+from outgrow.models.checkpoints.weight_files import folder_of
 from outgrow.models.contract import Location
-from outgrow.models.probe import Probe
-from outgrow.models.weights import folder_of
+from outgrow.models.heads.probe import Probe
 
 
 def plain(texts: list[str], location: Location) -> tuple[NDArray[np.float32], float]:

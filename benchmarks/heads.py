@@ -15,7 +15,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from outgrow.methods.losses import Confidence, Naive
-from outgrow.models.heads import Problem, Solver, predict, scale, solve
+from outgrow.models.heads.solver import Problem, Solver, predict, scale, solve
 
 
 def main() -> None:

@@ -18,11 +18,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from outgrow.compare import compare
-from outgrow.experiment import Experiment
-from outgrow.pipeline import run
-from outgrow.reading import read_run
-from outgrow.specs import display
+from outgrow.core.entry_names import display
+from outgrow.experiment.pipeline import run
+from outgrow.experiment.spec.schema import Experiment
+from outgrow.results.compare import compare
+from outgrow.results.run_folder import read_run
 
 HERE = Path(__file__).parent
 FOUND = HERE / "methods.json"

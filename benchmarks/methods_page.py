@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from outgrow.labels.options import Join, Simulate
+from outgrow.core.registry import BUILT_IN, find
 from outgrow.methods.contract import Method
-from outgrow.registry import BUILT_IN, find
+from outgrow.models.label_sources.options import Join, Simulate
 
 HEAD = """# Methods
 

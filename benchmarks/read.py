@@ -20,13 +20,13 @@ from typing import Any
 
 import numpy as np
 
-from outgrow.cells import cell_rows, run_rows
-from outgrow.compare import compare
-from outgrow.core import content_id
-from outgrow.metrics.scores import METRICS
-from outgrow.predictions import HeldOut, Predictions, Speaker
-from outgrow.reading import read_run
-from outgrow.results import Asked, Entry, Results
+from outgrow.core.identity import content_id
+from outgrow.results.cells import Asked, Entry, cell_rows, run_rows
+from outgrow.results.compare import compare
+from outgrow.results.metrics.scores import METRICS
+from outgrow.results.predictions import HeldOut, Predictions, Speaker
+from outgrow.results.run_folder import read_run
+from outgrow.results.run_results import Results
 
 WEAK, STRONG, METHODS = 5, 5, 4
 CURVE = (25, 50, 100, 200, 400)

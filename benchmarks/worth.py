@@ -14,12 +14,12 @@ import sys
 
 import numpy as np
 
-from outgrow.core import Floats, Ints
+from outgrow.core.examples import Floats, Ints
 from outgrow.methods.losses import Confidence, Naive
-from outgrow.metrics.worth import sizes, worth
-from outgrow.student.kinds import learner, student_spec
-from outgrow.student.learners import Bench, Lesson
+from outgrow.results.metrics.worth import sizes, worth
 from outgrow.tasks.sentiment import sentiment
+from outgrow.teaching.options import learner, student_spec
+from outgrow.teaching.students import Bench, Lesson
 
 TRIALS, CAREFUL, CHEAP = 100, 300, 800
 

@@ -13,15 +13,15 @@ import sys
 
 import numpy as np
 
-from outgrow.core import Floats, Ints
+from outgrow.core.examples import Floats, Ints
 from outgrow.methods.contract import Method
 from outgrow.methods.losses import Confidence, Naive
-from outgrow.metrics.recovery import recovery
-from outgrow.models.checkpoints import resolve
+from outgrow.models.checkpoints.locate import resolve
 from outgrow.models.contract import FeatureModel
-from outgrow.models.heads import Problem, Solver, predict, solve
-from outgrow.models.probe import Probe
-from outgrow.models.static import Static
+from outgrow.models.heads.probe import Probe
+from outgrow.models.heads.solver import Problem, Solver, predict, solve
+from outgrow.models.heads.static import Static
+from outgrow.results.metrics.recovery import recovery
 from outgrow.tasks.pool import build_pool, deal
 from outgrow.tasks.sentiment import sentiment
 

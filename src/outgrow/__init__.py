@@ -11,14 +11,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from outgrow.core import Examples, Labels, OutgrowError, UsageError
-    from outgrow.experiment import Experiment
+    from outgrow.core.errors import OutgrowError, UsageError
+    from outgrow.core.examples import Examples, Labels
+    from outgrow.experiment.pipeline import run
+    from outgrow.experiment.spec.schema import Experiment
     from outgrow.methods.contract import Method
     from outgrow.models.contract import FeatureModel, Features
-    from outgrow.pipeline import run
-    from outgrow.results import Results
-    from outgrow.student.estimator import WeakToStrongClassifier
+    from outgrow.results.run_results import Results
     from outgrow.tasks.contract import RawTask
+    from outgrow.teaching.estimator import WeakToStrongClassifier
+
 
 __all__ = [
     "Examples",
@@ -36,18 +38,18 @@ __all__ = [
 ]
 
 _HOME = {
-    "Examples": "core",
-    "Experiment": "experiment",
+    "Examples": "core.examples",
+    "Experiment": "experiment.spec.schema",
     "FeatureModel": "models.contract",
     "Features": "models.contract",
-    "Labels": "core",
+    "Labels": "core.examples",
     "Method": "methods.contract",
-    "OutgrowError": "core",
+    "OutgrowError": "core.errors",
     "RawTask": "tasks.contract",
-    "Results": "results",
-    "UsageError": "core",
-    "WeakToStrongClassifier": "student.estimator",
-    "run": "pipeline",
+    "Results": "results.run_results",
+    "UsageError": "core.errors",
+    "WeakToStrongClassifier": "teaching.estimator",
+    "run": "experiment.pipeline",
 }
 
 

@@ -1,6 +1,6 @@
 """`python -m outgrow` is the `outgrow` command."""
 
-from outgrow.cli import entry
+from outgrow.cli.app import entry
 
 if __name__ == "__main__":
     entry()

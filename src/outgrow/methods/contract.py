@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from outgrow.core import Floats, Strings
+from outgrow.core.examples import Floats, Strings
 
 if TYPE_CHECKING:
     from torch import Tensor
+
 
 Part = Literal["labels", "loss", "procedure"]
 Start = Literal["texts", "probe"]

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from outgrow.core import Floats, Ints, OutgrowError, harden
+from outgrow.core.errors import OutgrowError
+from outgrow.core.examples import Floats, Ints, harden
 from outgrow.methods.contract import Method, Rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
 
 L2 = 0.03  # of the logistic probes, on rows of length 8: the heads' own default
 LENGTH = 8.0

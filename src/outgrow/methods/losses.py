@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from outgrow.core import UsageError
+from outgrow.core.errors import UsageError
 from outgrow.methods.contract import Method
 
 if TYPE_CHECKING:

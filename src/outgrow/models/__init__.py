@@ -1,1 +1,1 @@
-"""Models: what turns texts into features, and the heads on them."""
+"""Whatever gives class probabilities: the contract, and its check."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from outgrow.core import Examples, Floats, Labels
+from outgrow.core.examples import Examples, Floats, Labels
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Results as one page, and as figures."""
+"""Results as people read them: the page, figures, tables, sentences."""

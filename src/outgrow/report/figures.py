@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from outgrow.cells import Asked, Scored
-from outgrow.core import Floats, Ints
-from outgrow.predictions import Speaker
+from outgrow.core.entry_names import display
+from outgrow.core.examples import Floats, Ints
 from outgrow.report import charts
-from outgrow.specs import display
+from outgrow.results.cells import Asked, Scored
+from outgrow.results.predictions import Speaker
 
 Row = Mapping[str, Any]
 Key = tuple[str, ...]

@@ -18,18 +18,18 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from outgrow import disk
-from outgrow.cells import Asked, Scored
-from outgrow.core import OutgrowError
-from outgrow.doings import doings
-from outgrow.reading import read_run
-from outgrow.report.browse import browsable
+from outgrow.core.errors import OutgrowError
+from outgrow.core.files import disk
+from outgrow.report.examples import browsable
 from outgrow.report.figures import Figure, Scene, figures, names
-from outgrow.report.made import facts
+from outgrow.report.method_sentences import doings
+from outgrow.report.provenance import facts
+from outgrow.report.sentences import equivalents
 from outgrow.report.summary import summary
-from outgrow.results import Results
-from outgrow.show import number, over
-from outgrow.words import equivalents
+from outgrow.report.tables import number, over
+from outgrow.results.cells import Asked, Scored
+from outgrow.results.run_folder import read_run
+from outgrow.results.run_results import Results
 
 WORK = "work.json"  # in a run folder: no result, since it differs each time that the same is made
 SCRIPTS = ("table.js", "charts.js", "examples.js", "page.js")

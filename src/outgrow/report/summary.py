@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from outgrow.specs import display
+from outgrow.core.entry_names import display
 
 Cell = Mapping[str, Any]
 Named = Callable[[str], str]

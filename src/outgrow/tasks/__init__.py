@@ -1,1 +1,1 @@
-"""What is learned: tasks, each a function that returns rows, and the pool made of them."""
+"""Where rows come from, how they are pooled and split."""

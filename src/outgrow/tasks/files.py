@@ -6,11 +6,12 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from outgrow.core import UsageError, sorted_classes
-from outgrow.registry import nearest
-from outgrow.tables import Table, read_table
+from outgrow.core.errors import UsageError
+from outgrow.core.examples import sorted_classes
+from outgrow.core.files.row_text import render
+from outgrow.core.files.tables import Table, read_table
+from outgrow.core.registry import nearest
 from outgrow.tasks.contract import RawTask
-from outgrow.templates import render
 
 HUB_TIMEOUT = 5.0  # seconds to wait for the hub's first answer; it is asked once
 

@@ -13,10 +13,12 @@ from hashlib import blake2b
 
 import numpy as np
 
-from outgrow.core import Ints, OutgrowError, UsageError, class_name, content_id, sorted_classes
-from outgrow.registry import nearest
-from outgrow.tables import Source
-from outgrow.tasks.contract import Pool, RawTask
+from outgrow.core.errors import OutgrowError, UsageError
+from outgrow.core.examples import Ints, class_name, sorted_classes
+from outgrow.core.identity import content_id
+from outgrow.core.pool import Pool, Source
+from outgrow.core.registry import nearest
+from outgrow.tasks.contract import RawTask
 
 MOST_OF_ONE_CLASS = 55  # percent; a binary task above it is down-sampled (Burns et al. 2023, appendix A)
 

@@ -1,0 +1,254 @@
+"""The commands, thin: parse, call, print."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from outgrow.cli import report as cli_report
+from outgrow.cli import results as cli_read
+from outgrow.cli import teach as cli_student
+
+if TYPE_CHECKING:
+    from outgrow.execution.store import Store
+
+
+app = typer.Typer(
+    help="Weak-to-strong generalization that can be trusted: a weak supervisor's labels teach a strong student, "
+    "and outgrow measures how much of the gap is recovered.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT.YAML", help="What to run; the README shows one.")]
+StoreOption = Annotated[Path | None, typer.Option("--store", help="Where results are kept. [default: the user cache]")]
+OutOption = Annotated[Path | None, typer.Option("--out", help="The run folder. [default: runs/<name>]")]
+JobsOption = Annotated[int, typer.Option("--jobs", min=1, help="Processes that work at once.")]
+ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Threads a process. [default: cores/jobs]")]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"outgrow {version('outgrow')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Print the version and end.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+) -> None:
+    """What all commands have in common."""
+
+
+@app.command()
+def run(
+    experiment: ExperimentFile,
+    store: StoreOption = None,
+    out: OutOption = None,
+    jobs: JobsOption = 1,
+    threads: ThreadsOption = None,
+    device: DeviceOption = "auto",
+    checkpoint_every: Annotated[
+        float | None,
+        typer.Option(
+            "--checkpoint-every", min=0, help="Save a finetuning's state every so many minutes, to resume it if killed."
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and end.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Serve a page, to this machine alone, that follows it.")
+    ] = False,
+) -> None:
+    """Run an experiment: make what is missing, write the run folder and its report, print the cells."""
+    from outgrow.experiment.spec.resolve import read_experiment
+
+    asked = read_experiment(experiment)
+    if dry_run:
+        _print_plan(asked, _store(store), jobs, threads, device)
+        return
+    if not watch:
+        _run_and_print(asked, store, out, jobs, threads, device, checkpoint_every)
+        return
+    from outgrow.experiment.live_page import Board, serve
+
+    board = Board(asked.name)
+    with serve(board) as address:
+        typer.echo(f"follow the run at {address}", err=True)
+        _run_and_print(asked, store, out, jobs, threads, device, checkpoint_every, board=board)
+
+
+@app.command()
+def plan(
+    experiment: ExperimentFile,
+    store: StoreOption = None,
+    jobs: JobsOption = 1,
+    threads: ThreadsOption = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Say which steps an experiment takes, which are done, and about how long the rest needs."""
+    from outgrow.experiment.spec.resolve import read_experiment
+
+    _print_plan(read_experiment(experiment), _store(store), jobs, threads, device)
+
+
+@app.command()
+def demo(
+    store: StoreOption = None,
+    out: OutOption = None,
+    jobs: JobsOption = 1,
+    threads: ThreadsOption = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Weak-to-strong generalization on real models and data, offline, in about a minute."""
+    from importlib.resources import as_file, files
+
+    from outgrow.experiment.spec.schema import Experiment
+
+    with as_file(files("outgrow") / "experiment" / "demo.yaml") as path:
+        asked = Experiment.read(path)
+    _run_and_print(asked, store, out, jobs, threads, device)
+
+
+app.command()(cli_read.show)
+app.command()(cli_report.report)
+app.command()(cli_student.teach)
+app.command()(cli_student.predict)
+app.command()(cli_read.compare)
+app.command()(cli_read.score)
+
+
+@app.command("list")
+def list_(
+    what: Annotated[str, typer.Argument(metavar="tasks|models|methods", help="What to list.")],
+) -> None:
+    """List what an experiment can name."""
+    from outgrow.cli.listing import catalogue
+
+    console = cli_read.console_of(sys.stdout)
+    console.print(catalogue(what))
+
+
+@app.command()
+def check(
+    name: Annotated[str, typer.Argument(metavar="PATH.PY:NAME", help="A task, model or method of your own.")],
+) -> None:
+    """Hold somebody's task, model or method against its contract."""
+    from outgrow.cli.check_plugin import check as held
+
+    for line in held(name):
+        typer.echo(line)
+
+
+@app.command()
+def new(
+    kind: Annotated[str, typer.Argument(metavar="method|model|task", help="What to write.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH.PY", help="The file to write; its test goes beside it.")],
+) -> None:
+    """Write a method, model or task of your own to start from: a working example with its test."""
+    from outgrow.cli.new_plugin import new as write
+
+    for line in write(kind, path):
+        typer.echo(line)
+
+
+@app.command()
+def prune(
+    older_than: Annotated[str | None, typer.Option("--older-than", help="Not used for so long: 12h, 30d, 8w.")] = None,
+    larger_than: Annotated[
+        str | None, typer.Option("--larger-than", help="Least recently used first, down to a size: 500MB, 20GB.")
+    ] = None,
+    store: StoreOption = None,
+) -> None:
+    """Remove results from the store, by age or size. Run folders need nothing of it."""
+    from outgrow.core.errors import UsageError
+    from outgrow.core.units import duration, shown_size, size
+
+    if older_than is None and larger_than is None:
+        raise UsageError("prune: say what may go: --older-than 30d, --larger-than 20GB, or both")
+    place = _store(store)
+    pruned = place.prune(
+        older_than=None if older_than is None else duration(older_than),
+        max_bytes=None if larger_than is None else size(larger_than),
+    )
+    typer.echo(f"removed {len(pruned.keys)} results, {shown_size(pruned.bytes)}, from {place.root}")
+
+
+def _store(path: Path | None) -> Store:
+    from outgrow.execution.store import Store, default_store
+
+    return Store(path.expanduser() if path is not None else default_store())
+
+
+def _run_and_print(asked: Any, store: Path | None, out: Path | None, *machine: Any, board: Any = None) -> None:
+    from outgrow.execution.progress import display
+    from outgrow.experiment.pipeline import run as run_experiment
+
+    named = dict(zip(("jobs", "threads", "device", "checkpoint_every"), machine, strict=False))
+    with display() as shown:
+        results = run_experiment(asked, store=_store(store), out=out, display=shown, board=board, **named)
+    cli_read.print_results(results)
+    folder = out or Path("runs") / asked.name
+    typer.echo(f"\nThe run folder is {folder}: report.html to look at, results.json, predictions.parquet and more.")
+
+
+def _print_plan(asked: Any, store: Store, *machine: Any) -> None:
+    from outgrow.execution.machine import Machine
+    from outgrow.experiment.forecast import forecast
+
+    console = cli_read.console_of(sys.stdout)
+    for part in forecast(asked, store, Machine(*machine)):
+        console.print(part, markup=False, highlight=False)
+
+
+class _Stopped(SystemExit):
+    """Ctrl-C or SIGTERM. No KeyboardInterrupt: typer would end that without a word."""
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    raise _Stopped(128 + number)
+
+
+def entry() -> None:
+    """The `outgrow` command: one sentence and an exit code for what goes wrong, no traceback unless --debug."""
+    debug = "--debug" in sys.argv[1:]  # wherever it stands: whoever is told of it appends it to the command
+    # Whoever started this with a signal ignored (nohup, a shell's background) meant it.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _stop)
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _stop)
+    try:
+        app([word for word in sys.argv[1:] if word != "--debug"])
+    except _Stopped as stopped:
+        print("outgrow: stopped; what was finished is kept, and the same command goes on from here", file=sys.stderr)
+        sys.exit(stopped.code)
+    except BrokenPipeError:
+        sys.exit(1)
+    except Exception as error:
+        if debug:
+            raise
+        sys.exit(_say(error))
+
+
+def _say(error: Exception) -> int:
+    """A failure in words; the exit code."""
+    from outgrow.core.errors import OutgrowError  # not for --help: it brings numpy
+
+    if not isinstance(error, OutgrowError):
+        error = OutgrowError(f"an error of outgrow's own: {type(error).__name__}: {error}; --debug shows where")
+    for line in str(error).splitlines():
+        print(f"outgrow: {line}", file=sys.stderr)
+    return error.exit_code

@@ -1,0 +1,52 @@
+"""What an experiment can name, as tables for people."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING
+
+from outgrow.core.errors import UsageError
+from outgrow.core.registry import BUILT_IN, find, names, nearest
+from outgrow.models.checkpoints.locate import SHORT
+from outgrow.models.contract import FeatureModel
+from outgrow.models.label_sources.options import Join, Simulate
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def catalogue(what: str) -> RenderableType:
+    """The tasks, models or methods that can be named here, one line each. Raises UsageError for another word."""
+    from rich.console import Group
+    from rich.markup import escape
+    from rich.table import Table
+
+    if what not in BUILT_IN:
+        raise UsageError(f'list: there is no list of "{what}"{nearest(what, BUILT_IN)}')
+    table = Table("name", "options", "what it is", box=None, pad_edge=False)
+    for name in names(what):
+        thing = find(what, name).load()
+        about = (inspect.getdoc(thing) or "").split("\n\n")[0].replace("\n", " ")
+        table.add_row(name, escape(_options(thing)), escape(about))
+    if what != "models":
+        return table
+    table.add_row(
+        "given", "", "Somebody's labels in a file, as a supervisor: a person's, a language model's, a rule's."
+    )
+    for name, options in (("join", Join), ("simulate", Simulate)):
+        text = (inspect.getdoc(options) or "").split("\n\n")[0].replace("\n", " ")
+        table.add_row(name, escape(_options(options)), escape(f"As a supervisor: {text}"))
+    short = Table("short name", "kind", "installed here", "else from the hub", box=None, pad_edge=False)
+    for name, entry in SHORT.items():
+        short.add_row(name, entry.kind, "yes" if entry.installed() else "no", entry.hub or "")
+    return Group(table, "", short)
+
+
+def _options(thing: object) -> str:
+    fields = getattr(thing, "model_fields", {})
+    hidden = {"checkpoint"} if isinstance(thing, type) and issubclass(thing, FeatureModel) else set()
+    return ", ".join(
+        name if field.is_required() else f"{name}={field.default!r}"
+        for name, field in fields.items()
+        if name not in hidden
+    )

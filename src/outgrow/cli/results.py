@@ -1,0 +1,168 @@
+"""The commands that read: thin, like those of cli.py. They train nothing."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from outgrow.report.tables import View
+    from outgrow.results.run_results import Results
+
+
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/demo.")]
+
+
+def show(
+    folder: RunFolder,
+    metric: Annotated[
+        str, typer.Option("--metric", help="accuracy, balanced_accuracy, auroc, log_loss, brier or ece.")
+    ] = "accuracy",
+    agreement: Annotated[
+        bool, typer.Option("--agreement", help="How far the student copies its supervisor's mistakes.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="The whole results.json.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="One line a cell.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="A table for a README.")] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="A table for a paper (booktabs).")] = False,
+) -> None:
+    """Print the cells of a run folder."""
+    from outgrow.core.errors import UsageError
+    from outgrow.report import tables
+    from outgrow.results.run_folder import metric_named, with_metric
+
+    if json + csv + markdown + latex > 1:
+        raise UsageError("show: ask for one of --json, --csv, --markdown and --latex at a time")
+    if agreement and metric != "accuracy":
+        raise UsageError("show: ask for --metric or for --agreement, one at a time")
+    asked = metric_named(metric)
+    results = with_metric(folder, asked)
+    shows = tables.AGREEMENT if agreement else tables.view(asked)
+    if json:
+        typer.echo(results.to_json(), nl=False)
+    elif csv:
+        typer.echo(tables.csv_text(results.cells, shows), nl=False)
+    elif markdown:
+        typer.echo(tables.markdown(tables.rows(results.cells, shows)), nl=False)
+    elif latex:
+        typer.echo(tables.latex(tables.rows(results.cells, shows)), nl=False)
+    else:
+        print_results(results, shows)
+
+
+def compare(
+    folder: RunFolder,
+    by: Annotated[str, typer.Option("--by", help="method, weak, strong or task.")] = "method",
+    against: Annotated[str, typer.Option("--against", help="Which of them the others are compared with.")] = "naive",
+    json: Annotated[bool, typer.Option("--json", help="Every number in full.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="The differences, one a line, in full.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="The differences as a table for a README.")] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="The differences as a table for a paper (booktabs).")] = False,
+) -> None:
+    """Compare methods, supervisors, students or tasks of a run folder: paired differences, and averages over tasks."""
+    from json import dumps
+
+    from outgrow.core.errors import UsageError
+    from outgrow.report import tables
+    from outgrow.report.comparison_tables import csv_text, rows, shown
+    from outgrow.results.compare import compare as compared
+    from outgrow.results.run_folder import read_run
+
+    if json + csv + markdown + latex > 1:
+        raise UsageError("compare: ask for one of --json, --csv, --markdown and --latex at a time")
+    found = compared(read_run(folder), by, against)
+    if json:
+        typer.echo(dumps(found.content(), indent=1, ensure_ascii=False, allow_nan=False))
+    elif csv:
+        typer.echo(csv_text(found), nl=False)
+    elif markdown:
+        typer.echo(tables.markdown(rows(found)), nl=False)
+    elif latex:
+        typer.echo(tables.latex(rows(found)), nl=False)
+    else:
+        console = console_of(sys.stdout)
+        for part in shown(found):
+            console.print(part, markup=False, highlight=False)
+
+
+def score(
+    weak: Annotated[Path | None, typer.Option("--weak", help="The supervisor's predictions on test.")] = None,
+    student: Annotated[Path | None, typer.Option("--student", help="The student's.")] = None,
+    ceiling: Annotated[Path | None, typer.Option("--ceiling", help="The ceiling's.")] = None,
+    truth: Annotated[Path | None, typer.Option("--truth", help="The true labels.")] = None,
+    accuracies: Annotated[
+        Path | None, typer.Option("--accuracies", help="Instead: a table with seed, weak, student, ceiling.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Instead: results in the form of the field's reference code.")
+    ] = None,
+    id_column: Annotated[str | None, typer.Option("--id", help="The column of ids. [default: id]")] = None,
+    common: Annotated[bool, typer.Option("--common", help="Score the rows and seeds that all have.")] = False,
+    percent: Annotated[bool, typer.Option("--percent", help="The accuracies are percentages.")] = False,
+    metric: Annotated[str, typer.Option("--metric", help="As in `outgrow show`.")] = "accuracy",
+    json: Annotated[bool, typer.Option("--json", help="The cells, in the form of results.json.")] = False,
+) -> None:
+    """The same statistics for results that any program made."""
+    from outgrow.core.errors import UsageError
+    from outgrow.report import tables
+    from outgrow.results.external import score as scores
+    from outgrow.results.external.reference_folder import score_folder
+    from outgrow.results.run_folder import metric_named
+
+    asked = metric_named(metric)
+    predictions = {"--weak": weak, "--student": student, "--ceiling": ceiling, "--truth": truth}
+    named = [name for name, path in predictions.items() if path is not None]
+    if (accuracies is not None) + (folder is not None) + bool(named) != 1:
+        raise UsageError("score: give --weak, --student, --ceiling and --truth, or --accuracies, or --folder")
+    if named and (weak is None or student is None):
+        raise UsageError(f"score: {'--weak' if weak is None else '--student'} is missing beside {', '.join(named)}")
+    if not named and metric != "accuracy":
+        raise UsageError("score: --metric needs predictions; accuracies hold nothing else")
+    if percent and accuracies is None:
+        raise UsageError("score: --percent is for --accuracies")
+    if accuracies is not None:
+        results = scores.score_accuracies(accuracies, percent=percent, common=common)
+    elif folder is not None:
+        results = score_folder(folder)
+    else:
+        assert weak is not None  # seen above, as the next
+        assert student is not None
+        results = scores.score_predictions(
+            weak, student, ceiling, truth, id_column=id_column, common=common, metric=metric
+        )
+    if json:
+        typer.echo(scores.cells_json(results), nl=False)
+    else:
+        print_results(results, tables.view(asked))
+
+
+def print_results(results: Results, shows: View | None = None) -> None:
+    """A table of the cells, and what it says in words."""
+    from outgrow.report import sentences as words
+    from outgrow.report import tables
+    from outgrow.report.method_sentences import doings
+
+    shows = shows or tables.ACCURACIES
+    console = console_of(sys.stdout)
+    console.print(tables.terminal(results.cells, shows, console.width))
+    sentences = []
+    if shows is tables.AGREEMENT:
+        sentences = words.agreements(results.cells)
+    elif shows.caption == "":
+        sentences = [*words.verdicts(results.cells), *words.equivalents(results.cells), *doings(results.runs)]
+    for sentence in sentences:
+        console.print(f"\n{sentence}", markup=False, highlight=False)
+    for line in words.controls(results.controls):
+        console.print(line, markup=False, highlight=False)
+    for note in results.notes:
+        console.print(f"note: {note}", markup=False, highlight=False, style="dim")
+
+
+def console_of(file: Any) -> Any:
+    """A rich console; a pipe has no width of its own, and 80 columns would fold a table that a file can hold."""
+    from rich.console import Console
+
+    return Console(file=file, width=None if file.isatty() else 140)

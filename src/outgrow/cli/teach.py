@@ -1,0 +1,101 @@
+"""The commands for whoever wants a student: thin, like those of cli.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Threads to compute with.")]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
+
+
+def teach(
+    labels: Annotated[Path, typer.Argument(metavar="LABELS", help="Cheap labels: a CSV, JSONL or Parquet file.")],
+    text: Annotated[str, typer.Option("--text", help="The column of the texts, or a template: '{title} {body}'.")],
+    out: Annotated[Path, typer.Option("--out", help="The student's folder.")],
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", help="The column of the cheap labels; several (a,b,c, or again) are joined."),
+    ] = None,
+    probabilities: Annotated[
+        str | None,
+        typer.Option("--probabilities", help="Instead: a column a class, as p_no,p_yes or '{no: a, yes: b}'."),
+    ] = None,
+    voter: Annotated[str | None, typer.Option("--voter", help="Each row is a vote: the column of who gave it.")] = None,
+    student: Annotated[str, typer.Option("--student", help="Such as minilm, or '{finetune: minilm}'.")] = "minilm",
+    method: Annotated[
+        str | None, typer.Option("--method", help="Such as naive. [default: confidence; of finetuned students naive]")
+    ] = None,
+    l2: Annotated[float | None, typer.Option("--l2", min=1e-9, max=1e6, help="Regularisation. [default: 0.03]")] = None,
+    truth: Annotated[Path | None, typer.Option("--truth", help="Careful labels of some texts, to measure by.")] = None,
+    truth_label: Annotated[str | None, typer.Option("--truth-label", help="Their column. [default: label]")] = None,
+    choose: Annotated[bool, typer.Option("--choose", help="Choose method and --l2 by the careful labels.")] = False,
+    mix: Annotated[bool, typer.Option("--mix", help="Learn from the careful labels, too.")] = False,
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    threads: ThreadsOption = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Teach a student by cheap labels, save it, and say how good it is."""
+    from outgrow.core.files.yaml_file import option_value
+    from outgrow.execution.progress import display
+    from outgrow.teaching.sentences import sentences
+    from outgrow.teaching.teach_files import teach_files
+
+    with display() as shown:
+        report = teach_files(
+            labels,
+            text=text,
+            columns=[name for one in label or () for name in _listed(one)],
+            probabilities=None if probabilities is None else _columns(probabilities),
+            voter=voter,
+            out=out,
+            student=option_value(student, "--student"),
+            method=None if method is None else option_value(method, "--method"),
+            l2=l2,
+            truth=truth,
+            truth_label=truth_label,
+            choose=choose,
+            mix=mix,
+            seed=seed,
+            threads=threads,
+            device=device,
+            display=shown,
+        )
+    for note in report.notes:
+        typer.echo(f"note: {note}")
+    for sentence in sentences(report.plain()):
+        typer.echo(sentence)
+    typer.echo(
+        f"The student is in {out}; its README.md is a model card. Next: outgrow predict {out} new.csv -o out.csv"
+    )
+
+
+def _listed(written: str) -> list[str]:
+    return [name.strip() for name in written.split(",")]
+
+
+def _columns(written: str) -> Any:
+    from outgrow.core.files.yaml_file import option_value
+
+    value = option_value(written, "--probabilities")
+    return _listed(value) if isinstance(value, str) else value
+
+
+def predict(
+    student: Annotated[Path, typer.Argument(metavar="STUDENT", help="A folder that teach wrote.")],
+    rows: Annotated[str, typer.Argument(metavar="ROWS", help="A CSV, JSONL or Parquet file of any size; - for stdin.")],
+    out: Annotated[str, typer.Option("-o", "--out", help="The file to write; - for stdout.")],
+    threads: ThreadsOption = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Write a student's label, probabilities and margin beside every row of a file."""
+    from outgrow.execution.progress import display
+    from outgrow.teaching.predict_files import predict_file
+    from outgrow.teaching.saved_student import load
+
+    kept = load(student)
+    with display() as shown:
+        count = predict_file(kept, rows, out, threads=threads, device=device, display=shown)
+    typer.echo(f"{count:,} rows labelled" + ("" if out == "-" else f" in {out}"), err=True)

@@ -1,0 +1,43 @@
+"""Times and sizes as people write them."""
+
+from __future__ import annotations
+
+import re
+
+from outgrow.core.errors import UsageError
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+def duration(text: str) -> float:
+    """Seconds in `90s`, `5m`, `12h`, `30d` or `8w`. Raises UsageError."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw])", text.strip())
+    if not match:
+        raise UsageError(f'"{text}" is no time: write a number and one of s, m, h, d, w, as in 30d')
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def size(text: str) -> int:
+    """Bytes in `500MB` or `20GB` (powers of ten). Raises UsageError."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?B)", text.strip().upper())
+    if not match:
+        raise UsageError(f'"{text}" is no size: write a number and one of B, KB, MB, GB, TB, as in 20GB')
+    return int(float(match[1]) * _BYTES[match[2]])
+
+
+def shown_size(count: float) -> str:
+    """`3.2 GB`."""
+    unit = next((unit for unit in ("TB", "GB", "MB", "KB") if count >= _BYTES[unit]), "B")
+    return f"{count / _BYTES[unit]:.1f} {unit}" if unit != "B" else f"{count:.0f} B"
+
+
+def shown_duration(seconds: float) -> str:
+    """`45 s`, `3 min`, `2.5 h`, `4 days`."""
+    if seconds < 1:
+        return "under 1 s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 2 * 86400 else f"{seconds / 86400:.0f} days"

@@ -1,0 +1,307 @@
+"""Steps -> results in the store: what is missing is made, parents first, in this process or in several."""
+
+from __future__ import annotations
+
+import json
+import platform
+import signal
+import sys
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from types import FrameType
+from typing import Any, NoReturn
+
+from outgrow.core.errors import OutgrowError, UsageError
+from outgrow.core.files.disk import FullDisk
+from outgrow.core.identity import canonical_json
+from outgrow.core.units import shown_duration
+from outgrow.execution.executor import Failure, Item, Lanes, Order, Outcome, Reports
+from outgrow.execution.in_process import Here
+from outgrow.execution.processes import Workers
+from outgrow.execution.progress import Display, Silent
+from outgrow.execution.schedule import Schedule, missing
+from outgrow.execution.step import KINDS, Context, Step
+from outgrow.execution.store import Store
+from outgrow.execution.throughput import RATES, expected_rate, matrix_product, rate_name, rates
+
+LONG = 600.0  # seconds: a step that is expected to take longer is warned of before it starts
+LARGE = 1e12  # FLOPs: less takes no ten minutes anywhere, and need not be guessed at
+
+
+def execute(
+    wanted: Sequence[Step], store: Store, context: Context, *, jobs: int = 1, display: Display | None = None
+) -> None:
+    """Make the steps that `wanted` needs and the store lacks; the bits do not depend on `jobs`.
+
+    When a step fails, those that do not need it are made all the same; then OutgrowError (UsageError if the input is at
+    fault) names it, with the original error as its cause. FullDisk ends the run at once. All that was made is kept.
+    """
+    if jobs < 1:
+        raise UsageError(f"--jobs {jobs}: at least one process has to do the work")
+    display = display or Silent()
+    warn, store.warn = store.warn, display.note
+    try:
+        with store.lock(), _ended_by_sigterm():
+            store.sweep()
+            run = _Run(wanted, store, context, jobs, display)
+            if run.schedule.todo:
+                run.to_the_end()
+    finally:
+        store.warn = warn
+
+
+def environment(context: Context) -> dict[str, Any]:
+    """What results may depend on and keys do not: versions, device, threads, platform. Loads no library."""
+    packages = {name: _version(name) for name in ("outgrow", "torch", "transformers", "numpy")}
+    machine = f"{platform.system()} {platform.machine()}"
+    threads = {"device": context.device, "threads": context.threads}
+    return {"python": platform.python_version(), **packages, **threads, "platform": machine}
+
+
+class _Run:
+    """One run's state: what is still to be made, what is being made, what failed."""
+
+    def __init__(self, wanted: Sequence[Step], store: Store, context: Context, jobs: int, display: Display) -> None:
+        self.store, self.context, self.jobs, self.display = store, context, jobs, display
+        self.environment = environment(context)
+        self.rates = rates(store)
+        self.work: dict[str, float] = defaultdict(float)  # FLOPs measured in this run, by rate name
+        self.time: dict[str, float] = defaultdict(float)  # and their seconds
+        self.made: Counter[str] = Counter()
+        self.failures: dict[str, tuple[Step, Failure]] = {}
+        self.dropped: dict[str, Step] = {}
+        self.total = 0
+        self.product = 0.0  # FLOPs a second of a matrix product here; 0: not measured
+        self.running: dict[str, list[Step]] = {}
+        self.torch = _torch_is_loaded()
+        self.reused: list[str] = []
+        self.schedule = Schedule(missing(wanted, self._present))
+        self._tell_differences()
+
+    def to_the_end(self) -> None:
+        """Hand out what can start and take what has ended, until nothing is left."""
+        self.total = len(self.schedule.todo)
+        self.display.begin(self.total)
+        lanes = self._lanes()
+        now = True
+        try:
+            while self.schedule.todo:
+                while lanes.free() and (steps := self.schedule.next()):
+                    self._start(steps, lanes)
+                if self.schedule.todo:
+                    assert self.running, "no step that is missing can start"
+                    for outcome in lanes.wait():
+                        self._end(outcome)
+            now = False
+        finally:
+            lanes.close(now=now)
+            self._keep_rates()
+        if self.failures:
+            self._fail()
+
+    def _lanes(self) -> Lanes:
+        reports = Reports(self.display.advance, self.display.note)
+        if self.jobs == 1:
+            return Here(self.store, reports)
+        return Workers(self.store, reports, self.jobs, self.context.threads)
+
+    def _present(self, step: Step) -> bool:
+        if self.store.open(step.key) is None:
+            return False
+        if not KINDS[step.kind].exact:
+            self.reused.append(step.key)
+        return True
+
+    def _start(self, steps: list[Step], lanes: Lanes) -> None:
+        # Another run on this store may have made them since.
+        found = [step for step in steps if self.store.open(step.key) is not None]
+        if found:
+            self.schedule.done(found)
+            self.total -= len(found)
+            self._begin_again()
+            steps = [step for step in steps if step not in found]
+        ready: list[Step] = []
+        lost: list[Step] = []
+        for step in steps:
+            gone = [parent for parent in step.parents.values() if self.store.open(parent.key) is None]
+            (lost if gone else ready).append(step)
+        if lost:
+            self._make_parents_again(lost)
+        if ready:
+            order = self._order(ready)
+            self._warn_if_long(ready)
+            self.running[order.name] = ready
+            self.display.start(order.name, _label(ready))
+            lanes.start(order)
+
+    def _make_parents_again(self, steps: list[Step]) -> None:
+        """A parent that was there has been damaged or removed: it comes first again."""
+        parents = [parent for step in steps for parent in step.parents.values()]
+        again = missing(parents, lambda step: step.key in self.schedule.todo or self.store.open(step.key) is not None)
+        for step in again:
+            if self.made[step.key] >= 3:
+                raise OutgrowError(
+                    f"{step.label or step.kind}: its result was lost again each of {self.made[step.key]} times it was "
+                    f"made; check the disk of {self.store.root}"
+                )
+        known = [step for step in again if step.key in self.failures or step.key in self.dropped]
+        self.schedule.add([*again, *steps])
+        self.total += len(again)
+        self._begin_again()
+        if known:
+            self.dropped.update((step.key, step) for step in self.schedule.failed(known))
+
+    def _begin_again(self) -> None:
+        self.display.begin(self.total, self.total - len(self.schedule.todo) - len(self.failures) - len(self.dropped))
+
+    def _order(self, steps: list[Step]) -> Order:
+        items = []
+        for step in steps:
+            parents = {role: parent.key for role, parent in step.parents.items()}
+            # Through JSON in either lane, so that a step sees the same types wherever it is made.
+            params = json.loads(canonical_json(step.params))
+            record = {
+                "kind": step.kind,
+                "version": KINDS[step.kind].version,
+                "params": params,
+                "parents": parents,
+                "flops": float(step.flops),
+                "environment": self.environment,
+            }
+            folders = {role: str(self.store.folder(key).absolute()) for role, key in parents.items()}
+            items.append(Item(step.key, params, folders, record))
+        kind, context = KINDS[steps[0].kind], self.context
+        sources = dict(context.sources)
+        machine = (context.device, context.threads, sources, context.checkpoint_every)
+        return Order(kind.target, kind.version, tuple(items), *machine, self.torch)
+
+    def _end(self, outcome: Outcome) -> None:
+        steps = self.running.pop(outcome.order.name)
+        if outcome.failure is None:
+            self.schedule.done(steps)
+            self.made.update(step.key for step in steps)
+            name = rate_name(steps[0], self.context)
+            self.work[name] += sum(step.flops for step in steps)
+            self.time[name] += outcome.seconds
+            self.display.finish(outcome.order.name, len(steps), self._seconds_left())
+            return
+        self.display.finish(outcome.order.name, 0, None)
+        if outcome.failure.full:
+            raise FullDisk(outcome.failure.sentences[0]) from outcome.failure.cause
+        if len(steps) > 1 and not outcome.failure.died:
+            self.schedule.separate(steps)
+            return
+        self.failures.update((step.key, (step, outcome.failure)) for step in steps)
+        self.dropped.update((step.key, step) for step in self.schedule.failed(steps))
+
+    def _fail(self) -> NoReturn:
+        failures: list[tuple[list[Step], Failure]] = []
+        for step, failure in self.failures.values():
+            if failures and failures[-1][1] is failure:
+                failures[-1][0].append(step)
+            else:
+                failures.append(([step], failure))
+        cause = failures[0][1].cause
+        if all(failure.usage for _, failure in failures):
+            raise UsageError(*dict.fromkeys(text for _, failure in failures for text in failure.sentences)) from cause
+        lines = [f"{_label(steps)}: {text}" for steps, failure in failures for text in failure.sentences]
+        if len(lines) > 5:
+            lines[5:] = [f"and {len(lines) - 5} more"]
+        needed = f", {len(self.dropped)} that need them were not started" if self.dropped else ""
+        lines.append(
+            f"{len(self.failures)} of {self.total} steps failed{needed}; what was made is kept: "
+            "the same command goes on from here"
+        )
+        raise OutgrowError("\n".join(lines)) from cause
+
+    def _rate(self, step: Step) -> float | None:
+        name = rate_name(step, self.context)
+        if self.work[name] > 0 and self.time[name] > 0:
+            return self.work[name] / self.time[name]
+        return self.rates.get(name)
+
+    def _seconds(self, steps: Sequence[Step]) -> float | None:
+        """Expected seconds of work, None if a step's kind has no rate yet. A step of no FLOPs counts as no time."""
+        seconds = 0.0
+        for step in steps:
+            if step.flops > 0:
+                rate = self._rate(step)
+                if rate is None:
+                    return None
+                seconds += step.flops / rate
+        return seconds
+
+    def _seconds_left(self) -> float | None:
+        seconds = self._seconds(list(self.schedule.todo.values()))
+        return seconds / self.jobs if seconds is not None else None
+
+    def _warn_if_long(self, steps: list[Step]) -> None:
+        seconds = self._seconds(steps)
+        if seconds is None and sum(step.flops for step in steps) > LARGE:
+            # The first step of its kind here: a processor's matrix product is the best guess there is.
+            self.product = self.product or matrix_product()
+            seconds = sum(step.flops / expected_rate(step.kind, self.product) for step in steps)
+        if seconds is not None and seconds > LONG:
+            self.display.note(f"{_label(steps)}: expected to take about {shown_duration(seconds)}")
+
+    def _keep_rates(self) -> None:
+        measured = {
+            name: work / self.time[name] for name, work in self.work.items() if work > 0 and self.time[name] > 0
+        }
+        if measured:
+            try:
+                self.store.write_json(RATES, {**rates(self.store), **measured})
+            except OutgrowError as error:
+                self.display.note(f"the measured speed was not kept: {error}")
+
+    def _tell_differences(self) -> None:
+        """One line if results that are used again were made with other threads, versions or another device."""
+        differences: dict[str, set[str]] = {}
+        for key in self.reused:
+            before: Mapping[str, Any] = self.store.meta(key).get("environment", {})
+            for name, now in self.environment.items():
+                then = before.get(name, now)
+                if then != now and not (name == "device" and "auto" in (then, now)):
+                    differences.setdefault(name, set()).add(str(then))
+        if differences:
+            told = ", ".join(
+                f"{name} {' and '.join(sorted(then))} (now {self.environment[name]})"
+                for name, then in differences.items()
+            )
+            self.display.note(f"results made earlier are used again, with {told}; they may differ in their last digits")
+
+
+def _label(steps: Sequence[Step]) -> str:
+    label = steps[0].label or f"{steps[0].kind} {steps[0].key[:8]}"
+    return label if len(steps) == 1 else f"{label} and {len(steps) - 1} more"
+
+
+def _torch_is_loaded() -> bool:
+    return "torch" in sys.modules
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM unwind as an exit, so that workers end and the terminal is left in order."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,0 +1,66 @@
+"""The executor of this process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
+from outgrow.execution.executor import (
+    THREAD_VARIABLES,
+    Order,
+    Outcome,
+    Reports,
+    carry_out,
+)
+from outgrow.execution.store import Store
+
+
+class Here:
+    """The lane of this process: an order is carried out while it is waited for."""
+
+    def __init__(self, store: Store, reports: Reports) -> None:
+        self._store = store
+        self._reports = reports
+        self._order: Order | None = None
+
+    def free(self) -> bool:
+        """Whether no order was taken."""
+        return self._order is None
+
+    def start(self, order: Order) -> None:
+        """Take an order."""
+        self._order = order
+
+    def wait(self) -> list[Outcome]:
+        """Carry the order out."""
+        order, self._order = self._order, None
+        assert order is not None
+        with _threads(order.threads):
+            return [carry_out(order, self._store, lambda done, total: self._reports.progress(order.name, done, total))]
+
+    def close(self, *, now: bool) -> None:
+        """Nothing is left behind."""
+
+
+@contextlib.contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Hold torch to a number of threads in this process, whether it is loaded already or by the work itself."""
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch is not None else None
+    variables = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    try:
+        if torch is not None:
+            torch.set_num_threads(count)
+        else:
+            os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(count)))
+        yield
+    finally:
+        if torch is not None:
+            torch.set_num_threads(before)
+        for name, value in variables.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

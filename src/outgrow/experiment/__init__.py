@@ -1,0 +1,1 @@
+"""The researcher's half: one call from a YAML file to a run folder."""

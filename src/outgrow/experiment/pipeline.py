@@ -1,0 +1,190 @@
+"""The one call: plan an experiment, make what is missing, write the run folder, read it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from outgrow.core.errors import OutgrowError, UsageError
+from outgrow.core.files import disk
+from outgrow.core.pool import Pool
+from outgrow.execution.execute import execute
+from outgrow.execution.machine import Machine
+from outgrow.execution.progress import Display, Silent
+from outgrow.execution.step import Step
+from outgrow.execution.store import Store, default_store
+from outgrow.experiment.collect import collect
+from outgrow.experiment.live_page import Board, Listening
+from outgrow.experiment.planning.plan import Plan, plan
+from outgrow.experiment.spec.resolve import check_splits, read_experiment, survey
+from outgrow.experiment.spec.schema import Experiment
+from outgrow.report import page as report
+from outgrow.results.cells import Scored
+from outgrow.results.predictions import Predictions
+from outgrow.results.run_results import Results
+
+FOLDER = ("the run folder", "--out")  # what sentences about it say
+REPORT = "report.html"
+
+
+def prepare(experiment: Experiment, store: Store, machine: Machine, display: Display | None = None) -> Plan:
+    """Fingerprint, read and pool every task, hold the splits against them, and plan. Trains nothing.
+
+    Raises UsageError with everything found wrong in all files together.
+    """
+    ground = survey(experiment)
+    context = machine.context(ground.sources)
+    problems = list(ground.problems)
+    for step in (*ground.pools.values(), *ground.given.values()):
+        try:
+            if step.kind == "pool" or store.has(step.parents["pool"].key):  # no given labels beside a faulty pool
+                execute([step], store, context, jobs=1, display=display or Silent())
+        except UsageError as error:
+            problems += error.problems
+    if problems:
+        raise UsageError(*dict.fromkeys(problems))
+    pools = {task: Pool.load(_opened(store, step)) for task, step in ground.pools.items()}
+    check_splits(experiment, pools)
+    return plan(experiment, ground, pools)
+
+
+def run(
+    experiment: Experiment | str | Path,
+    *,
+    store: str | Path | Store | None = None,
+    out: str | Path | None = None,
+    jobs: int = 1,
+    threads: int | None = None,
+    device: str = "auto",
+    checkpoint_every: float | None = None,
+    display: Display | None = None,
+    board: Board | None = None,
+) -> Results:
+    """Run an experiment, or the YAML file of one, and return its results; `out` (default `runs/<name>`) holds them too.
+
+    What the store has is not made again. `checkpoint_every`: minutes after which a finetuning leaves its state in the
+    store, so that it goes on from there when it is killed. `board` is told how far the run is.
+    Raises UsageError for what cannot be done as asked, OutgrowError for failures; whatever was finished by then is kept.
+    """
+    if not isinstance(experiment, Experiment):
+        experiment = read_experiment(Path(experiment))
+    if not isinstance(store, Store):
+        store = Store(Path(store).expanduser() if store is not None else default_store())
+    out = Path(out) if out is not None else Path("runs") / experiment.name
+    display = display or Silent()
+    if board is not None:
+        display = Listening(board, display)
+    asked_for = Machine(jobs, threads, device, checkpoint_every)
+    with _heard(store, display):
+        planned = prepare(experiment, store, asked_for, display)
+        if board is not None:
+            board.begin(planned, store)
+        for _ in range(3):  # an artifact may prove damaged only when it is read: it is made again then
+            missing = any(store.open(step.key) is None for step in planned.wanted)
+            # Only work needs torch: a run that the store answers whole is answered without loading it.
+            machine = asked_for.resolved() if missing else asked_for
+            with disk.sentences(out, *FOLDER):  # before hours of work: a folder that cannot be written is told now
+                out.mkdir(parents=True, exist_ok=True)
+            execute(planned.wanted, store, machine.context(planned.sources), jobs=jobs, display=display)
+            try:
+                asked, tables, notes = collect(planned, lambda step: _opened(store, step))
+                break
+            except _Gone:
+                continue
+        else:
+            raise OutgrowError(f"{store.root}: results there are damaged again and again; check the disk")
+        made_with, work = _made_with(store, planned), _work(store, planned)
+        results = Results.compute(asked, tables, made_with, notes, experiment.metrics, experiment.controls)
+        _write(out, experiment, tables, results, work)
+        told = report.Told(experiment.name, results, asked, Scored(tables), experiment.to_yaml(), work)
+        page = report.write([told], out / REPORT)
+        if board is not None:
+            board.end(page)
+    return results
+
+
+@contextmanager
+def _heard(store: Store, display: Display) -> Iterator[None]:
+    """What the store finds damaged is told at once, whoever opens it."""
+    warn, store.warn = store.warn, display.note
+    try:
+        yield
+    finally:
+        store.warn = warn
+
+
+def _made_with(store: Store, planned: Plan) -> dict[str, Any]:
+    """The environment that the students were made in, perhaps earlier, a list of values where they were not made in one;
+    and what was read: the hub's commit or a SHA-256 of each checkpoint, and of each file.
+    """
+    made = [store.meta(step.key)["environment"] for step in dict.fromkeys(run.student for run in planned.runs)]
+    values = {
+        name: sorted({environment.get(name) for environment in made}, key=str) for name in sorted(set().union(*made))
+    }
+    read: dict[str, dict[str, str]] = {"checkpoints": {}, "files": {}}
+    for fingerprint, source in planned.sources.items():
+        kind, name = ("checkpoints", source["name"]) if isinstance(source, dict) else ("files", Path(source).name)
+        read[kind][name] = fingerprint
+    return {
+        **{name: several[0] if len(several) == 1 else several for name, several in values.items()},
+        **{kind: dict(sorted(found.items())) for kind, found in read.items() if found},
+    }
+
+
+def _work(store: Store, planned: Plan) -> dict[str, float]:
+    """What went into a run, whenever that was: steps, seconds of work and FLOPs as estimated, of all that is still known."""
+    steps = list(planned.wanted)
+    seen: set[str] = set()
+    total = {"steps": 0, "seconds": 0.0, "flops": 0.0}
+    while steps:
+        step = steps.pop()
+        if step.key in seen:
+            continue
+        seen.add(step.key)
+        steps += step.parents.values()
+        if store.has(step.key):  # else it was pruned
+            meta = store.meta(step.key)
+            total["steps"] += 1
+            total["seconds"] += meta.get("seconds", 0.0)
+            total["flops"] += meta.get("flops", 0.0)
+    return total
+
+
+def _write(out: Path, experiment: Experiment, tables: Predictions, results: Results, work: Mapping[str, float]) -> None:
+    """The run folder's files, each whole or absent; results.json comes last, when all others belong to it.
+
+    On a full disk, what an earlier run left there stays. Two processes may write the same folder at once.
+    """
+    with disk.sentences(out, *FOLDER):
+        disk.sweep(out, ".new-")
+        new = disk.temporary(out, ".new-")
+        new.mkdir()
+        try:
+            (new / "experiment.yaml").write_text(experiment.to_yaml(), encoding="utf-8")
+            (new / report.WORK).write_text(json.dumps(work) + "\n", encoding="utf-8")
+            tables.write(new)
+            results.write(new)
+            disk.flush_tree(new)
+            (out / "results.json").unlink(missing_ok=True)
+            for name in ("curves.parquet", REPORT):  # not every run has curves; the report comes after the results
+                (out / name).unlink(missing_ok=True)
+            for name in sorted(path.name for path in new.iterdir() if path.name != "results.json"):
+                os.replace(new / name, out / name)
+            os.replace(new / "results.json", out / "results.json")
+        finally:
+            disk.remove(new)
+
+
+class _Gone(OutgrowError):
+    """A step's result was in the store and is not any more."""
+
+
+def _opened(store: Store, step: Step) -> Path:
+    folder = store.open(step.key)
+    if folder is None:
+        raise _Gone(f"{step.label}: its result is gone from {store.root}; run the same command again")
+    return folder

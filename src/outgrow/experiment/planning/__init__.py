@@ -1,0 +1,1 @@
+"""Experiment -> steps, in the paper's order: supervisor, weak labels, student, ceiling."""

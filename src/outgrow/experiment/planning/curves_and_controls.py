@@ -1,0 +1,36 @@
+"""What an experiment asks for beside its runs, as ordinary steps: a curve of ceilings, and controls."""
+
+from __future__ import annotations
+
+from outgrow.execution.step import Step
+from outgrow.experiment.planning.training import train
+from outgrow.experiment.spec.model_entries import ModelSpec
+from outgrow.experiment.steps.training_request import NAIVE, TRUTH, TaskPlan, Terms
+
+SMALLEST = 25  # labels, where the curve begins; it doubles from there
+
+
+def extras(
+    task: TaskPlan, strong: ModelSpec, split: Step, weak_labels: Step, seed: int, *, truth: bool
+) -> dict[str, Step]:
+    """Steps by the role that their predictions get; `truth`: whether the truth is known on all training rows."""
+    asked, made = task.experiment, dict[str, Step]()
+    if asked.label_curve and truth and strong.role == "features":
+        for rows in curve_sizes(asked.split.transfer):
+            made[f"ceiling:{rows}"] = train(task, strong, "transfer", split, TRUTH, NAIVE, seed, Terms(rows=rows))
+    if asked.controls:
+        label = f"{task.title}: shuffled labels, seed {seed}"
+        shuffled = Step("shuffle", {"seed": seed}, {"split": split, "weak_labels": weak_labels}, label=label)
+        made["shuffled"] = train(task, strong, "transfer", split, shuffled, NAIVE, seed)
+        if truth and asked.split.weak_train:
+            made["own_weak"] = train(task, strong, "weak_train", split, TRUTH, NAIVE, seed)
+            made["own_student"] = train(task, strong, "transfer", split, made["own_weak"], NAIVE, seed)
+    return made
+
+
+def curve_sizes(transfer: int) -> list[int]:
+    """25, 50, 100, … below the number of rows that the ceiling itself learns from."""
+    sizes: list[int] = []
+    while SMALLEST * 2 ** len(sizes) < transfer:
+        sizes.append(SMALLEST * 2 ** len(sizes))
+    return sizes

@@ -1,0 +1,89 @@
+"""Experiment -> Steps: reads like the paper, computes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from outgrow.core.pool import Pool
+from outgrow.execution.step import Step, walk
+from outgrow.experiment.planning.curves_and_controls import extras
+from outgrow.experiment.planning.supervision import supervise, teach
+from outgrow.experiment.planning.training import deal, train
+from outgrow.experiment.spec.method_entries import MethodSpec
+from outgrow.experiment.spec.model_entries import ModelSpec
+from outgrow.experiment.spec.resolve import Ground
+from outgrow.experiment.spec.schema import Experiment
+from outgrow.experiment.steps.training_request import NAIVE, TRUTH, TaskPlan, Terms
+
+
+@dataclass(frozen=True)
+class Run:
+    """One supervisor, one student, one method, one seed on one task: the steps whose predictions answer it."""
+
+    task: str
+    weak: ModelSpec
+    strong: ModelSpec
+    method: MethodSpec
+    seed: int
+    pool: Step
+    split: Step
+    supervisor: Step
+    student: Step
+    ceiling: Step | None  # None: no truth on transfer
+    extras: Mapping[str, Step] = field(default_factory=dict)  # by role: label curve and controls, where asked for
+
+
+TELLING = ("features", "tokens", "labels", "prompt")  # kinds that leave something to be told beside predictions
+
+
+def readers(trained: Iterable[Step]) -> list[Step]:
+    """The steps behind trained models that leave facts: what read the texts, and what a method made of the labels."""
+    return [step for step in walk(trained) if step.kind in TELLING]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All runs of an experiment. Steps that two runs share are equal, and made once."""
+
+    experiment: Experiment
+    runs: tuple[Run, ...]
+    sources: Mapping[str, Any]
+
+    @property
+    def wanted(self) -> list[Step]:
+        """The steps whose results the run folder is written from, each once."""
+        wanted: list[Step] = []
+        for run in self.runs:
+            trained = [step for step in (run.supervisor, run.student, run.ceiling) if step is not None]
+            wanted += [run.pool, run.split, *trained, *readers(trained), *run.extras.values()]
+        return list(dict.fromkeys(wanted))
+
+
+def plan(experiment: Experiment, ground: Ground, pools: Mapping[str, Pool]) -> Plan:
+    """Every cell at every seed, in the experiment's order."""
+    runs = [
+        plan_one(TaskPlan(experiment, ground, task.title, pools[task.title]), weak, strong, method, seed)
+        for task in experiment.tasks
+        for weak in experiment.weak
+        for strong in experiment.strong
+        for method in experiment.methods
+        for seed in experiment.seeds
+    ]
+    return Plan(experiment, tuple(runs), ground.sources)
+
+
+def plan_one(task: TaskPlan, weak: ModelSpec, strong: ModelSpec, method: MethodSpec, seed: int) -> Run:
+    """The experiment of the paper (section 3): a supervisor's labels teach a student; the truth teaches its ceiling."""
+    split = deal(task, seed)
+    supervisor = weak_labels = supervise(task, weak, split, seed)
+    student = teach(task, weak, strong, method, split, weak_labels, seed)
+    ceiling = None
+    truth = bool((task.pool.labels[~task.pool.test] >= 0).all())
+    if truth and strong.taught:
+        # Somebody's labels may leave rows of transfer out: the ceiling then learns from just the rows that they cover.
+        terms = Terms(covered_by=weak_labels if weak.partial else None)
+        ceiling = train(task, strong, "transfer", split, TRUTH, NAIVE, seed, terms)
+    more = extras(task, strong, split, weak_labels, seed, truth=truth)
+    return Run(task.title, weak, strong, method, seed, task.step, split, supervisor, student, ceiling, more)

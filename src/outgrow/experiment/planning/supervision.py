@@ -1,0 +1,108 @@
+"""A supervisor's labels, and what a method makes of a student with them, as steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from outgrow.execution.step import Step
+from outgrow.experiment.planning.training import train
+from outgrow.experiment.spec.method_entries import MethodSpec
+from outgrow.experiment.spec.model_entries import ModelSpec
+from outgrow.experiment.steps.choose import choose_among
+from outgrow.experiment.steps.heads import read
+from outgrow.experiment.steps.training_request import NAIVE, TRUTH, TaskPlan, Terms, frozen
+
+
+def supervise(task: TaskPlan, weak: ModelSpec, split: Step, seed: int) -> Step:
+    """The step whose predictions are a supervisor's weak labels."""
+    match weak.role:
+        case "given":
+            return task.ground.given[task.title, weak.name]
+        case "join":
+            voters = {
+                f"voter_{place:02}": supervise(task, voter, split, seed) for place, voter in enumerate(weak.beneath)
+            }
+            label = f"{task.title}: join {weak.name}, seed {seed}"
+            return Step("join", {"by": weak.options.by}, {"pool": task.step, "split": split, **voters}, label=label)
+        case "simulate":
+            judged = {}
+            if weak.beneath:
+                judged["by"] = train(task, weak.beneath[0], "weak_train", split, TRUTH, NAIVE, seed)
+            params = {**weak.options.model_dump(mode="json", exclude={"by"}), "seed": seed}
+            label = f"{task.title}: {weak.name}, seed {seed}"
+            return Step("simulate", params, {"pool": task.step, "split": split, **judged}, label=label)
+    return train(task, weak, "weak_train", split, TRUTH, NAIVE, seed)
+
+
+def teach(
+    task: TaskPlan, weak: ModelSpec, strong: ModelSpec, method: MethodSpec, split: Step, weak_labels: Step, seed: int
+) -> Step:
+    """A student that learned from a supervisor's weak labels by a method: its labels, its loss, its procedure."""
+    if method.candidates:
+        students = [
+            _student(task, weak, strong, candidate, split, weak_labels, seed, ("validation",))
+            for candidate in method.candidates
+        ]
+        judges = {"pool": task.step, "split": split}
+        if method.select_on == "weak":
+            judges["weak_labels"] = weak_labels
+        label = f"{task.title}: student {strong.name}, {method.name}, seed {seed}: choose"
+        return choose_among(judges, students, {"targets": method.select_on, "by": "accuracy"}, label)
+    return _student(task, weak, strong, method, split, weak_labels, seed, ())
+
+
+def _student(
+    task: TaskPlan,
+    weak: ModelSpec,
+    strong: ModelSpec,
+    method: MethodSpec,
+    split: Step,
+    weak_labels: Step,
+    seed: int,
+    asked: tuple[str, ...],
+) -> Step:
+    labels = weak_labels
+    if method.parts.labels is not None:
+        params = {"method": [dict(method.identities["labels"])], "seed": seed}
+        parents = {"pool": task.step, "split": split, "weak_labels": weak_labels}
+        if method.parts.labels.reads_features:
+            parents["features"] = read(task, frozen(strong))
+        labels = Step("labels", params, parents, label=f"{task.title}: labels of {method.name}, seed {seed}")
+    # Where somebody's labels leave rows out, they stay out: the ceiling has not seen them either.
+    terms = Terms(asked=asked, covered_by=weak_labels if weak.partial and method.parts.procedure is not None else None)
+    build = _Build(labels, task, strong, method, split, seed, terms)
+    if method.parts.procedure is not None:
+        student: Step = method.parts.procedure.procedure(build)
+        return student
+    return build.train(labels)
+
+
+@dataclass(frozen=True)
+class _Build:
+    """What a procedure builds with: see `methods.contract.Build`."""
+
+    labels: Step
+    task: TaskPlan
+    strong: ModelSpec
+    method: MethodSpec
+    split: Step
+    seed: int
+    terms: Terms
+
+    def train(
+        self,
+        labels: Step,
+        *,
+        model: int | None = None,
+        fold: tuple[int, int] | None = None,
+        stop: Literal["weak", "truth"] | None = None,
+        start: tuple[str, Mapping[str, Any]] | None = None,
+        asked: bool = False,
+    ) -> Step:
+        """The step of a student that learns these labels by the method's loss."""
+        learner = self.strong if model is None else self.method.models[model]
+        parts: Sequence[str] = ("transfer", "validation") if asked else self.terms.asked
+        terms = replace(self.terms, fold=fold, stop=stop, start=start, asked=tuple(parts))
+        return train(self.task, learner, "transfer", self.split, labels, self.method, self.seed, terms)

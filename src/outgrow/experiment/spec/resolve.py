@@ -1,0 +1,225 @@
+"""What an experiment stands on: its files and checkpoints by fingerprint, and the steps that read them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from outgrow.core.errors import UsageError
+from outgrow.core.files.tables import table_format
+from outgrow.core.files.yaml_file import read_yaml
+from outgrow.core.identity import digest_file
+from outgrow.core.pool import Pool
+from outgrow.core.registry import Member, find, is_file_name
+from outgrow.core.validation import Problems
+from outgrow.execution.step import Step
+from outgrow.experiment.spec.model_entries import ModelSpec, model_spec
+from outgrow.experiment.spec.paths import BASE, find_file
+from outgrow.experiment.spec.schema import Experiment, TaskSpec
+from outgrow.models.checkpoints.families import encoder
+from outgrow.models.checkpoints.locate import resolve
+from outgrow.models.contract import Location
+from outgrow.tasks.files import file_task, hub_commit
+from outgrow.tasks.pool import deal
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Every task's pool step, every given label's step, every checkpoint's place; and where the bytes are."""
+
+    pools: Mapping[str, Step]  # task title -> step
+    given: Mapping[tuple[str, str], Step]  # (task title, supervisor) -> step
+    locations: Mapping[str, Location]  # model entry -> checkpoint
+    sources: Mapping[str, Any] = field(default_factory=dict)  # fingerprint -> where on this machine, as JSON values
+    problems: tuple[str, ...] = ()  # a sentence for everything named that is not there
+
+
+def read_experiment(path: Path) -> Experiment:
+    """`Experiment.read`; where that finds faults, those of the files and checkpoints it names are told with them."""
+    try:
+        return Experiment.read(path)
+    except UsageError as error:
+        raise UsageError(*dict.fromkeys((*error.problems, *_faults_of_parts(path)))) from None
+
+
+def _faults_of_parts(path: Path) -> list[str]:
+    """What is wrong with the files and checkpoints of those parts of a faulty experiment that are right as written."""
+    content, _ = read_yaml(path)
+    if not isinstance(content, dict):
+        return []
+    problems: list[str] = []
+    base = BASE.set(path.parent)
+    try:
+        for entry in _listed(content.get("tasks")):
+            try:
+                task = TaskSpec.model_validate(entry)
+                if task.file and task.text and task.label:
+                    file_task(
+                        find_file(task.file),
+                        text=task.text,
+                        label=task.label,
+                        group=task.group,
+                        test=None if task.test is None else find_file(task.test),
+                        unlabelled=task.unlabelled,
+                    )
+            except UsageError as error:
+                problems += error.problems
+            except ValidationError:
+                continue  # already told
+        for role in ("weak", "strong"):
+            for entry in _listed(content.get(role)):
+                try:
+                    for spec in model_spec(entry, student=role == "strong").everyone:
+                        if spec.pretrained:
+                            problems += spec.options.problems(resolve(checkpoint_name(spec), spec.kind))
+                except UsageError as error:
+                    problems += error.problems
+                except Problems:
+                    continue  # already told
+    finally:
+        BASE.reset(base)
+    return problems
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def checkpoint_name(spec: ModelSpec) -> str:
+    """A checkpoint folder as a path, if there is one; else the name as it is."""
+    path = find_file(spec.options.checkpoint)
+    return str(path) if path.is_dir() else str(spec.options.checkpoint)
+
+
+def survey(experiment: Experiment) -> Ground:
+    """Find and fingerprint everything the experiment names."""
+    base = BASE.set(experiment.base)
+    try:
+        return _Survey(experiment).ground()
+    finally:
+        BASE.reset(base)
+
+
+class _Survey:
+    """Looks everything up, and goes on where something is missing, so that all is told at once."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        self.experiment = experiment
+        self.problems: list[str] = []
+        self.sources: dict[str, Any] = {}
+
+    def attempt(self, look: Callable[..., T], *arguments: Any) -> T | None:
+        try:
+            return look(*arguments)
+        except UsageError as error:
+            self.problems += [text for text in error.problems if text not in self.problems]
+            return None
+
+    def ground(self) -> Ground:
+        experiment = self.experiment
+        pools = {task.title: self.attempt(self.pool, task) for task in experiment.tasks}
+        models = experiment.models
+        locations = {spec.name: self.attempt(self.checkpoint, spec) for spec in models if spec.pretrained}
+        given = {
+            (task.title, spec.name): self.attempt(self.given, task, spec, pools[task.title])
+            for task in experiment.tasks
+            for spec in models
+            if spec.role == "given"
+        }
+        for method in experiment.methods:
+            reads = any(
+                one.parts.procedure and one.parts.procedure.starts == "texts" for one in method.candidates or [method]
+            )
+            for spec in experiment.strong if reads else []:
+                found = locations.get(spec.name)
+                if found is not None and (family := encoder(found)) is not None:
+                    self.problems.append(
+                        f"methods: {method.name} reads texts on as a language model does, and {spec.name} is an encoder "
+                        f"({family}): name a causal language model, such as finetune:smollm2"
+                    )
+        for member in (spec.member for spec in models if spec.member is not None):
+            self.plugin(member)
+        for method in experiment.methods:
+            self.sources |= method.files
+        return Ground(
+            {name: step for name, step in pools.items() if step},
+            {name: step for name, step in given.items() if step},
+            {name: location for name, location in locations.items() if location},
+            self.sources,
+            tuple(self.problems),
+        )
+
+    def checkpoint(self, spec: ModelSpec) -> Location:
+        found = resolve(checkpoint_name(spec), spec.kind)
+        self.sources[found.fingerprint] = asdict(found)
+        self.problems += spec.options.problems(found)
+        return found
+
+    def plugin(self, member: Member) -> None:
+        if "file" in member.identity:
+            self.sources[member.identity["file"]] = member.target.rpartition(":")[0]
+
+    def pool(self, task: TaskSpec) -> Step:
+        columns = {"text": task.text, "label": task.label, "group": task.group, "unlabelled": task.unlabelled}
+        source: dict[str, Any]
+        if task.file is not None:
+            source = {**columns, "file": self.file(task.file)}
+            if task.test is not None:
+                source["test"] = self.file(task.test)
+        elif task.hub is not None:
+            commit = hub_commit(task.hub, task.revision)
+            source = {**columns, "hub": task.hub, "commit": commit, "config": task.config}
+            source |= {"split": task.split or "train", "test": task.test}
+        else:
+            source = {"task": self.registered(task.task or ""), "options": dict(task.options)}
+        params = {"source": source, "test_rows": self.experiment.split.test, "balance": task.balance}
+        return Step("pool", params, label=f"{task.title}: read and pool")
+
+    def registered(self, name: str) -> dict[str, str]:
+        if is_file_name(name):
+            path, _, attribute = name.rpartition(":")
+            name = f"{find_file(path)}:{attribute}"
+        member = find("tasks", name)
+        self.plugin(member)
+        # A task that lies in a package with its data says by a function beside it which data they are.
+        fingerprint = getattr(sys.modules[member.load().__module__], "fingerprint", None)
+        return {**member.identity, **({} if fingerprint is None else {"data": fingerprint()})}
+
+    def given(self, task: TaskSpec, spec: ModelSpec, pool: Step | None) -> Step | None:
+        options = spec.options.model_dump(mode="json", exclude={"file"})
+        file = self.file(spec.options.file)
+        if pool is None:
+            return None
+        params = {"file": file, **options, "text": options["text"] or task.text}
+        return Step("given", params, {"pool": pool}, label=f"{task.title}: read {spec.name}")
+
+    def file(self, name: str) -> dict[str, str]:
+        """A file by content and format."""
+        path = find_file(name)
+        if not path.is_file():
+            raise UsageError(f"{path}: {'is a folder, not a file' if path.is_dir() else 'there is no such file'}")
+        try:
+            fingerprint = digest_file(path)
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+        self.sources[fingerprint] = str(path)
+        return {"sha256": fingerprint, "format": table_format(path)}
+
+
+def check_splits(experiment: Experiment, pools: Mapping[str, Pool]) -> None:
+    """Hold every task's pool against the split asked for. Raises UsageError with all that is too large."""
+    problems: list[str] = []
+    for title, pool in pools.items():
+        try:
+            deal(pool, experiment.seeds[0], **experiment.split.dealt)
+        except UsageError as error:
+            problems += [f"{title}: {text}" for text in error.problems]
+    if problems:
+        raise UsageError(*problems)

@@ -1,0 +1,329 @@
+"""What a YAML file may say: tasks x weak supervisors x strong students x methods x seeds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from outgrow.core.errors import UsageError
+from outgrow.core.files.yaml_file import locate, read_yaml
+from outgrow.core.identity import canonical_json
+from outgrow.core.registry import is_file_name, names, nearest
+from outgrow.core.validation import Problems, faults
+from outgrow.experiment.spec.method_entries import MethodSpec, method_spec, misfits
+from outgrow.experiment.spec.model_entries import ModelSpec, model_spec
+from outgrow.experiment.spec.paths import BASE, find_file
+from outgrow.results.metrics.scores import METRICS
+
+
+class Strict(BaseModel):
+    """No key that is not asked for, and no change after validation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+Rows = Annotated[int, Field(ge=1, strict=True)]
+
+
+class Split(Strict):
+    """How many rows each part gets. `test` may be left out where the task has a test split of its own."""
+
+    weak_train: Rows | None = None
+    transfer: Rows
+    validation: Rows | None = None
+    test: Rows | None = None
+
+    @property
+    def dealt(self) -> dict[str, int]:
+        """The sizes that a seed deals; a part that nobody asked for gets no rows."""
+        return {"weak_train": self.weak_train or 0, "transfer": self.transfer, "validation": self.validation or 0}
+
+
+class TaskSpec(Strict):
+    """Where a task's rows come from: exactly one of `file`, `hub` and `task`."""
+
+    name: str = ""
+    file: str | None = None
+    hub: str | None = None
+    task: str | None = None
+    text: str | None = None
+    label: str | None = None
+    group: str | None = None
+    test: str | None = None
+    config: str | None = None
+    split: str | None = None
+    revision: str | None = None
+    balance: bool = True
+    unlabelled: bool = False
+    options: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _registered_name(cls, value: Any) -> Any:
+        return {"task": value} if isinstance(value, str) else value
+
+    @field_validator("file", mode="after")
+    @classmethod
+    def _is_there(cls, value: str | None) -> str | None:
+        if value is not None and not find_file(value).is_file():
+            what = "is a folder, not a file" if find_file(value).is_dir() else "there is no such file"
+            raise ValueError(f"{find_file(value)}: {what}")
+        return value
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        given = [key for key in ("file", "hub", "task") if getattr(self, key)]
+        if len(given) != 1:
+            raise Problems(
+                "a task has exactly one of `file`, `hub` and `task`, not " + (" and ".join(given) or "none of them")
+            )
+        allowed = {
+            "file": {"text", "label", "group", "test", "unlabelled"},
+            "hub": {"text", "label", "group", "test", "unlabelled", "config", "split", "revision"},
+            "task": {"options"},
+        }[given[0]]
+        common = {"name", "balance", given[0]}
+        wrong = sorted(self.model_fields_set - allowed - common)
+        sentences = [f"`{key}` has no meaning beside `{given[0]}`" for key in wrong]
+        if given[0] != "task":
+            sentences += [f"`{key}` is missing: name the column" for key in ("text", "label") if not getattr(self, key)]
+        elif self.task and not is_file_name(self.task) and self.task not in names("tasks"):
+            sentences.append(f'unknown task "{self.task}"{nearest(self.task, names("tasks"))}')
+        if sentences:
+            raise Problems(*sentences)
+        return self
+
+    @property
+    def title(self) -> str:
+        """The name given, else the file's stem, the hub data set's last part, or the registered name."""
+        if self.name:
+            return self.name
+        if self.file:
+            return re.sub(r"(\.(csv|jsonl|json|ndjson|parquet|gz))+$", "", Path(self.file).name)
+        return (self.hub or self.task or "").rpartition("/" if self.hub else ":")[2]
+
+
+def _written(spec: ModelSpec | MethodSpec) -> Any:
+    return spec.written
+
+
+def _entry(read: Any) -> Any:
+    return lambda value: value if isinstance(value, ModelSpec | MethodSpec) else read(value)
+
+
+Supervisor = Annotated[
+    ModelSpec, BeforeValidator(_entry(lambda v: model_spec(v, student=False))), PlainSerializer(_written)
+]
+Student = Annotated[
+    ModelSpec, BeforeValidator(_entry(lambda v: model_spec(v, student=True))), PlainSerializer(_written)
+]
+Recipe = Annotated[MethodSpec, BeforeValidator(_entry(method_spec)), PlainSerializer(_written)]
+
+
+# How a fault's sentence begins: with the file and line, where there is a file.
+_PLACE: ContextVar[Callable[[tuple[int | str, ...]], str]] = ContextVar("_PLACE", default=lambda loc: "")
+
+
+class Experiment(Strict):
+    """Everything that a run is asked for, validated whole before any work. Raises UsageError with every fault."""
+
+    name: Annotated[str, Field(min_length=1)]
+    tasks: Annotated[list[TaskSpec], Field(min_length=1)]
+    weak: Annotated[list[Supervisor], Field(min_length=1)]
+    strong: Annotated[list[Student], Field(min_length=1)]
+    methods: Annotated[list[Recipe], Field(min_length=1)] = Field(default=["naive"], validate_default=True)
+    seeds: list[Annotated[int, Field(ge=0, strict=True)]] = Field(default=5, validate_default=True)
+    split: Split
+    metrics: Annotated[list[str], Field(min_length=1)] = ["accuracy"]  # no part of any key: read from predictions
+    label_curve: bool = False  # ceilings at 25, 50, 100, … rows: how many true labels a student is worth
+    controls: bool = False  # shuffled labels, and a student as its own supervisor
+    base: Annotated[Path, Field(exclude=True)] = Field(default_factory=lambda: BASE.get())
+
+    def __init__(self, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            where = _PLACE.get()
+            raise UsageError(
+                *(f"{where(loc)}{text}" for loc, text in faults(error, Experiment, {"tasks": TaskSpec, "split": Split}))
+            ) from None
+
+    @classmethod
+    def read(cls, path: str | Path) -> Experiment:
+        """The experiment of a YAML file; relative paths in it start from its folder."""
+        path = Path(path)
+        content, tree = read_yaml(path)
+        if not isinstance(content, dict):
+            raise UsageError(f"{path}: an experiment is a mapping with tasks, weak, strong and split")
+        base, place = BASE.set(path.parent), _PLACE.set(lambda loc: f"{path}:{locate(tree, loc)}: ")
+        try:
+            return cls(**{"name": path.stem, **{str(key): value for key, value in content.items()}})
+        finally:
+            BASE.reset(base)
+            _PLACE.reset(place)
+
+    @field_validator("name", mode="after")
+    @classmethod
+    def _names_a_folder(cls, value: str) -> str:
+        if "/" in value or "\\" in value or value.startswith("."):
+            raise ValueError(f'"{value}" cannot name the run folder: no slashes, and no dot in front')
+        return value
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _count(cls, value: Any) -> Any:
+        if isinstance(value, int) and not isinstance(value, bool):
+            if value < 1:
+                raise ValueError(f"is {value}: at least one seed is needed")
+            return list(range(value))
+        return value
+
+    @field_validator("seeds", mode="after")
+    @classmethod
+    def _distinct(cls, value: list[int]) -> list[int]:
+        if not value:
+            raise ValueError("is empty: at least one seed is needed")
+        repeated = sorted({seed for seed in value if value.count(seed) > 1})
+        if repeated:
+            raise ValueError(f"seed {', '.join(map(str, repeated))} stands there twice: a repeat is no new evidence")
+        return value
+
+    @field_validator("metrics", mode="after")
+    @classmethod
+    def _known(cls, value: list[str]) -> list[str]:
+        unknown = [f'unknown metric "{name}"{nearest(name, METRICS)}' for name in value if name not in METRICS]
+        if unknown:
+            raise Problems(*unknown)
+        return list(dict.fromkeys(["accuracy", *value]))  # accuracy is always there: PGR is told in it
+
+    @field_validator("tasks", "weak", "strong", "methods", "metrics", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return value if isinstance(value, list) else [value]
+
+    @field_validator("weak", "strong", "methods", mode="after")
+    @classmethod
+    def _no_twins(cls, value: list[Any]) -> list[Any]:
+        return _reject_twins(value, [(canonical_json(spec.identity), spec.name) for spec in value])
+
+    @field_validator("tasks", mode="after")
+    @classmethod
+    def _no_twin_tasks(cls, value: list[TaskSpec]) -> list[TaskSpec]:
+        return _reject_twins(value, [(task.title, task.title) for task in value])
+
+    @model_validator(mode="after")
+    def _parts_that_are_used(self) -> Self:
+        wrong = []
+        supervisors = [below for spec in self.weak for below in spec.everyone]
+        trained = [spec.name for spec in supervisors if spec.taught]
+        if trained and self.split.weak_train is None:
+            wrong.append(f"split: `weak_train` is missing: {trained[0]} learns from those rows")
+        wrong += [
+            f"weak: {spec.name} asks for {spec.options.rows} rows of {self.split.weak_train} in weak_train"
+            for spec in supervisors
+            if spec.pretrained and (spec.options.rows or 0) > (self.split.weak_train or 0) > 0
+        ]
+        wrong += [
+            f"strong: {spec.name}: `rows` is for supervisors: every student learns from all of transfer"
+            for spec in self.strong
+            if spec.pretrained and spec.options.rows is not None
+        ]
+        chosen = [s.name for s in self.models if isinstance(getattr(s.options, "l2", None), list | tuple)]
+        stopped = [s.name for s in self.models if getattr(s.options, "early_stop", None) is not None]
+        if stopped and self.split.validation is None:
+            wrong.append(f"split: `validation` is missing: {stopped[0]} stops early by it")
+        if chosen and self.split.validation is None:
+            wrong.append(f"split: `validation` is missing: {chosen[0]} chooses l2 there")
+        judged = [method for method in self.methods if method.validated_on]
+        if judged and self.split.validation is None:
+            wrong.append(f"split: `validation` is missing: {judged[0].name} {judged[0].validated_on}")
+        wrong += [text for method in self.methods for spec in self.strong for text in misfits(method, spec)]
+        if self.label_curve and not any(spec.role == "features" for spec in self.strong):
+            wrong.append("label_curve: no student here is static or a probe, whose ceilings at many sizes are cheap")
+        if self.split.test is None:
+            wrong += [
+                f"split: `test` is missing, and task {task.title} has no test split of its own"
+                for task in self.tasks
+                if task.test is None and task.task is None
+            ]
+        if wrong:
+            raise Problems(*wrong)
+        return self
+
+    @property
+    def models(self) -> list[ModelSpec]:
+        """Everything that labels or learns, in whatever place it is named."""
+        named = (*self.weak, *self.strong, *(model for method in self.methods for model in method.models))
+        return [spec for one in named for spec in one.everyone]
+
+    def path(self, name: str) -> Path:
+        """A path as the YAML means it: beside the file, else from the working directory."""
+        token = BASE.set(self.base)
+        try:
+            return find_file(name)
+        finally:
+            BASE.reset(token)
+
+    def to_yaml(self) -> str:
+        """The experiment as resolved, as YAML that reads back to the same one from any folder."""
+        content = self.model_dump(mode="json")
+        content["tasks"] = [self._resolved(task) for task in self.tasks]
+        for part in ("weak", "strong", "methods"):
+            content[part] = [self._whole_paths(entry) for entry in content[part]]
+        content["split"] = {name: rows for name, rows in content["split"].items() if rows is not None}
+        return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+
+    def _resolved(self, task: TaskSpec) -> dict[str, Any]:
+        content = {"name": task.title, **task.model_dump(exclude_defaults=True)}
+        if task.task:
+            content["task"] = self._whole_paths(task.task)
+        elif task.file:
+            content |= {key: str(self.path(content[key])) for key in ("file", "test") if key in content}
+        return content
+
+    def _whole_paths(self, entry: Any) -> Any:
+        """An entry with the files it names as absolute paths."""
+        match entry:
+            case str() if is_file_name(entry):
+                path, _, name = entry.rpartition(":")
+                return f"{self.path(path)}:{name}"
+            case str():
+                kind, colon, rest = entry.partition(":")
+                there = bool(colon) and self.path(rest).exists()
+                return f"{kind}:{self.path(rest)}" if there else entry
+            case list():
+                return [self._whole_paths(part) for part in entry]
+            case dict():
+                (head, value), *rest_items = entry.items()
+                if isinstance(value, str) and self.path(value).exists():
+                    value = str(self.path(value))
+                elif head == "join":
+                    value = self._whole_paths(value)
+                elif isinstance(value, dict):  # models that a method or a simulation names
+                    models = {key: self._whole_paths(value[key]) for key in ("through", "by") if key in value}
+                    value = {**value, **models}
+                return {self._whole_paths(head): value, **dict(rest_items)}
+        return entry
+
+
+def _reject_twins(value: list[Any], identities: list[tuple[str, str]]) -> list[Any]:
+    keys = [key for key, _ in identities]
+    repeated = [name for place, (key, name) in enumerate(identities) if key in keys[:place]]
+    if repeated:
+        raise ValueError(f"{', '.join(repeated)} stands there twice")
+    return value

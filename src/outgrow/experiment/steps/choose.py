@@ -1,0 +1,46 @@
+"""The step that chooses among trained models on validation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from outgrow.core.errors import OutgrowError
+from outgrow.core.examples import Labels
+from outgrow.core.pool import Pool
+from outgrow.execution.step import Context, Job, Step
+from outgrow.experiment.steps.job_files import save, targets_of
+
+
+def choose(jobs: Sequence[Job], context: Context) -> None:
+    """The candidate with the smallest loss (or the best accuracy) on validation, by the weak labels or the truth."""
+    for job in jobs:
+        data = Pool.load(job.parents["pool"])
+        rows = np.load(job.parents["split"] / "validation.npy")
+        targets = targets_of(job, data, rows)
+        known = ~np.isnan(targets).any(axis=1)
+        if not known.any():
+            raise OutgrowError(f"none of the {len(rows)} rows of validation has a label to choose by")
+        candidates = [path for role, path in sorted(job.parents.items()) if role.startswith("candidate_")]
+        predictions = [np.load(path / "probabilities.npy") for path in candidates]
+        losses = [
+            float(-(targets[known] * np.log(np.maximum(p[rows][known], 1e-12))).sum(axis=1).mean()) for p in predictions
+        ]
+        facts: dict[str, Any] = {"losses": losses}
+        order = losses
+        if job.params.get("by") == "accuracy":  # of methods, whose losses differ: by what they predict, not how surely
+            ids = data.ids[rows][known]
+            wanted = Labels(ids, targets[known]).hard
+            facts["accuracies"] = [float((Labels(ids, p[rows][known]).hard == wanted).mean()) for p in predictions]
+            order = [-accuracy for accuracy in facts["accuracies"]]
+        best = min(range(len(predictions)), key=lambda place: (order[place], losses[place], place))
+        save(job.folder, predictions[best], chosen=best, **facts)
+
+
+def choose_among(judges: Mapping[str, Step], candidates: Sequence[Step], params: Mapping[str, Any], label: str) -> Step:
+    """The best of several trained models on validation; judges: the steps that say what is right there."""
+    width = max(2, len(str(len(candidates) - 1)))
+    roles = {f"candidate_{place:0{width}}": step for place, step in enumerate(candidates)}
+    return Step("choose", params, {**judges, **roles}, label=label)

@@ -1,0 +1,33 @@
+"""The step of a user's own model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from outgrow.core.errors import OutgrowError
+from outgrow.core.examples import Labels
+from outgrow.core.pool import Pool
+from outgrow.execution.step import Context, Job
+from outgrow.experiment.steps.job_files import lesson, member, method_of, save
+
+
+def custom(jobs: Sequence[Job], context: Context) -> None:
+    """Somebody's own model: fitted to its part of the data, asked about every row."""
+    for job in jobs:
+        data = Pool.load(job.parents["pool"])
+        rows, targets = lesson(job)
+        model = member(job.params["model"]["member"], "models", context).load()(**job.params["model"]["options"])
+        taught = data.examples(rows)
+        fitted = model.fit(
+            taught, Labels(taught.ids, targets), method_of(job.params["method"], context), job.params["seed"]
+        )
+        everything = data.examples(np.arange(len(data.ids)))
+        probabilities = np.asarray(fitted.predict(everything), dtype=np.float32)
+        if probabilities.shape != (len(data.ids), len(data.classes)):
+            raise OutgrowError(
+                f"{job.params['model']['member']['name']}: predict returned an array of shape "
+                f"{list(probabilities.shape)} for {len(data.ids)} examples of {len(data.classes)} classes"
+            )
+        save(job.folder, probabilities)

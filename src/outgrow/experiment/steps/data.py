@@ -1,0 +1,78 @@
+"""Steps that deal with rows and given labels: pool, split, given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from outgrow.core.errors import OutgrowError
+from outgrow.core.identity import digest_file
+from outgrow.core.pool import Pool
+from outgrow.execution.step import Context, Job
+from outgrow.experiment.steps.job_files import member, save
+
+
+def pool(jobs: Sequence[Job], context: Context) -> None:
+    """A task's rows by content id, balanced, with their test rows fixed."""
+    from outgrow.tasks.pool import build_pool
+
+    for job in jobs:
+        source = job.params["source"]
+        made = build_pool(
+            _raw_task(source, context),
+            test_rows=job.params["test_rows"],
+            balance=job.params["balance"],
+            name=_origin(source, context),
+        )
+        made.save(job.folder)
+
+
+def _origin(source: Mapping[str, Any], context: Context) -> str:
+    """What sentences about a task's rows call it."""
+    if "file" in source:
+        return str(_path(source["file"], context))
+    return str(source["hub"] if "hub" in source else source["task"]["name"])
+
+
+def _raw_task(source: Mapping[str, Any], context: Context) -> Any:
+    from outgrow.tasks.files import file_task, hub_task
+
+    columns: dict[str, Any] = {key: source.get(key) for key in ("text", "label", "group", "unlabelled")}
+    if "file" in source:
+        path, test = _path(source["file"], context), source.get("test")
+        return file_task(path, **columns, test=_path(test, context) if test else None)
+    if "hub" in source:
+        where: dict[str, Any] = {key: source[key] for key in ("config", "split", "test")}
+        return hub_task(source["hub"], source["commit"], **where, **columns)
+    return member(source["task"], "tasks", context).load()(**source["options"])
+
+
+def split(jobs: Sequence[Job], context: Context) -> None:
+    """A seed's rows of weak_train, transfer and validation, as positions in the pool."""
+    from outgrow.tasks.pool import deal
+
+    for job in jobs:
+        for part, rows in deal(Pool.load(job.parents["pool"]), **job.params).items():
+            np.save(job.folder / f"{part}.npy", rows)
+
+
+def given(jobs: Sequence[Job], context: Context) -> None:
+    """Somebody's labels as probabilities of every row of the pool; rows without one are NaN."""
+    from outgrow.models.label_sources.label_file import read_given
+
+    for job in jobs:
+        options = dict(job.params)
+        path = _path(options.pop("file"), context)
+        labels = read_given(path, job.parents["pool"], **options)
+        save(job.folder, labels.probabilities, notes=list(labels.notes), counts=dict(labels.counts))
+
+
+def _path(file: Mapping[str, str], context: Context) -> Path:
+    """Where a file is. Raises OutgrowError if it is not any more what the plan found."""
+    path = Path(context.sources[file["sha256"]])
+    if not path.is_file() or digest_file(path) != file["sha256"]:
+        raise OutgrowError(f"{path}: was changed while the run went on; give the same command again")
+    return path

@@ -1,0 +1,167 @@
+"""The steps of finetuned models: tokens, the language modelling before it, the training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from outgrow.core.errors import OutgrowError
+from outgrow.core.examples import Ints, Labels
+from outgrow.core.pool import Pool
+from outgrow.execution.step import Context, Job, Step
+from outgrow.experiment.spec.model_entries import ModelSpec
+from outgrow.experiment.steps.job_files import lesson, method_of, save, targets_of
+from outgrow.experiment.steps.training_request import STOPS, TRUTH, TaskPlan, Terms
+from outgrow.models.checkpoints.tokens import Tokens, read_texts
+from outgrow.models.contract import Location
+from outgrow.models.finetune import train as finetuning
+from outgrow.models.finetune.learning_curve import WATCHED, Watch
+from outgrow.models.finetune.options import Finetune
+from outgrow.models.finetune.pretraining import read_on
+from outgrow.models.finetune.resume import Halfway
+from outgrow.models.finetune.saved import keep
+from outgrow.models.finetune.train import HeadFirst
+
+
+def tokens(jobs: Sequence[Job], context: Context) -> None:
+    """Every text of the pool as token ids."""
+    for job in jobs:
+        location = Location(**context.sources[job.params["fingerprint"]])
+        options = {name: job.params[name] for name in ("max_length", "chat_template")}
+        read_texts(location, Pool.load(job.parents["pool"]).inputs, **options).save(job.folder)
+
+
+def finetune(jobs: Sequence[Job], context: Context) -> None:
+    """A model finetuned on its part of the data: its predictions, its learning curve, and where asked for, itself."""
+    for job in jobs:
+        data = Pool.load(job.parents["pool"])
+        location = Location(**context.sources[job.params["fingerprint"]])
+        if "start" in job.parents:  # a checkpoint that has read on
+            location = replace(location, path=str(job.parents["start"] / "model"), hub=None, fingerprint="")
+        options = Finetune(checkpoint=location.name, **job.params["options"])
+        read = Tokens.load(job.parents["tokens"])
+        rows, targets = lesson(job)
+        made = finetuning.train(
+            location,
+            options,
+            read,
+            data.classes,
+            finetuning.Lesson(rows, targets, method_of(job.params["method"], context), job.params["seed"]),
+            watch=_watch(job, data, options),
+            device=context.device,
+            scratch=job.folder,
+            progress=context.progress,
+            head_first=HeadFirst(**job.params["probe"]) if "probe" in job.params else None,
+            halfway=_halfway(job, context),
+        )
+        wanted = _wanted(job, data)
+        probabilities = np.full((len(data), len(data.classes)), np.nan, dtype=np.float32)
+        probabilities[wanted] = finetuning.probabilities(made, read, wanted, options)
+        save(job.folder, probabilities, taken_at=made.taken_at)
+        (job.folder / "curve.json").write_text(json.dumps(made.curve, indent=1))
+        if job.params.get("keep"):
+            (job.folder / "model").mkdir()
+            keep(made, options, read.limit, job.folder / "model")
+
+
+def _halfway(job: Job, context: Context) -> Halfway | None:
+    if context.checkpoint_every is None or job.halfway is None:
+        return None
+    return Halfway(job.halfway, context.checkpoint_every, job.folder.with_name(f"{job.folder.name}.halfway"))
+
+
+def language(jobs: Sequence[Job], context: Context) -> None:
+    """A causal language model that has read the texts of transfer, without any label."""
+    for job in jobs:
+        location = Location(**context.sources[job.params["fingerprint"]])
+        rows = np.load(job.parents["split"] / "transfer.npy")
+        (job.folder / "model").mkdir()
+        loss = read_on(
+            location,
+            Tokens.load(job.parents["tokens"]),
+            rows,
+            job.params["options"],
+            job.params["seed"],
+            job.folder / "model",
+            context.device,
+            context.progress,
+        )
+        (job.folder / "facts.json").write_text(json.dumps({"loss": loss}))
+
+
+def _wanted(job: Job, data: Pool) -> Ints:
+    """The rows that anything reads predictions of."""
+    parts = [np.flatnonzero(data.test)] if "test" in job.params["reads"] else []
+    parts += [np.load(job.parents["split"] / f"{part}.npy") for part in job.params["reads"] if part != "test"]
+    return np.unique(np.concatenate(parts))
+
+
+def _watch(job: Job, data: Pool, options: Finetune) -> Watch:
+    """The first test rows (the pool is in the order of hashes, so that is a random sample), and validation if needed."""
+    rows = np.flatnonzero(data.test)[:WATCHED]
+    ids = data.ids[rows]
+    weak = None
+    if "weak_labels" in job.parents:
+        said = np.load(job.parents["weak_labels"] / "probabilities.npy")[rows]
+        unknown = np.isnan(said).any(axis=1)
+        weak = np.where(unknown, -1, Labels(ids, np.where(unknown[:, None], 0, said)).hard)
+    validation = judged = None
+    if options.early_stop is not None and job.params.get("judged_by") == "truth":  # an oracle
+        validation = np.load(job.parents["split"] / "validation.npy")
+        judged = data.truth(validation).probabilities
+    elif options.early_stop is not None:
+        validation = np.load(job.parents["split"] / "validation.npy")
+        judged = targets_of(job, data, validation)
+        if np.isnan(judged).any(axis=1).all():
+            raise OutgrowError(f"none of the {len(validation)} rows of validation has a label to stop early by")
+    return Watch(rows, ids, data.labels[rows], weak, validation, judged)
+
+
+def _finetune(
+    task: TaskPlan,
+    model: ModelSpec,
+    params: dict[str, Any],
+    parents: Mapping[str, Step],
+    role: str,
+    label: str,
+    terms: Terms,
+) -> Step:
+    """A whole model trained, with its predictions on the rows that anything reads."""
+    location, options = task.ground.locations[model.name], model.options
+    assert model.member is not None
+    checkpoint = {"model": dict(model.member.identity), "fingerprint": location.fingerprint}
+    parts = {"transfer", "validation"} if role == "supervisor" else set(terms.asked)
+    reads = [part for part in ("transfer", "validation", "test") if part in parts or part == "test"]
+    identity = options.identity()
+    if terms.stop is not None:
+        identity["early_stop"] = options.early_stop or len(STOPS)
+        params |= {"judged_by": TRUTH} if terms.stop == TRUTH else {}
+    params = {**params, **checkpoint, "options": identity, "rows": options.rows, "reads": reads}
+    if role == "student" and options.keep:
+        params["keep"] = True
+    texts = len(task.pool.inputs)
+    limit = options.max_length or 512
+    words = sum(min(len(str(text)) / 4 + 2, limit) for text in task.pool.inputs) / texts  # tokens a text, about
+    name = f"{task.title}: tokens of {options.checkpoint}"
+    tokens = Step("tokens", {**checkpoint, **options.reading()}, {"pool": task.step}, label=name)
+    split = task.experiment.split.dealt
+    dealt = split[params["part"]] // (terms.fold[1] if terms.fold else 1)
+    learned = min(dealt, options.rows or dealt) * options.epochs
+    asked = int(task.pool.test.sum()) + sum(split[part] for part in reads if part != "test")
+    work = (6.0 * learned + 2.0 * asked) * words * location.parameters
+    parents = {**parents, "tokens": tokens}
+    if terms.start is not None:
+        kind, more = terms.start
+        if kind == "probe":
+            params["probe"] = dict(more)
+        else:
+            reading = {**checkpoint, "options": {**more, "precision": options.precision}, "seed": params["seed"]}
+            shared = {role: parents[role] for role in ("pool", "split", "tokens")}
+            name = f"{task.title}: {options.checkpoint} reads transfer, seed {params['seed']}"
+            cost = 6.0 * split["transfer"] * more["epochs"] * words * location.parameters
+            parents["start"] = Step("language", reading, shared, label=name, flops=cost)
+    return Step("finetune", params, parents, label=label, flops=work)

@@ -1,0 +1,89 @@
+"""Steps of frozen features and of linear heads on them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from outgrow.core.pool import Pool
+from outgrow.execution.step import Context, Job, Step
+from outgrow.experiment.spec.model_entries import ModelSpec
+from outgrow.experiment.steps.choose import choose_among
+from outgrow.experiment.steps.job_files import lesson, member, method_of, save
+from outgrow.experiment.steps.training_request import STOPS, TRUTH, TaskPlan, Terms
+from outgrow.models.contract import Location
+
+
+def features(jobs: Sequence[Job], context: Context) -> None:
+    """One pass of a frozen model over every row of the pool."""
+    for job in jobs:
+        location = Location(**context.sources[job.params["fingerprint"]])
+        model = member(job.params["model"], "models", context).load()
+        made = model(checkpoint=location.name, **job.params["options"]).features(
+            Pool.load(job.parents["pool"]).inputs, location, context.device, context.progress
+        )
+        np.save(job.folder / "features.npy", made.values)
+        facts = {"truncated": made.truncated, "tokens": made.tokens, "padding": made.padding}
+        (job.folder / "facts.json").write_text(json.dumps(facts))
+
+
+def heads(jobs: Sequence[Job], context: Context) -> None:
+    """Linear heads on the same features, solved together; each leaves its weights and its predictions."""
+    from safetensors.numpy import save_file
+
+    from outgrow.models.heads.solver import Problem, Solver, predict, solve
+
+    values = np.load(jobs[0].parents["features"] / "features.npy", mmap_mode="r")
+    solver = Solver(**jobs[0].params["solver"])
+    problems = []
+    for job in jobs:
+        rows, targets = lesson(job)
+        method = method_of(job.params["method"], context)
+        problems.append(
+            Problem(rows, targets, None, method, job.params["l2"], job.params["seed"], job.params.get("stop", 1.0))
+        )
+    for job, head in zip(jobs, solve(values, problems, solver, context.device, context.progress), strict=True):
+        save_file({"weight": head.weight, "bias": head.bias}, job.folder / "head.safetensors")
+        save(job.folder, predict(values, head, solver))
+
+
+TYPICAL_WIDTH = 512  # of features, for the estimate of a head's work before there are any
+
+
+def _heads(
+    task: TaskPlan, model: ModelSpec, params: dict[str, Any], parents: dict[str, Step], label: str, terms: Terms
+) -> Step:
+    options = model.options
+    parents = {**parents, "features": read(task, model)}
+    params = {**params, "rows": terms.rows or options.rows, "solver": {"steps": options.steps, "lr": options.lr}}
+    work = 4.0 * len(task.pool.ids) * TYPICAL_WIDTH * len(task.pool.classes) * options.steps
+    strengths = options.l2 if isinstance(options.l2, list) else [options.l2]
+    heads = [
+        Step("head", {**params, **ended, "l2": l2}, parents, label=label, flops=work)
+        for l2 in strengths
+        for ended in ([{}] if terms.stop is None else [{"stop": share} if share < 1 else {} for share in STOPS])
+    ]
+    if len(heads) == 1:
+        return heads[0]
+    # The same rule for all: the smallest loss on validation, by the labels that the head itself learned from.
+    judges = {role: parent for role, parent in parents.items() if role != "features"}
+    targets = TRUTH if terms.stop == TRUTH else params["targets"]
+    what = "the end" if terms.stop and len(strengths) == 1 else "l2 and the end" if terms.stop else "l2"
+    return choose_among(judges, heads, {"targets": targets}, f"{label}: choose {what}")
+
+
+def read(task: TaskPlan, model: ModelSpec) -> Step:
+    """The frozen features of every row of the pool: one pass a model and pool, whatever is learned on them."""
+    location = task.ground.locations[model.name]
+    assert model.member is not None
+    params = {
+        "model": dict(model.member.identity),
+        "fingerprint": location.fingerprint,
+        "options": model.options.identity(),
+    }
+    tokens = sum(len(str(text)) for text in task.pool.inputs) / 4 + 2 * len(task.pool.inputs)
+    label = f"{task.title}: features of {model.options.checkpoint}"
+    return Step("features", params, {"pool": task.step}, label=label, flops=2.0 * location.parameters * tokens)

@@ -1,0 +1,87 @@
+"""What the steps that make or change weak labels do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from outgrow.core.errors import OutgrowError
+from outgrow.core.examples import Floats, Labels
+from outgrow.core.pool import Pool
+from outgrow.execution.step import Context, Job
+from outgrow.experiment.steps.job_files import PARTS, member, save
+from outgrow.methods.contract import Rows
+from outgrow.models.label_sources import aggregate as joining
+from outgrow.models.label_sources.options import Simulate
+from outgrow.models.label_sources.simulate import simulate as simulated
+
+
+def labels(jobs: Sequence[Job], context: Context) -> None:
+    """The weak labels of transfer as a method changes them; those of all other rows as they are."""
+    for job in jobs:
+        data = Pool.load(job.parents["pool"])
+        weak = np.load(job.parents["weak_labels"] / "probabilities.npy")
+        transfer = np.load(job.parents["split"] / "transfer.npy")
+        rows = transfer[~np.isnan(weak[transfer]).any(axis=1)]
+        if not len(rows):
+            raise OutgrowError("none of the rows of transfer has a weak label")
+        features = None
+        if "features" in job.parents:
+            features = np.load(job.parents["features"] / "features.npy", mmap_mode="r")[rows]
+        [identity] = job.params["method"]
+        method = member(identity["member"], "methods", context).load()(**identity["options"])
+        before = weak[rows]
+        known = Rows(data.ids[rows], data.groups[rows], job.params["seed"], features)
+        after = np.asarray(method.labels(before.copy(), known), dtype=np.float32)
+        _check(after, before, identity["member"]["name"])
+        kept = ~np.isnan(after).any(axis=1)
+        hard = [Labels(data.ids[rows][kept], values[kept]).hard for values in (before, after)]
+        truth = data.labels[rows][kept]
+        told = {
+            "kept": int(kept.sum()),
+            "changed": int((hard[0] != hard[1]).sum()),
+            "accuracy": float((hard[1] == truth)[truth >= 0].mean()) if (truth >= 0).any() else None,
+        }
+        weak[rows] = after
+        save(job.folder, weak, **told)
+
+
+def _check(after: Floats, before: Floats, name: str) -> None:
+    if after.shape != before.shape:
+        raise OutgrowError(f"{name}: labels returned shape {list(after.shape)} for labels of {list(before.shape)}")
+    absent = np.isnan(after).any(axis=1)
+    if absent.all():
+        raise OutgrowError(f"{name}: leaves none of {len(before)} weak labels to learn from")
+    there = after[~absent]
+    if (there < 0).any() or not np.allclose(there.sum(axis=1), 1, atol=1e-3):
+        raise OutgrowError(f"{name}: labels returned rows that are no probabilities: at least 0, summing to one")
+
+
+def join(jobs: Sequence[Job], context: Context) -> None:
+    """Several supervisors' labels as one supervisor's."""
+    for job in jobs:
+        data = Pool.load(job.parents["pool"])
+        voters = [
+            np.load(path / "probabilities.npy")
+            for role, path in sorted(job.parents.items())
+            if role.startswith("voter_")
+        ]
+        transfer = np.load(job.parents["split"] / "transfer.npy")
+        made = joining.join(voters, data.ids, transfer, job.params["by"])
+        save(job.folder, made.probabilities, **({"accuracies": list(made.accuracies)} if made.accuracies else {}))
+
+
+def simulate(jobs: Sequence[Job], context: Context) -> None:
+    """The truth with chosen mistakes, in each split of its own."""
+    for job in jobs:
+        data = Pool.load(job.parents["pool"])
+        options = {key: value for key, value in job.params.items() if key != "seed"}
+        opinion = None
+        if "by" in job.parents:
+            opinion = np.load(job.parents["by"] / "probabilities.npy")
+            options["by"] = "known"
+        parts = [np.load(job.parents["split"] / f"{part}.npy") for part in PARTS] + [np.flatnonzero(data.test)]
+        lengths = np.array([len(str(text)) for text in data.inputs])
+        asked = Simulate.model_validate(options)
+        save(job.folder, simulated(data.labels, data.classes, lengths, parts, asked, job.params["seed"], opinion))

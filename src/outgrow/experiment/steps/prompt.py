@@ -1,0 +1,66 @@
+"""The step of a prompted language model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from outgrow.core.examples import Labels
+from outgrow.core.pool import Pool
+from outgrow.execution.step import Context, Job, Step
+from outgrow.experiment.spec.model_entries import ModelSpec
+from outgrow.experiment.steps.job_files import lesson, save
+from outgrow.experiment.steps.training_request import TaskPlan, Terms
+from outgrow.models.contract import Location
+from outgrow.models.prompt.ask import ask, chosen_shots
+from outgrow.models.prompt.options import Prompt
+
+
+def prompt(jobs: Sequence[Job], context: Context) -> None:
+    """A language model's answers to the rows that anything reads."""
+    for job in jobs:
+        data = Pool.load(job.parents["pool"])
+        options = Prompt(checkpoint="known", **job.params["options"])
+        location = Location(**context.sources[job.params["fingerprint"]])
+        shots: list[tuple[str, int]] = []
+        if options.shots:
+            rows, targets = lesson(job)
+            hard = Labels(data.ids[rows], targets).hard
+            taken = chosen_shots(hard, options.shots, len(data.classes))
+            shots = [(str(data.inputs[rows[place]]), int(hard[place])) for place in taken.tolist()]
+        parts = [np.flatnonzero(data.test)]
+        parts += [np.load(job.parents["split"] / f"{part}.npy") for part in job.params["reads"] if part != "test"]
+        wanted = np.unique(np.concatenate(parts))
+        texts = [str(data.inputs[row]) for row in wanted.tolist()]
+        found = ask(location, options, data.classes, texts, shots, context.device, context.progress)
+        probabilities = np.full((len(data), len(data.classes)), np.nan, dtype=np.float32)
+        probabilities[wanted] = found.probabilities
+        save(job.folder, probabilities, truncated=found.truncated, shots=[label for _, label in shots])
+
+
+def _prompt(
+    task: TaskPlan, model: ModelSpec, params: dict[str, Any], parents: dict[str, Step], role: str, terms: Terms
+) -> Step:
+    """A language model's answers; without examples they depend on no seed, no label and no deal, but for what is read."""
+    assert model.member is not None
+    location, options = task.ground.locations[model.name], model.options
+    parts = {"transfer", "validation"} if role == "supervisor" else set(terms.asked)
+    reads = [part for part in ("transfer", "validation", "test") if part in parts or part == "test"]
+    asked = {
+        "model": dict(model.member.identity),
+        "fingerprint": location.fingerprint,
+        "options": options.identity(),
+        "reads": reads,
+    }
+    label = f"{task.title}: {role} {model.name}"
+    split = task.experiment.split.dealt
+    count = int(task.pool.test.sum()) + sum(split[part] for part in reads if part != "test")
+    tokens = sum(len(str(text)) for text in task.pool.inputs) / len(task.pool) / 4 + 8
+    work = 2.0 * location.parameters * count * tokens * (1 + options.shots)
+    if options.shots:
+        asked |= {name: params[name] for name in ("part", "targets", "fold") if name in params}
+        return Step("prompt", asked, parents, label=f"{label}, seed {params['seed']}", flops=work)
+    needed = {name: parents[name] for name in ("pool", "split") if name == "pool" or reads != ["test"]}
+    return Step("prompt", asked, needed, label=label, flops=work)

@@ -1,1 +1,0 @@
-"""Weak labels that come from somewhere else than a model."""

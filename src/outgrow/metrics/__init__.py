@@ -1,1 +1,0 @@
-"""What is counted from predictions: recovery, agreement, and how sure one can be. Numpy in, numbers out."""

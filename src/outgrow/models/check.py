@@ -1,0 +1,114 @@
+"""Checks a user's model against its contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ValidationError
+
+from outgrow.core.examples import Examples, Labels
+from outgrow.core.findings import Findings, global_randomness
+from outgrow.core.identity import content_id
+from outgrow.models.contract import FeatureModel, Location
+
+TEXTS = (
+    *(f"the {noun} was {word}" for noun in ("film", "meal", "phone", "room") for word in ("good", "fine", "lovely")),
+    *(f"the {noun} was {word}" for noun in ("film", "meal", "phone", "room") for word in ("bad", "poor", "awful")),
+)
+
+
+class CrossEntropy:
+    """The plainest objective there is, for a model to be fitted with."""
+
+    by_row = True
+
+    def loss(self, logits: Any, weak: Any, progress: float, statistic: Any = None) -> Any:
+        """Cross entropy of each row, `[batch]`."""
+        return -(weak * logits.log_softmax(dim=1)).sum(dim=1)
+
+    def statistic(self, logits: Any) -> None:
+        """Nothing is needed of the whole batch."""
+
+
+def check_model(model: type[BaseModel], name: str) -> list[str]:
+    """A model: features of texts that do not depend on company, or fit and predict with probabilities for any classes."""
+    found = Findings(name)
+    made = found.attempt(lambda: _made(model), "making it without options")
+    if made is None:
+        return found.close()
+    with global_randomness(found):
+        if isinstance(made, FeatureModel):
+            _check_features(found, made, name)
+        elif found.expect(
+            callable(getattr(made, "fit", None)), "has fit", "has no fit(examples, targets, objective, seed)"
+        ):
+            for classes in (2, 3):
+                _check_fit(found, made, classes)
+    return found.close()
+
+
+def _made(model: type[BaseModel]) -> BaseModel:
+    options = {"checkpoint": "checked"} if issubclass(model, FeatureModel) else {}
+    try:
+        return model(**options)
+    except ValidationError as error:
+        raise ValueError(f"an option without a default: {error.errors()[0]['loc']}") from error
+
+
+def _check_features(found: Findings, made: FeatureModel, name: str) -> None:
+    location = Location(name, None, None, None, "0" * 64, 0)
+
+    def read(texts: list[str]) -> Any:
+        return made.features(texts, location, "cpu", lambda done, total: None).values
+
+    texts = list(TEXTS)
+    values = found.attempt(lambda: read(texts), "features")
+    if values is None:
+        return
+    right = isinstance(values, np.ndarray) and values.dtype == np.float32 and values.shape[:1] == (len(texts),)
+    if not found.expect(
+        right and values.ndim == 2,
+        "features are float32 [n, d]",
+        "features must be a float32 array [n, d], a row a text",
+    ):
+        return
+    found.expect(bool(np.isfinite(values).all()), "features are finite", "some features are not finite")
+    found.expect(bool((read(texts) == values).all()), "the same bits each time", "features differ when computed again")
+    backwards, alone = read(texts[::-1])[::-1], read(texts[:1])
+    found.expect(
+        np.allclose(backwards, values, atol=1e-4) and np.allclose(alone, values[:1], atol=1e-4),
+        "a text's features do not depend on its company",
+        "a text's features depend on the texts beside it",
+    )
+
+
+def _check_fit(found: Findings, made: Any, classes: int) -> None:
+    ids = np.array([content_id(text) for text in TEXTS])
+    lesson = Examples(ids, list(TEXTS))
+    truth = np.arange(len(TEXTS)) * classes // len(TEXTS)
+    soft = 0.9 * np.eye(classes, dtype=np.float32)[truth] + 0.1 / classes
+
+    def predicted(seed: int) -> Any:
+        return np.asarray(made.fit(lesson, Labels(ids, soft), CrossEntropy(), seed).predict(lesson))
+
+    case = f"{classes} classes"
+    values = found.attempt(lambda: predicted(1), f"fit and predict with {case}")
+    if values is None:
+        return
+    if not found.expect(
+        values.shape == (len(TEXTS), classes),
+        f"{case}: predicts a row of probabilities an example",
+        f"{case}: predict returned shape {list(values.shape)}, not {[len(TEXTS), classes]}",
+    ):
+        return
+    found.expect(
+        bool(np.isfinite(values).all() and (values >= 0).all() and np.allclose(values.sum(axis=1), 1, atol=1e-3)),
+        f"{case}: the probabilities of a row sum to one",
+        f"{case}: rows of predict are no probabilities: finite, at least 0, summing to one",
+    )
+    found.expect(
+        bool((predicted(1) == values).all()),
+        f"{case}: one seed gives the same bits each time",
+        f"{case}: fitted again with the same seed it predicts something else",
+    )

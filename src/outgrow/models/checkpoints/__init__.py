@@ -1,0 +1,1 @@
+"""A checkpoint's name -> its bytes -> a loaded model and its tokens."""

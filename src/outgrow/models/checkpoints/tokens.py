@@ -1,0 +1,175 @@
+"""Texts as token ids: made once for a tokenizer and a pool, and read by every training and prediction on it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outgrow.core.errors import UsageError
+from outgrow.core.examples import Ints
+from outgrow.models.checkpoints.loading import positions, read_config, read_tokenizer, told
+from outgrow.models.checkpoints.weight_files import folder_of
+from outgrow.models.contract import Location
+
+TOKENS = 4096  # padded tokens a batch: enough to fill a CPU's caches, small enough that activations stay modest
+SLACK = 20  # a batch may be padded by less than one token in so many real ones: under 5%
+LONGEST = 512  # tokens read of a text unless asked for more: attention grows with the square
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The ids of n texts, one after the other: text i is `ids[offsets[i]:offsets[i + 1]]`, offsets `[n + 1]`."""
+
+    ids: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    truncated: int  # texts longer than the limit
+    limit: int  # tokens read of a text
+
+    @property
+    def lengths(self) -> Ints:
+        """Tokens of each text, `[n]`."""
+        return np.diff(self.offsets)
+
+    def save(self, folder: Path) -> None:
+        """Write `ids.npy`, `offsets.npy` and `facts.json`."""
+        np.save(folder / "ids.npy", self.ids)
+        np.save(folder / "offsets.npy", self.offsets)
+        facts = {"truncated": self.truncated, "limit": self.limit, "tokens": len(self.ids)}
+        (folder / "facts.json").write_text(json.dumps(facts))
+
+    @classmethod
+    def load(cls, folder: Path) -> Tokens:
+        """Read what `save` wrote; the ids stay on the disk until they are asked for."""
+        facts = json.loads((folder / "facts.json").read_text())
+        ids = np.load(folder / "ids.npy", mmap_mode="r")
+        return cls(ids, np.load(folder / "offsets.npy"), facts["truncated"], facts["limit"])
+
+    def padded(self, rows: Ints, filler: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Ids and attention mask `[rows, longest]`, padded on the right. A text without tokens is read as one filler."""
+        lengths = np.maximum(self.lengths[rows], 1)
+        mask = (np.arange(lengths.max()) < lengths[:, None]).astype(np.int64)
+        tokens = np.full(mask.shape, filler, dtype=np.int64)
+        for place, row in enumerate(rows.tolist()):
+            start, stop = self.offsets[row], self.offsets[row + 1]
+            tokens[place, : stop - start] = self.ids[start:stop]
+        return tokens, mask
+
+
+def batches(lengths: Ints, budget: int = TOKENS) -> Iterator[Ints]:
+    """Rows `[batch]` of like length, longest first, every row with any token once.
+
+    A batch holds at most `budget` padded tokens (or one row) and less padding than 1/SLACK of its real tokens. Longest
+    first, so that the most memory is needed at once and a time estimate errs on the long side.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    order = order[lengths[order] > 0]
+    start = 0
+    while start < len(order):
+        longest, real, stop = int(lengths[order[start]]), 0, start
+        while stop < len(order):
+            with_next = real + int(lengths[order[stop]])
+            padded = longest * (stop + 1 - start)
+            if stop > start and (padded > budget or (padded - with_next) * SLACK >= with_next):
+                break
+            real, stop = with_next, stop + 1
+        yield order[start:stop]
+        start = stop
+
+
+def read_texts(location: Location, inputs: Sequence[str], *, max_length: int | None, chat_template: bool) -> Tokens:
+    """Tokens of `inputs` by a checkpoint's tokenizer, at most `max_length` (None: the model's limit, at most 512).
+
+    Raises UsageError on a length that the model cannot read or a template that it lacks, OutgrowError on a checkpoint
+    that cannot be loaded.
+    """
+    where, folder = f"finetune:{location.name}", folder_of(location)
+    with told(where, folder):
+        import torch
+        from transformers import AutoModel
+
+        tokenizer = read_tokenizer(folder)
+        with torch.device("meta"):  # its shape alone: the weights are not read
+            reach = positions(AutoModel.from_config(read_config(folder), trust_remote_code=False))  # type: ignore[no-untyped-call]
+        limit = limited(tokenizer, reach, max_length, where)
+        return templated(tokenizer, inputs, limit, where) if chat_template else tokenize(tokenizer, inputs, limit)
+
+
+def limited(tokenizer: Any, reach: int | None, asked: int | None, where: str) -> int:
+    """How many tokens of a text are read, by a model of so many positions. Raises UsageError where that cannot be."""
+    limit = min(length for length in (tokenizer.model_max_length, reach) if length)
+    if asked is not None and asked > limit:
+        raise UsageError(
+            f"{where}: max_length {asked} is more than the {limit} tokens the model can read: give at most {limit}"
+        )
+    special = tokenizer.num_special_tokens_to_add()
+    if asked is not None and asked <= special:
+        raise UsageError(
+            f"{where}: max_length {asked} leaves no room for a text beside the model's {special} special tokens: "
+            "give more"
+        )
+    return asked or int(min(limit, LONGEST))
+
+
+def tokenize(tokenizer: Any, inputs: Sequence[str], limit: int) -> Tokens:
+    """Each text with the model's special tokens, at most `limit` of all."""
+    options = {"padding": False, "return_attention_mask": False, "return_token_type_ids": False, "verbose": False}
+    ids: list[list[int]] = tokenizer(list(inputs), truncation=False, **options)["input_ids"] if len(inputs) else []
+    long = [row for row, tokens in enumerate(ids) if len(tokens) > limit]
+    # Cut by the tokenizer and not by a slice, so that the closing special token stays.
+    if long:
+        texts = [inputs[row] for row in long]
+        cut = tokenizer(texts, truncation=True, max_length=limit, **options)["input_ids"]
+        for row, tokens in zip(long, cut, strict=True):
+            ids[row] = tokens
+    return _joined(ids, len(long), limit)
+
+
+def _joined(rows: Sequence[Sequence[int]], truncated: int, limit: int) -> Tokens:
+    offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows], dtype=np.int64)]).astype(np.int64)
+    ids = np.fromiter((token for row in rows for token in row), dtype=np.int32, count=int(offsets[-1]))
+    return Tokens(ids, offsets, truncated, limit)
+
+
+def templated(tokenizer: Any, inputs: Sequence[str], limit: int, where: str) -> Tokens:
+    """Each text as a user's message with the answer about to begin; the text is cut, never the template."""
+    if not tokenizer.chat_template:
+        raise UsageError(f"{where}: `chat_template` is asked for, and its tokenizer has none: leave the option out")
+
+    def ids(text: str) -> list[int]:
+        chat = [{"role": "user", "content": text}]
+        whole = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+        found: list[int] = tokenizer(whole, add_special_tokens=False, verbose=False)["input_ids"]
+        return found
+
+    if len(ids("")) >= limit:
+        raise UsageError(f"{where}: max_length {limit} leaves no room for a text in the chat template: give more")
+    rows, truncated = [], 0
+    for text in inputs:
+        row = ids(text)
+        if len(row) > limit:
+            truncated += 1
+            row = longest(text, ids, limit)
+        rows.append(row)
+    return _joined(rows, truncated, limit)
+
+
+def longest(text: str, ids: Callable[[str], list[int]], limit: int) -> list[int]:
+    """The ids of the longest beginning of a text with at most `limit` of them, found by halving; of the empty one at worst.
+
+    Cut between characters: half of one that takes several tokens would be read as another character.
+    """
+    fits, beyond, found = 0, len(text), ids("")
+    while beyond - fits > 1:
+        middle = (fits + beyond) // 2
+        row = ids(text[:middle])
+        if len(row) <= limit:
+            fits, found = middle, row
+        else:
+            beyond = middle
+    return found

@@ -1,0 +1,56 @@
+"""Which of a model's weights learn: all, its biases, or adapters put in beside its linear layers; the head always."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from outgrow.models.finetune.options import Finetune
+
+
+def choose_learning(module: Any, options: Finetune) -> Any:
+    """Leave requires_grad on what the options train: everything, biases and head, or adapters (put in here) and head."""
+    model = module.model
+    if options.lora is not None:
+        from peft import LoraConfig
+        from peft.tuners.lora import LoraModel
+
+        names = linear_layers(model)
+        config = LoraConfig(
+            r=options.lora.r,
+            lora_alpha=options.lora.alpha,
+            lora_dropout=options.lora.dropout,
+            target_modules=names,
+            fan_in_fan_out=any("Conv1D" in type(model.get_submodule(name)).__name__ for name in names),
+        )
+        module.adapters = [LoraModel(model, config, "default")]  # in a list: no second way to the same weights
+    elif options.bitfit:
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(name.endswith("bias"))
+    for name, parameter in module.named_parameters():
+        if not name.startswith(f"model.{model.base_model_prefix}.") or (
+            "pooler" in name and (options.lora is not None or options.bitfit)
+        ):
+            parameter.requires_grad_(True)
+    return module
+
+
+def body_size(module: Any) -> int:
+    """Parameters that every token is multiplied with: the body's, its embeddings aside."""
+    from torch.nn import Embedding
+
+    body = module.model.base_model
+    tables = sum(layer.weight.numel() for layer in body.modules() if isinstance(layer, Embedding))
+    return max(1, int(sum(parameter.numel() for parameter in body.parameters()) - tables))
+
+
+def linear_layers(model: Any) -> list[str]:
+    """Names of the body's linear layers, its pooler aside."""
+    from torch.nn import Linear
+    from transformers.pytorch_utils import Conv1D
+
+    prefix = model.base_model_prefix
+    return [
+        f"{prefix}.{name}"
+        for name, layer in model.base_model.named_modules()
+        if isinstance(layer, Linear | Conv1D) and "pooler" not in name
+    ]

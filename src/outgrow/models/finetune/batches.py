@@ -1,0 +1,115 @@
+"""One batch of the optimizer, cut into parts of like length: less padding, bounded memory, the same gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from outgrow.core.examples import Ints
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+# What one more part costs (its calls, its gradients of the embeddings), as floating point operations of work.
+OVERHEAD = {"cpu": 4e8, "elsewhere": 1e12}
+
+
+class Objective(Protocol):
+    """What training asks of a method. Models and methods don't import one another."""
+
+    def loss(self, logits: Tensor, weak: Tensor, progress: float, statistic: Tensor | None = None) -> Tensor:
+        """Losses `[n]` of logits and targets `[n, classes]`; with the whole batch's statistic each row is its own."""
+
+    def statistic(self, logits: Tensor) -> Tensor | None:
+        """What the loss must know of the whole batch's logits `[n, classes]`; None: nothing."""
+
+
+def overhead(parameters: int, device: str) -> float:
+    """Tokens that one more part costs as much as, for a body of so many parameters, 6 operations a parameter and token."""
+    return OVERHEAD["cpu" if device == "cpu" else "elsewhere"] / (6.0 * parameters)
+
+
+def cut(lengths: Ints, budget: int, overhead: float) -> list[Ints]:
+    """Positions `[part]` of texts of like length, the longest first, every one once.
+
+    Of all ways to cut the sorted batch into parts of at most `budget` padded tokens (or one text), the one with the
+    least padded tokens, where each part counts `overhead` more.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    sorted_lengths = lengths[order]
+    best = [0.0]  # cost of the first `stop` texts
+    cuts = [0]
+    for stop in range(1, len(order) + 1):
+        options = [
+            (best[start] + overhead + int(sorted_lengths[start]) * (stop - start), start)
+            for start in range(stop)
+            if start == stop - 1 or int(sorted_lengths[start]) * (stop - start) <= budget
+        ]
+        cost, start = min(options)
+        best.append(cost)
+        cuts.append(start)
+    parts: list[Ints] = []
+    stop = len(order)
+    while stop:
+        parts.append(order[cuts[stop] : stop])
+        stop = cuts[stop]
+    return parts[::-1]
+
+
+def needs_statistic(method: Objective, classes: int) -> bool:
+    """Whether the method's loss on so many classes wants something of the whole batch."""
+    import torch
+
+    return method.statistic(torch.zeros(2, classes)) is not None
+
+
+@dataclass(frozen=True)
+class Passes:
+    """How a batch's parts go through the model: each maps positions in the batch to logits `[part, classes]`."""
+
+    learning: Callable[[Ints], Tensor]
+    looking: Callable[[Ints], Tensor]  # no gradient, no dropout
+    backward: Callable[[Tensor], Any]
+    part: Callable[[bool], AbstractContextManager[Any]]  # entered around each part, told whether it is the last
+    share: Callable[[Tensor], Tensor] = lambda values: values  # the sum over the processes that share the batch
+    processes: int = 1
+    counted: bool = True  # no: this process has no row of the batch, and goes along with one that counts for nothing
+
+
+def backward_batch(
+    passes: Passes,
+    parts: Sequence[Ints],
+    targets: Tensor,
+    weights: Tensor,
+    method: Objective,
+    progress: float,
+    *,
+    statistic: bool,
+) -> Tensor:
+    """Gradients of the mean over a batch of loss times weight, part by part; returns it, as a number without a graph.
+
+    parts: positions in the batch that this process reads; targets `[batch, classes]`, weights `[batch]`. Where
+    `statistic`, the method sees the whole batch's logits first, from a pass without gradient or dropout.
+    """
+    import torch
+
+    found = None
+    if statistic:
+        logits = torch.zeros_like(targets)
+        for part in parts if passes.counted else []:
+            logits[torch.from_numpy(part).to(targets.device)] = passes.looking(part).float()
+        found = method.statistic(passes.share(logits))
+    total = torch.zeros((), device=targets.device)
+    for place, part in enumerate(parts):
+        with passes.part(place == len(parts) - 1):
+            rows = torch.from_numpy(part).to(targets.device)
+            losses = method.loss(passes.learning(part).float(), targets[rows], progress, found)
+            loss = (losses * weights[rows]).sum() * (passes.counted / len(targets))
+            passes.backward(loss * passes.processes)  # processes average their gradients
+            total += loss.detach()
+    return passes.share(total)

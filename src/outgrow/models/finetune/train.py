@@ -1,0 +1,275 @@
+"""Finetuning: transformers' Trainer with one step of its own, that learns from a whole batch in parts of like length."""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outgrow.core.examples import Floats, Ints
+from outgrow.models.checkpoints.device import fingerprint, own_randomness, randomness, set_randomness, settle
+from outgrow.models.checkpoints.tokens import Tokens
+from outgrow.models.checkpoints.weight_files import quiet
+from outgrow.models.contract import Location
+from outgrow.models.finetune.adapters import body_size, choose_learning
+from outgrow.models.finetune.batches import Objective, Passes, backward_batch, cut, needs_statistic, overhead
+from outgrow.models.finetune.classifier import Loaded, asked, computed, in_body, load, predict
+from outgrow.models.finetune.learning_curve import Curve, Progress, Watch
+from outgrow.models.finetune.options import Finetune
+from outgrow.models.finetune.resume import Halfway, State, optimizer_tensors, set_optimizer
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is learned: texts at `rows [m]` of the tokens, their targets `[m, classes]`, by a method, from a seed."""
+
+    rows: Ints
+    targets: Floats
+    method: Objective
+    seed: int
+    weights: Floats | None = None  # [m] of the examples, only their ratios count; None: all alike
+
+
+@dataclass(frozen=True)
+class HeadFirst:
+    """How the head learns alone before the whole model does."""
+
+    epochs: int
+    lr: float
+
+
+@dataclass(frozen=True)
+class Finetuned:
+    """A trained model, its learning curve, and the share of training after which it was taken."""
+
+    loaded: Loaded
+    curve: list[dict[str, float | None]]  # progress, loss, test_accuracy, weak_agreement
+    taken_at: float
+
+
+def train(
+    location: Location,
+    options: Finetune,
+    tokens: Tokens,
+    classes: Sequence[str],
+    lesson: Lesson,
+    *,
+    watch: Watch | None = None,
+    device: str = "cpu",
+    scratch: Path | None = None,
+    progress: Progress = lambda done, total: None,
+    head_first: HeadFirst | None = None,
+    halfway: Halfway | None = None,
+) -> Finetuned:
+    """Finetune a checkpoint on a lesson. The global random states stay as they were; the seed alone decides.
+
+    head_first: train the head alone before, the body frozen, and finetune from there. halfway: where the state is kept
+    now and then, and taken up again; the bits are the same.
+    Raises OutgrowError on weights that cannot be loaded and on training that diverges, UsageError on a checkpoint that
+    is no text model.
+    """
+    from transformers import set_seed
+
+    # Of several processes each has its own random state, and of a sharded model each a part: none is the whole.
+    if options.fsdp or int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        halfway = None
+    with own_randomness(device), quiet(), tempfile.TemporaryDirectory(dir=scratch, prefix="trainer-") as folder:
+        set_seed(lesson.seed)
+        loaded = load(location, options, classes)
+        if head_first is not None:
+            _learn_head(loaded, options, head_first, tokens, lesson, device, folder, progress)
+        choose_learning(loaded.module, options)
+        curve = Curve(loaded, options, tokens, watch or Watch(), progress)
+        trainer = _trainer(loaded, options, tokens, lesson, curve, device, folder, halfway)
+        trainer.train()
+        curve.take_best()
+        loaded.module.to(device if device != "auto" else "cpu")
+    return Finetuned(loaded, curve.points, curve.taken_at)
+
+
+def _learn_head(
+    loaded: Loaded,
+    options: Finetune,
+    head_first: HeadFirst,
+    tokens: Tokens,
+    lesson: Lesson,
+    device: str,
+    folder: str,
+    progress: Progress,
+) -> None:
+    """Train what is not the body, and leave everything ready to learn."""
+    changes = {"lora": None, "bitfit": False, "early_stop": None, "callbacks": ()}
+    alone = options.model_copy(update={**changes, "epochs": head_first.epochs, "lr": head_first.lr})
+    model = loaded.module.model
+    body = [parameter for name, parameter in model.named_parameters() if in_body(model, name)]
+    for parameter in body:
+        parameter.requires_grad_(False)
+    _trainer(loaded, alone, tokens, lesson, Curve(loaded, alone, tokens, Watch(), progress), device, folder).train()
+    for parameter in body:
+        parameter.requires_grad_(True)
+
+
+def _trainer(
+    loaded: Loaded,
+    options: Finetune,
+    tokens: Tokens,
+    lesson: Lesson,
+    curve: Curve,
+    device: str,
+    folder: str,
+    halfway: Halfway | None = None,
+) -> Any:
+    import torch
+    from torch.utils.data import DataLoader, RandomSampler
+    from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+
+    targets = torch.from_numpy(np.ascontiguousarray(lesson.targets, dtype=np.float32))
+    weights = np.ones(len(targets)) if lesson.weights is None else lesson.weights / np.mean(lesson.weights)
+    weight = torch.from_numpy(np.asarray(weights, dtype=np.float32))
+    lengths = np.maximum(tokens.lengths[lesson.rows], 1)
+    statistic = needs_statistic(lesson.method, targets.shape[1])
+
+    kept = None if halfway is None else halfway.read()
+    if kept is not None and kept.facts.get("made") != fingerprint(device):
+        kept = None  # another device or version: its bits would be neither the one's nor the other's
+    learned = 0 if kept is None else kept.step  # steps that were made before this process began
+    cost = overhead(body_size(loaded.module), device.partition(":")[0])
+    examples: Any = range(len(lengths))
+
+    class BatchTrainer(Trainer):
+        """The data loader yields the whole effective batch; every process has the same one, and reads its share."""
+
+        def get_train_dataloader(self) -> Any:
+            order = RandomSampler(examples, generator=torch.Generator().manual_seed(lesson.seed))
+            return DataLoader(examples, options.batch, sampler=order, collate_fn=_batch)
+
+        def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Any:
+            batch = inputs["rows"].numpy()
+            here = torch.device(self.args.device)
+            if self.state.global_step < learned:  # nothing has a gradient: only the data's order and the rate go on
+                return torch.zeros((), device=here)
+
+            def ask(module: Any, part: Ints) -> Any:
+                ids, mask = tokens.padded(lesson.rows[batch[part]], loaded.filler)
+                with computed(here, options):
+                    return module(torch.from_numpy(ids).to(here), torch.from_numpy(mask).to(here))
+
+            def looking(part: Ints) -> Any:
+                with asked(self.model):
+                    return ask(self.model, part)
+
+            def part_of_step(last: bool) -> Any:
+                return nullcontext() if last else self.accelerator.no_sync(model)
+
+            model.train()
+            order = np.argsort(-lengths[batch], kind="stable")
+            mine = order[self.args.process_index :: self.args.world_size]
+            order = mine if len(mine) else order[:1]
+            parts = [order[part] for part in cut(lengths[batch][order], options.tokens, cost)]
+            passes = Passes(
+                learning=lambda part: ask(model, part),
+                looking=looking,
+                backward=self.accelerator.backward,
+                part=part_of_step,
+                share=_sum_over_processes,
+                processes=self.args.world_size,
+                counted=len(mine) > 0,
+            )
+            at = self.state.global_step / self.state.max_steps
+            wanted, counts = targets[batch].to(here), weight[batch].to(here)
+            loss = backward_batch(passes, parts, wanted, counts, lesson.method, at, statistic=statistic)
+            curve.losses.append(loss)
+            return loss
+
+    class Watching(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, control: Any, optimizer: Any = None, **more: Any) -> None:
+            nonlocal kept
+            if state.global_step <= learned:
+                if state.global_step == learned and kept is not None:
+                    _take_up(kept, loaded, optimizer, curve)
+                    kept = None  # weights and the optimizer's memory of them, which need not be held twice
+                control.should_log = False  # whoever listens has heard of these steps
+                return
+            control.should_training_stop = curve.step(state.global_step, state.max_steps)
+            if halfway is not None and halfway.due() and not control.should_training_stop:
+                halfway.write(_state(state.global_step, loaded, optimizer, curve, device))
+
+    settings: dict[str, Any] = {"report_to": "none", "logging_strategy": "no"}
+    if options.callbacks:
+        settings = {"report_to": list(options.callbacks), "logging_strategy": "steps", "logging_steps": 10}
+    if options.fsdp:
+        settings |= {"fsdp": True, "fsdp_config": dict(options.fsdp_config)}
+    if device == "cpu":
+        settings |= {"use_cpu": True} | ({"ddp_backend": "gloo"} if "LOCAL_RANK" in os.environ else {})
+    args = TrainingArguments(
+        output_dir=folder,
+        seed=lesson.seed,
+        num_train_epochs=options.epochs,
+        per_device_train_batch_size=options.batch,
+        learning_rate=options.lr,
+        weight_decay=options.weight_decay,
+        max_grad_norm=options.clip,
+        warmup_steps=math.ceil(options.warmup * options.epochs * math.ceil(len(lengths) / options.batch)),
+        lr_scheduler_type="cosine",
+        optim="adamw_torch_fused",
+        save_strategy="no",
+        eval_strategy="no",
+        disable_tqdm=True,
+        log_level="error",
+        ddp_find_unused_parameters=False,
+        **settings,
+    )
+    settle(args, device)
+    trainer = BatchTrainer(model=loaded.module, args=args, train_dataset=examples, callbacks=[Watching()])
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def _state(step: int, loaded: Loaded, optimizer: Any, curve: Curve, device: str) -> State:
+    """All that the rest of a training hangs on, after a step of the optimizer."""
+    seen, tensors = curve.state()
+    chance, chances = randomness(device)
+    weights = {f"weight.{name}": value for name, value in loaded.module.named_parameters() if value.requires_grad}
+    return State(
+        step,
+        {"made": fingerprint(device), "curve": seen, "chance": chance},
+        {**tensors, **chances, **weights, **optimizer_tensors(optimizer)},
+    )
+
+
+def _take_up(state: State, loaded: Loaded, optimizer: Any, curve: Curve) -> None:
+    """Go on from what `_state` gave."""
+    weights = {name[7:]: value for name, value in state.tensors.items() if name.startswith("weight.")}
+    loaded.module.load_state_dict(weights, strict=False)
+    set_optimizer(optimizer, state.tensors)
+    curve.take_up(state.facts["curve"], state.tensors)
+    set_randomness(state.facts["chance"], state.tensors)
+
+
+def _batch(rows: list[int]) -> dict[str, Any]:
+    import torch
+
+    return {"rows": torch.tensor(rows)}
+
+
+def _sum_over_processes(values: Any) -> Any:
+    from torch import distributed
+
+    if distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:
+        distributed.all_reduce(values)
+    return values
+
+
+def probabilities(
+    finetuned: Finetuned, tokens: Tokens, rows: Ints, options: Finetune, progress: Progress = lambda done, total: None
+) -> NDArray[np.float32]:
+    """Probabilities `[rows, classes]` of the texts at `rows` of the tokens."""
+    return predict(finetuned.loaded, tokens, rows, options, progress)

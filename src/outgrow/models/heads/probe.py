@@ -1,0 +1,185 @@
+"""`probe`: frozen hidden states of a pretrained encoder or causal language model, one vector a text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from outgrow.core.errors import OutgrowError, UsageError
+from outgrow.models.checkpoints.loading import (
+    blocks,
+    is_causal,
+    positions,
+    read_config,
+    read_tokenizer,
+    read_weights,
+    told,
+)
+from outgrow.models.checkpoints.tokens import batches, limited, tokenize
+from outgrow.models.checkpoints.weight_files import folder_of
+from outgrow.models.contract import FeatureModel, Features, Location, Reader
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Probe(FeatureModel):
+    """A frozen transformer through transformers' Auto classes, in float32, from safetensors only.
+
+    Linear probes as in Burns et al. (arXiv 2312.09390), on a layer and by a pooling of one's choice.
+    """
+
+    layer: int | None = None  # index into the hidden states: 0 the embeddings, -1 the last; None: see `open`
+    pooling: Literal["mean", "last"] | None = None  # None: see `open`
+    max_length: Annotated[int, Field(ge=1)] | None = None  # None: the model's own limit, at most 512
+
+    def problems(self, location: Location) -> list[str]:
+        """A layer that the folder's config.json says is not there."""
+        if self.layer is None:
+            return []
+        config = Path(location.path or "") / "config.json"
+        if location.path is None or not config.is_file():
+            return []
+        try:
+            values = json.loads(config.read_text("utf-8"))
+        except ValueError:
+            return [f"probe:{location.name}: {config} is not JSON: copy the checkpoint again"]
+        layers = next((values[name] for name in ("num_hidden_layers", "n_layer", "n_layers") if name in values), None)
+        return _layer_problems(self.layer, layers, location) if isinstance(layers, int) else []
+
+    def features(
+        self, inputs: Sequence[str], location: Location, device: str, progress: Callable[[int, int], None]
+    ) -> Features:
+        """Pooled hidden states `[n, d]` of `inputs`. A text without any token gets zeros.
+
+        Raises UsageError on a layer or length the model lacks or a checkpoint that is no text model, OutgrowError on
+        weights that cannot be loaded or give values that are not numbers.
+        """
+        return self.reader(location, device)(inputs, progress)
+
+    def reader(self, location: Location, device: str) -> Reader:
+        """`features` of a model that is loaded once."""
+        opened = self.open(location)
+        opened.model.to(device)
+        return lambda inputs, progress: _read(opened, inputs, device, progress)
+
+    def open(self, location: Location) -> Opened:
+        """Tokenizer and model, on the CPU, and how they are to be read. Raises as `features` does."""
+        where, folder = f"probe:{location.name}", folder_of(location)
+        with told(where, folder):
+            config = read_config(folder)
+            causal = is_causal(config, where)
+            tokenizer = read_tokenizer(folder)
+            # A pooler is not read here.
+            model = read_weights(where, folder, "AutoModel", config, lambda model, name: "pooler" in name).eval()
+        layers = model.config.get_text_config().num_hidden_layers
+        if self.layer is not None and (problems := _layer_problems(self.layer, layers, location)):
+            raise UsageError(*problems)
+        # By default, of encoders the mean of the last layer. Of causal models the last token, the only one that has read
+        # the whole text, of the middle layer: the upper ones turn towards the next word. SmolLM2-135M on SST-2, 2,000
+        # examples, accuracy of a head on truth: last token of layer 15 of 30 .852, of the last .798; mean of layer 15 .523
+        # (a few huge dimensions), of the last .759.
+        usual_layer, usual_pooling = (layers // 2, "last") if causal else (layers, "mean")
+        layer = (usual_layer if self.layer is None else self.layer) % (layers + 1)
+        limit = limited(tokenizer, positions(model), self.max_length, where)
+        return Opened(tokenizer, model, layer, self.pooling or usual_pooling, limit, location.name)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A loaded model and what a probe reads of it."""
+
+    tokenizer: Any
+    model: Any
+    layer: int  # index into the hidden states, 0 the embeddings
+    pooling: str
+    limit: int  # tokens read of a text
+    name: str
+
+
+def _read(opened: Opened, inputs: Sequence[str], device: str, progress: Callable[[int, int], None]) -> Features:
+    """One pass over the texts. See `Probe.features`."""
+    import torch
+
+    model = opened.model
+    tokens = tokenize(opened.tokenizer, inputs, opened.limit)
+    values = np.zeros((len(inputs), model.config.get_text_config().hidden_size), dtype=np.float32)
+    filler = _filler(opened.tokenizer, model.config)
+    done, padded = int((tokens.lengths == 0).sum()), 0
+    for rows in batches(tokens.lengths):
+        ids, mask = (torch.from_numpy(part).to(device) for part in tokens.padded(rows, filler))
+        with torch.inference_mode():
+            values[rows] = _pool(_states(model, ids, mask, opened.layer), mask, opened.pooling).cpu().numpy()
+        padded += mask.numel()
+        done += len(rows)
+        progress(done, len(inputs))
+    broken = np.flatnonzero(~np.isfinite(values).all(axis=1))
+    if len(broken):
+        raise OutgrowError(
+            f"probe:{opened.name}: {len(broken)} of {len(inputs)} texts get values that are not numbers, "
+            f"the first is text {broken[0] + 1}: its weights are broken, or its activations overflow"
+        )
+    read = len(tokens.ids)
+    return Features(values, tokens.truncated, read, (padded - read) / max(read, 1))
+
+
+class _EnoughError(Exception):
+    """Ends a forward pass where the layer asked for has been reached."""
+
+
+def _states(model: Any, tokens: torch.Tensor, mask: torch.Tensor, layer: int) -> torch.Tensor:
+    """Hidden states `[batch, longest, d]` of layer 0 (the embeddings) to the last. What lies above is not computed."""
+    if layer == model.config.get_text_config().num_hidden_layers:
+        states: torch.Tensor = model(input_ids=tokens, attention_mask=mask).last_hidden_state
+        return states
+    if (own := blocks(model)) is None:
+        chosen: torch.Tensor = model(input_ids=tokens, attention_mask=mask, output_hidden_states=True).hidden_states[
+            layer
+        ]
+        return chosen
+    reached: list[torch.Tensor] = []
+
+    def stop(block: Any, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
+        reached.append(positional[0] if positional else named["hidden_states"])
+        raise _EnoughError
+
+    hook = own[layer].register_forward_pre_hook(stop, with_kwargs=True)
+    try:
+        model(input_ids=tokens, attention_mask=mask)
+    except _EnoughError:
+        pass
+    finally:
+        hook.remove()
+    return reached[0]
+
+
+def _pool(states: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor:
+    """One vector a text, `[batch, longest, d]` -> `[batch, d]`. The mask alone says which tokens are real."""
+    lengths = mask.sum(dim=1)
+    if pooling == "last":
+        return states[range(len(states)), lengths - 1]
+    return (states * mask.unsqueeze(-1)).sum(dim=1) / lengths.unsqueeze(-1)
+
+
+def _filler(tokenizer: Any, config: Any) -> int:
+    """The id to pad with. Any will do, the mask hides it; RoBERTa's family takes positions from the config's."""
+    for token in (getattr(config, "pad_token_id", None), tokenizer.pad_token_id):
+        if isinstance(token, int) and token >= 0:
+            return token
+    return 0
+
+
+def _layer_problems(layer: int, layers: int, location: Location) -> list[str]:
+    if -layers - 1 <= layer <= layers:
+        return []
+    sentence = (
+        f"probe:{location.name}: there is no layer {layer}: the model has {layers} layers, so give 0 (the embeddings) "
+        f"to {layers}, or -1 (the last) to {-layers - 1}"
+    )
+    return [sentence]

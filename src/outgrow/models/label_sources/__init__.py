@@ -1,0 +1,1 @@
+"""Supervisors that are not one model: label files, aggregated voters, simulated mistakes."""

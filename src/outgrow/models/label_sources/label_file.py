@@ -1,0 +1,137 @@
+"""Somebody's labels (a person's, a crowd's, an LLM's, a rule's) from a file: each found its example, as probabilities.
+
+Several rows for one example are votes: their probabilities are averaged.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outgrow.core.errors import UsageError
+from outgrow.core.examples import Floats, Strings
+from outgrow.core.files.label_columns import (
+    class_probabilities,
+)
+from outgrow.core.files.tables import read_table
+from outgrow.core.pool import Source
+from outgrow.models.label_sources.match_rows import examples_of, no_match
+
+
+@dataclass(frozen=True)
+class GivenLabels:
+    """The labels over a whole pool, and what people should know of them."""
+
+    probabilities: Floats  # [n_pool, classes] float32; NaN rows where no label was given
+    notes: tuple[str, ...]
+    counts: Mapping[str, int]  # train, train_rows, test, test_rows, votes, blank, left_out, unmatched
+
+
+def read_given(
+    path: str | Path,
+    folder: Path,
+    *,
+    label: str | None = None,
+    probabilities: Sequence[str] | Mapping[str, str] | None = None,
+    on: str | None = None,
+    text: str | None = None,
+) -> GivenLabels:
+    """The labels in a file for the pool saved in `folder`. Raises UsageError with everything that is wrong."""
+    from pyarrow import parquet
+
+    rows = parquet.read_table(folder / "rows.parquet", columns=["id", "test"])
+    classes = _classes(folder)
+    return given_labels(
+        path,
+        np.array(rows["id"].to_pylist(), dtype=np.str_),
+        rows["test"].to_numpy().astype(np.bool_),
+        classes,
+        Source.load(folder / "source.parquet"),
+        label=label,
+        probabilities=probabilities,
+        on=on,
+        text=text,
+    )
+
+
+def given_labels(
+    path: str | Path,
+    ids: Strings,
+    test: NDArray[np.bool_],
+    classes: Sequence[str],
+    source: Source,
+    *,
+    label: str | None = None,
+    probabilities: Sequence[str] | Mapping[str, str] | None = None,
+    on: str | None = None,
+    text: str | None = None,
+) -> GivenLabels:
+    """The labels in a file for the examples `ids [n]`, of which `test [n]` are test rows.
+
+    A label column (default `label`) or one probability column a class (default: columns named as the classes, or
+    `p_<class>`). Rows find their example by the id column `on`, by their number (`on="row"`), else by the text
+    (default column `text`). Raises UsageError with everything that is wrong.
+    """
+    problems: list[str] = []
+    table = read_table(path, problems)
+    if table is None:
+        raise UsageError(*problems)
+    votes = class_probabilities(table, classes, label, probabilities, problems)
+    found = examples_of(table, source, on, text, problems)
+    if problems or votes is None or found is None:
+        raise UsageError(*problems)
+
+    place = {id_: row for row, id_ in enumerate(ids.tolist())}
+    of_task = set(source.ids.tolist())
+    rows = np.array([place.get(id_ or "", -1) for id_ in found], dtype=np.int64)
+    blank = np.isnan(votes).any(axis=1)
+    matched = np.array([id_ in of_task for id_ in found], dtype=np.bool_)
+    if not matched.any():
+        raise UsageError(no_match(table, source, on))
+    if not (matched & ~blank).any():
+        raise UsageError(f"{table.name}: no row that belongs to an example of the task has a label")
+
+    used = (rows >= 0) & ~blank
+    result = np.zeros((len(ids), len(classes)))
+    np.add.at(result, rows[used], votes[used])
+    times = np.bincount(rows[used], minlength=len(ids))
+    with np.errstate(invalid="ignore"):
+        result = (result / times[:, None]).astype(np.float32)
+    covered = times > 0
+    counts = {
+        "train": int((covered & ~test).sum()),
+        "train_rows": int((~test).sum()),
+        "test": int((covered & test).sum()),
+        "test_rows": int(test.sum()),
+        "votes": int(used.sum()),
+        "blank": int(blank.sum()),
+        "left_out": int((matched & ~blank & (rows < 0)).sum()),
+        "unmatched": int((~matched).sum()),
+    }
+    return GivenLabels(result, _notes(counts), counts)
+
+
+def _classes(folder: Path) -> list[str]:
+    classes: list[str] = json.loads((folder / "pool.json").read_text(encoding="utf-8"))["classes"]
+    return classes
+
+
+def _notes(counts: Mapping[str, int]) -> tuple[str, ...]:
+    covered = counts["train"] + counts["test"]
+    notes = [
+        f"labels cover {counts['train']} of {counts['train_rows']} training rows "
+        f"and {counts['test']} of {counts['test_rows']} test rows"
+    ]
+    if counts["votes"] > covered:
+        notes.append(f"{counts['votes']} given labels for {covered} examples were averaged as votes")
+    said = {
+        "blank": "given rows have no label and count as not given",
+        "left_out": "given rows belong to examples that are not in the pool (duplicates, balance, split)",
+        "unmatched": "given rows match no example of the task",
+    }
+    return (*notes, *(f"{counts[key]} {text}" for key, text in said.items() if counts[key]))

@@ -1,0 +1,97 @@
+"""How labels from elsewhere find their example: by an id column, by row, or by the text itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from outgrow.core.examples import class_name
+from outgrow.core.files.row_text import render
+from outgrow.core.files.tables import Table
+from outgrow.core.identity import content_id
+from outgrow.core.pool import Source
+from outgrow.core.registry import nearest
+
+
+def examples_of(
+    table: Table, source: Source, on: str | None, text: str | None, problems: list[str]
+) -> Sequence[str | None] | None:
+    """Each given row's content id, None where the task has no such example; None where the join cannot be made.
+
+    By the id column `on`, by number (`on="row"`), else by the text. What is wrong goes to `problems`.
+    """
+    if on == "row":
+        return _by_row(table, source, problems)
+    if on is not None:
+        return _by_column(table, source, on, problems)
+    wanted = text or "text"
+    if "{" not in wanted and wanted not in table.columns:
+        problems.append(
+            f"{table.name}: has no column {wanted!r} to find each text by{nearest(wanted, table.columns)}; name it "
+            "with `text`, or name an id column of both files with `on`, or go row by row with `on: row`"
+        )
+        return None
+    texts = render(table, wanted, problems, distinct=False)
+    return [content_id(value) for value in texts] if texts is not None else None
+
+
+def _by_row(table: Table, source: Source, problems: list[str]) -> Sequence[str] | None:
+    everything: list[str] = source.ids.tolist()
+    training = [id_ for id_, test in zip(everything, source.official_test, strict=True) if not test]
+    for rows in (everything, training):
+        if len(rows) == len(table):
+            return rows
+    there = f"{len(training)}" + (
+        f", or {len(everything)} with the test file" if len(training) < len(everything) else ""
+    )
+    problems.append(
+        f"{table.name}: has {len(table)} rows and the task {there}; row by row they must be as many: "
+        "name an id column of both files with `on`"
+    )
+    return None
+
+
+def _by_column(table: Table, source: Source, on: str, problems: list[str]) -> Sequence[str | None] | None:
+    there = table.has(on, "`on`", problems)
+    if on not in source.columns:
+        problems.append(f"on: the task's own file has no column {on!r}{nearest(on, source.columns)}")
+        there = False
+    if not there:
+        return None
+    examples: dict[str, str] = {}
+    ambiguous: dict[str, int] = {}
+    for value, id_ in zip(source.columns[on], source.ids.tolist(), strict=True):
+        if value is not None and examples.setdefault(value, id_) != id_:
+            ambiguous[value] = ambiguous.get(value, 1) + 1
+    if ambiguous:
+        value, texts = next(iter(ambiguous.items()))
+        problems.append(
+            f"on: column {on!r} does not tell the task's examples apart: {value!r} stands at {texts} different ones; "
+            "name a column whose values name one example each"
+        )
+        return None
+    try:
+        values = [class_name(value) for value in table.columns[on]]
+    except TypeError:
+        problems.append(f"{table.name}: column {on!r} holds something other than words and numbers; ids are needed")
+        return None
+    missing = [row for row, value in enumerate(values) if value is None]
+    if missing:
+        problems.append(
+            f"{table.name}: column {on!r} holds no id in {table.where(missing)}; fill it in or leave the rows out"
+        )
+        return None
+    return [examples.get(value or "") for value in values]
+
+
+def no_match(table: Table, source: Source, on: str | None) -> str:
+    """The sentence for a file of which no row found an example."""
+    if on is None:
+        return (
+            f"{table.name}: none of its {len(table)} texts is one of the task's; they must agree to the letter, "
+            "else name an id column of both files with `on`, or go row by row with `on: row`"
+        )
+    ours = next((value for value in source.columns[on] if value is not None), None)
+    return (
+        f"{table.name}: none of its {len(table)} rows matches an example of the task by {on!r}: "
+        f"here it is {class_name(table.columns[on][0])!r}, in the task's file {ours!r}"
+    )

@@ -1,0 +1,104 @@
+"""What an experiment may say of labels that no single model makes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from outgrow.core.examples import class_name
+
+SOURCES = ("given", "join", "simulate")
+
+
+class Given(BaseModel):
+    """`{given: crowd.csv, on: id}`: a file with a label column, or with one probability column a class."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: str = Field(validation_alias=AliasChoices("file", "checkpoint"))
+    label: str | None = None  # default: the column `label`
+    probabilities: list[str] | dict[str, str] | None = None  # columns, or class -> column; default: by their names
+    on: str | None = None  # an id column of both files, or `row`; default: the text itself
+    text: str | None = None  # the column or template that gives the text here; default: the task's own
+
+    @field_validator("probabilities", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        # In YAML a class or a column may be called 0, or true: the same spelling as everywhere.
+        if isinstance(value, dict):
+            return {class_name(name) or "": column for name, column in value.items()}
+        if isinstance(value, list):
+            return [str(column) if isinstance(column, int) else column for column in value]
+        return value
+
+
+class Join(BaseModel):
+    """`[a, b, c]` or `{join: [a, b, c], by: dawid_skene}`: several supervisors' labels joined into one.
+
+    mean: of their probabilities. majority: of their hardened votes, as shares. dawid_skene: votes weighed by how often each
+    voter seems to be right (Dawid & Skene 1979), which is estimated on transfer, without any truth.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    voters: tuple[Any, ...] = Field(validation_alias="join")
+    by: Literal["mean", "majority", "dawid_skene"] = "mean"
+
+    @field_validator("voters", mode="before")
+    @classmethod
+    def _several(cls, value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"a join is a list of supervisors, as in [[a, b, c]], not {value!r}")
+        if len(value) < 2:
+            raise ValueError(
+                f"{'one supervisor' if value else 'no supervisor'} is nothing to join: name two or more, or the one "
+                "without brackets"
+            )
+        return tuple(value)
+
+    @model_validator(mode="after")
+    def _can_be_told_apart(self) -> Self:
+        if self.by == "dawid_skene" and len(self.voters) < 3:
+            raise ValueError(
+                "Dawid-Skene needs three supervisors or more: of two that disagree nothing says which is right; "
+                "take `by: mean`"
+            )
+        return self
+
+
+Errors = Literal["random", "hard", "biased", "longest", "shortest", "confident"]
+
+
+class Simulate(BaseModel):
+    """`{simulate: {accuracy: .75, errors: random}}`: the truth, with mistakes of one kind until that accuracy is reached.
+
+    random: anywhere. longest, shortest: on the longest or shortest texts, a rule that is easy to imitate. biased: one class
+    said too often. hard: on the rows whose truth the model `by` finds least likely. confident: on those that it finds
+    likeliest, so that it knows better. (Of these Burns et al. 2023 have random, longest and shortest in their appendix on
+    simulated supervisors, and two by what a strong model is sure of.) A mistake is the likeliest other class by that model,
+    else a class at random.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    accuracy: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+    errors: Errors = "random"
+    by: Any = None  # hard, confident: a model as under `strong`, taught the truth on weak_train
+    toward: str | None = None  # biased: the class said too often; default: the first
+
+    @field_validator("toward", mode="before")
+    @classmethod
+    def _name(cls, value: Any) -> Any:
+        return class_name(value)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        judged = self.errors in ("hard", "confident")
+        if judged and self.by is None:
+            raise ValueError(f"`errors: {self.errors}` needs `by`: the model that finds rows hard or easy")
+        if not judged and self.by is not None:
+            raise ValueError(f"`by` goes with hard and confident errors; {self.errors} ones ask no model")
+        if self.errors != "biased" and self.toward is not None:
+            raise ValueError(f"`toward` goes with biased errors, not with {self.errors} ones")
+        return self

@@ -1,0 +1,202 @@
+"""Cells as a table: for the terminal, Markdown, LaTeX and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
+
+from outgrow.core.entry_names import display
+from outgrow.report.interval_bars import WIDTH, pgr_bars
+from outgrow.results.metrics.recovery import pgr_key
+from outgrow.results.metrics.scores import ACCURACY, Metric
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+NAMES = ("task", "weak", "strong", "method")
+TITLES = {
+    "task": "task",
+    "weak": "weak supervisor",
+    "strong": "strong student",
+    "method": "method",
+    "seeds": "seeds",
+}
+
+Cells = Sequence[Mapping[str, Any]]
+NOTHING = {"estimate": None, "low": None, "high": None, "status": "undefined: weak labels do not cover test"}
+
+
+@dataclass(frozen=True)
+class View:
+    """Which intervals of a cell a table shows: title by key, and what to say of them all."""
+
+    columns: Mapping[str, str]
+    part: str | None = None  # the key of the cell that holds them; None: the cell itself
+    caption: str = ""
+
+    def intervals(self, cell: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """One a column."""
+        holder = cell if self.part is None else cell.get(self.part) or {}
+        return [holder.get(key, NOTHING) for key in self.columns]
+
+
+def view(metric: Metric) -> View:
+    """The three models in one metric, and PGR of it."""
+    columns = {f"{role}_{metric.name}": role for role in ("weak", "student", "ceiling")}
+    caption = "" if metric is ACCURACY else f"{metric.title}{'' if metric.higher_is_better else ' (less is better)'}; "
+    return View({**columns, pgr_key(metric): "PGR"}, caption=caption)
+
+
+ACCURACIES = view(ACCURACY)
+AGREEMENT = View(
+    {
+        "agreement": "agreement",
+        "agreement_where_right": "where right",
+        "mistakes_copied": "copied",
+        "copied_if_independent": "if independent",
+        "mistakes_of_ceiling": "ceiling's",
+        "mistakes_corrected": "corrected",
+        "gain": "gain",
+        "misfit": "misfit",
+        "gain_per_misfit": "gain / misfit",
+    },
+    "agreement",
+    "Student and supervisor; of the supervisor's mistakes: copied, copied if independent, the ceiling's own, corrected. ",
+)
+
+
+def terminal(cells: Cells, shows: View = ACCURACIES, width: int = 140) -> Table:
+    """A rich table, the best PGR first, with bars; names that all cells share stand in its title.
+
+    Where it would be wider than `width`, the bars stand under their numbers, and of supervisor and ceiling only the estimates.
+    """
+    from rich.box import HEAVY_HEAD, SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    same = [name for name in NAMES if len({display(cell[name]) for cell in cells}) == 1]
+    shown = [name for name in NAMES if name not in same] if len(cells) > 1 else []
+    title = "; ".join(f"{TITLES[name]} {display(cells[0][name])}" for name in NAMES if name not in shown)
+    cells, bars = _by_recovery(cells, shows)
+    barred = any(bars)
+    names = sum(
+        max(len(text) for text in [TITLES[name], *(display(cell[name]) for cell in cells)]) + 3 for name in shown
+    )
+    narrow = barred and names + 20 * len(shows.columns) + WIDTH + 4 > width
+    table = Table(title=title, caption=shows.caption + over(cells), box=SIMPLE_HEAD if narrow else HEAVY_HEAD)
+    for name in shown:
+        table.add_column(TITLES[name], overflow="fold")
+    reasons = any(interval["estimate"] is None for cell in cells for interval in shows.intervals(cell))
+    for title in shows.columns.values():
+        wraps = title == "PGR" and reasons and not narrow
+        table.add_column(title, no_wrap=not wraps and len(shows.columns) < 6)
+    if barred and not narrow:
+        table.add_column("0 to 1", no_wrap=True)
+    for cell, bar in zip(cells, bars, strict=True):
+        numbers = [
+            number(interval if not narrow or title in ("student", "PGR") else {**interval, "low": None})
+            for interval, title in zip(shows.intervals(cell), shows.columns.values(), strict=True)
+        ]
+        if narrow:
+            numbers[-1] = f"{numbers[-1]}\n{bar}" if bar else fill(numbers[-1], 17)
+        elif barred:
+            numbers.append(bar)
+        table.add_row(*(Text(display(cell[name])) for name in shown), *(Text(text) for text in numbers))
+    return table
+
+
+def _by_recovery(cells: Cells, shows: View) -> tuple[Cells, list[str]]:
+    """The cells by falling PGR, undefined ones last, and a bar of it each; as they are where no PGR is shown."""
+    if "PGR" not in shows.columns.values():
+        return cells, [""] * len(cells)
+    place = list(shows.columns.values()).index("PGR")
+    found = [(shows.intervals(cell)[place], cell) for cell in cells]
+    found.sort(key=lambda pair: -math.inf if pair[0]["estimate"] is None else pair[0]["estimate"], reverse=True)
+    return [cell for _, cell in found], pgr_bars([interval for interval, _ in found])
+
+
+def over(cells: Cells) -> str:
+    """What the intervals are over."""
+    seeds = sorted({len(cell["seeds"]) for cell in cells})
+    covers = {cell["covers"] for cell in cells}
+    if covers == {"nothing"}:
+        return "one seed and no predictions: nothing tells how sure these are"
+    if covers == {"seeds"}:
+        return "95% intervals over seeds alone; the test set's own noise is left out"
+    if seeds == [1]:
+        return "95% intervals over the test examples; one seed tells nothing of other seeds"
+    count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    return f"95% intervals over {count} seeds and the test examples"
+
+
+def number(interval: Mapping[str, Any], digits: int | None = None) -> str:
+    """`.843 [.826, .860]`, or the reason why there is no number."""
+    if interval["estimate"] is None:
+        return str(interval["status"])
+    low, high = (interval[end] for end in ("low", "high"))
+    ends = "" if low is None or high is None else f" [{short(low)}, {short(high)}]"
+    return short(interval["estimate"]) + ends
+
+
+def short(value: float) -> str:
+    """Three decimals without a leading zero, as tables in this field have them."""
+    return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.3f}"
+
+
+def rows(cells: Cells, shows: View = ACCURACIES) -> list[list[str]]:
+    """The table's texts, header first."""
+    header = [*(TITLES[name] for name in (*NAMES, "seeds")), *shows.columns.values()]
+    return [
+        header,
+        *(
+            [
+                *(display(cell[name]) for name in NAMES),
+                str(len(cell["seeds"])),
+                *(number(interval) for interval in shows.intervals(cell)),
+            ]
+            for cell in cells
+        ),
+    ]
+
+
+def markdown(table: Sequence[Sequence[str]]) -> str:
+    """A GitHub table of texts, header first."""
+    header, *body = ([text.replace("|", r"\|").replace("\n", " ") for text in row] for row in table)
+    lines = [header, ["---"] * len(header), *body]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def latex(table: Sequence[Sequence[str]]) -> str:
+    """A `tabular` with booktabs rules, of texts, header first."""
+    escapes = {char: f"\\{char}" for char in "&%$#_{}"}
+    escapes |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\n": " "}
+    header, *body = (["".join(escapes.get(char, char) for char in text) for text in row] for row in table)
+    lines = [" & ".join(row) + r" \\" for row in body]
+    columns = "".join("r" if title == TITLES["seeds"] else "l" for title in header)
+    head = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", " & ".join(header) + r" \\", r"\midrule"]
+    return "\n".join([*head, *lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+def csv_text(cells: Cells, shows: View = ACCURACIES) -> str:
+    """One line a cell, every number in full, empty where it is undefined."""
+    ends = ("estimate", "low", "high")
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    *_, last = shows.columns
+    numbers = [f"{name}_{end}" for name in shows.columns for end in ends]
+    writer.writerow([*NAMES, "seeds", "n_test", *numbers, f"{last}_status"])
+    for cell in cells:
+        intervals = shows.intervals(cell)
+        values = [interval[end] for interval in intervals for end in ends]
+        writer.writerow(
+            [*(display(cell[name]) for name in NAMES), len(cell["seeds"]), cell["n_test"]]
+            + ["" if value is None else repr(value) for value in values]
+            + [intervals[-1]["status"]]
+        )
+    return out.getvalue()

@@ -1,0 +1,1 @@
+"""A run folder -> accuracies, PGR, agreement, comparisons, controls. Trains nothing."""

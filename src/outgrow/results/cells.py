@@ -1,0 +1,222 @@
+"""Predictions -> one mapping a run and one a cell: metrics, performance gap recovered and agreement, with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from outgrow.core.examples import Ints
+from outgrow.results.metrics.agreement import agreement, agreements, squared_misfit
+from outgrow.results.metrics.intervals import Interval, contrast
+from outgrow.results.metrics.recovery import pgr_key, recovery
+from outgrow.results.metrics.scores import ACCURACY, METRICS, Contributions, Metric
+from outgrow.results.predictions import HeldOut, Predictions, Speaker
+
+NO_TRUTH = "undefined: no truth on transfer"
+NO_LESSON = "undefined: the student learns nothing, so it has no ceiling"
+NOT_COVERED = "undefined: weak labels do not cover test"
+ROLES = ("weak", "student", "ceiling")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A supervisor, student or method: its name in tables, and what the YAML says."""
+
+    name: str
+    written: Any
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One run to be scored, and what is known of it beside its predictions."""
+
+    task: str
+    weak: Entry
+    strong: Entry
+    method: Entry
+    seed: int
+    speakers: Mapping[str, Speaker | None]  # weak, student, ceiling; None: there is no such model
+    facts: Mapping[str, Any]
+
+    @property
+    def cell(self) -> tuple[str, str, str, str]:
+        """What its cell's other seeds share."""
+        return self.task, self.weak.name, self.strong.name, self.method.name
+
+
+class Scored:
+    """Every speaker's hard predictions and contributions, each computed once."""
+
+    def __init__(self, tables: Predictions) -> None:
+        self.tables = tables
+        self._hard: dict[Speaker, Ints | None] = {}
+        self._contributions: dict[Speaker, Contributions] = {}
+        self._metric: Metric | None = None
+        self._groups: dict[str, Ints | None] = {}
+
+    def test(self, task: str) -> HeldOut:
+        return self.tables.tests[task]
+
+    def groups(self, task: str) -> Ints | None:
+        """The group of each test row by number; None where every row is its own: sorting names is slow, once is enough."""
+        if task not in self._groups:
+            names, numbers = np.unique(self.test(task).groups, return_inverse=True)
+            self._groups[task] = None if len(names) == len(numbers) else numbers
+        return self._groups[task]
+
+    def hard(self, speaker: Speaker | None) -> Ints | None:
+        """Predicted classes `[n]`; None where there is no such model or it leaves test rows out."""
+        if speaker is None:
+            return None
+        if speaker not in self._hard:
+            self._hard[speaker] = self.tables.hard(speaker)
+        return self._hard[speaker]
+
+    def contributions(self, speaker: Speaker | None, metric: Metric) -> Contributions | None:
+        """What each test row contributes to the metric, `[n]`; None as for `hard`. Keeps one metric's at a time."""
+        hard = self.hard(speaker)
+        if speaker is None or hard is None:
+            return None
+        if metric is not self._metric:
+            self._metric, self._contributions = metric, {}
+        if speaker not in self._contributions:
+            truth = self.test(speaker.task).truth
+            self._contributions[speaker] = metric.contributions(self.tables.said[speaker], hard, truth)
+        return self._contributions[speaker]
+
+    def table(self, speakers: Sequence[Speaker | None], metric: Metric = ACCURACY) -> Contributions | None:
+        """Contributions `[seeds, n]` of one model's seeds; None where one of them has none."""
+        rows = [self.contributions(speaker, metric) for speaker in speakers]
+        return None if any(row is None for row in rows) else np.stack(rows)  # type: ignore[arg-type]
+
+
+def cells_of(asked: Sequence[Asked]) -> list[list[Asked]]:
+    """The runs by cell, in their order."""
+    together: dict[tuple[str, str, str, str], list[Asked]] = {}
+    for run in asked:
+        together.setdefault(run.cell, []).append(run)
+    return list(together.values())
+
+
+def run_rows(asked: Sequence[Asked], scored: Scored, metrics: Sequence[str] = ("accuracy",)) -> list[dict[str, Any]]:
+    """One mapping a run: names, accuracies, PGR, agreement, and what is known beside; then other metrics."""
+    rows = []
+    for run in asked:
+        said = {role: scored.hard(run.speakers[role]) for role in ROLES}
+        weak, student = said["weak"], said["student"]
+        rows.append(
+            {
+                "task": run.task,
+                "weak": run.weak.written,
+                "strong": run.strong.written,
+                "method": run.method.written,
+                "seed": run.seed,
+                **_scores(run, scored, ACCURACY),
+                "agreement": None if weak is None or student is None else agreement(student, weak),
+                "n_test": len(scored.test(run.task).ids),
+                **run.facts,
+            }
+        )
+    for name in _others(metrics):
+        for run, row in zip(asked, rows, strict=True):
+            row.update(_scores(run, scored, METRICS[name]))
+    return rows
+
+
+def _scores(run: Asked, scored: Scored, metric: Metric) -> dict[str, float | None]:
+    values: dict[str, float | None] = {}
+    undefined = metric.undefined(scored.test(run.task).truth)
+    for role in ROLES:
+        row = None if undefined else scored.contributions(run.speakers[role], metric)
+        values[f"{role}_{metric.name}"] = None if row is None else float(row.mean())
+    weak, student, ceiling = values.values()
+    pgr = None
+    if weak is not None and student is not None and ceiling is not None:
+        gap = ceiling - weak if metric.higher_is_better else weak - ceiling
+        gain = student - weak if metric.higher_is_better else weak - student
+        pgr = gain / gap if gap > 0 else None
+    return {**values, pgr_key(metric): pgr}
+
+
+def cell_rows(asked: Sequence[Asked], scored: Scored, metrics: Sequence[str] = ("accuracy",)) -> list[dict[str, Any]]:
+    """One mapping a cell: names, seeds, intervals of accuracies and PGR, agreement; then other metrics."""
+    together = cells_of(asked)
+    rows = []
+    for runs in together:
+        first = runs[0]
+        rows.append(
+            {
+                "task": first.task,
+                "weak": first.weak.written,
+                "strong": first.strong.written,
+                "method": first.method.written,
+                "seeds": [run.seed for run in runs],
+                "n_test": len(scored.test(first.task).ids),
+                **_intervals(runs, scored, ACCURACY),
+                "agreement": _agreements(runs, scored),
+            }
+        )
+    for name in _others(metrics):
+        for runs, row in zip(together, rows, strict=True):
+            found = _intervals(runs, scored, METRICS[name])
+            row.update({key: value for key, value in found.items() if key != "covers"})
+    return rows
+
+
+def _others(metrics: Sequence[str]) -> list[str]:
+    return [name for name in metrics if name != "accuracy"]
+
+
+def _intervals(runs: Sequence[Asked], scored: Scored, metric: Metric) -> dict[str, Any]:
+    test = scored.test(runs[0].task)
+    groups = scored.groups(runs[0].task)
+    keys = {role: f"{role}_{metric.name}" for role in ROLES}
+    undefined = metric.undefined(test.truth)
+    if undefined:
+        nothing = Interval(None, None, None, undefined)
+        return {key: written(nothing) for key in (*keys.values(), pgr_key(metric))}
+    tables = {role: scored.table([run.speakers[role] for run in runs], metric) for role in ROLES}
+    weak, student, ceiling = (tables[role] for role in ROLES)
+    if weak is not None and student is not None and ceiling is not None:
+        intervals = recovery(weak, student, ceiling, groups, metric=metric)
+    else:
+        no_ceiling = str(runs[0].facts.get("no_ceiling", NO_TRUTH))
+        intervals = {
+            keys[role]: Interval(None, None, None, NOT_COVERED if role == "weak" else no_ceiling)
+            if table is None
+            else contrast(table[None], [1.0], groups, limits=metric.limits)
+            for role, table in tables.items()
+        }
+        intervals[pgr_key(metric)] = Interval(None, None, None, NOT_COVERED if weak is None else no_ceiling)
+    covers = intervals[keys["student"]].covers
+    return {**{key: written(found) for key, found in intervals.items()}, "covers": covers}
+
+
+def _agreements(runs: Sequence[Asked], scored: Scored) -> dict[str, Any] | None:
+    """None where the supervisor's labels do not cover test."""
+    test, groups = scored.test(runs[0].task), scored.groups(runs[0].task)
+    speakers = [(run.speakers["weak"], run.speakers["student"]) for run in runs]
+    weak = [said for run in runs if (said := scored.hard(run.speakers["weak"])) is not None]
+    student = [said for run in runs if (said := scored.hard(run.speakers["student"])) is not None]
+    if len(weak) < len(runs) or len(student) < len(runs):
+        return None
+    ceiling = [said for run in runs if (said := scored.hard(run.speakers["ceiling"])) is not None]
+    taught = np.stack(ceiling) if len(ceiling) == len(runs) else None
+    values = scored.tables.said
+    soft = [np.stack([values[pair[place]] for pair in speakers]) for place in (0, 1)]  # type: ignore[index]
+    found = agreements(np.stack(weak), np.stack(student), test.truth, len(test.classes), groups, ceiling=taught)
+    found |= squared_misfit(soft[0], soft[1], test.truth, groups)
+    return {key: written(value) for key, value in found.items()}
+
+
+def written(interval: Interval) -> dict[str, Any]:
+    """An interval as results.json has it."""
+    return {
+        "estimate": interval.estimate,
+        "low": interval.low,
+        "high": interval.high,
+        "status": interval.status,
+    }

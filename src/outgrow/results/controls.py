@@ -1,0 +1,141 @@
+"""Controls of a run: shuffled labels, no teacher, a student as its own teacher, and the noise of seeds, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from outgrow.results.cells import Asked, Scored, cells_of, written
+from outgrow.results.metrics.controls import beyond_chance, beyond_majority, chance
+from outgrow.results.metrics.intervals import accuracy, contrast
+from outgrow.results.predictions import Speaker
+
+SHUFFLED, OWN_WEAK, OWN_STUDENT = "shuffled", "own_weak", "own_student"  # roles in predictions.parquet
+ALARM = 0.99  # level of the interval that a leak must leave: with many cells, 95% would cry too often
+
+Control = dict[str, Any]
+Cell = Sequence[Asked]
+
+
+def control_rows(asked: Sequence[Asked], scored: Scored) -> list[Control]:
+    """One mapping a control: which, of what, its interval, `ok`, `noticed` or `failed`, and a sentence."""
+    cells = cells_of(asked)
+    found: dict[tuple[Any, ...], Control] = {}
+    for runs in cells:
+        first = runs[0]
+        task, weak, strong = first.task, first.weak.name, first.strong.name
+        found.setdefault(("shuffled", task, weak, strong), _shuffled(runs, scored))
+        found.setdefault(("own", task, strong), _own(runs, scored))
+        found.setdefault(("noise", task, strong, *_whose(runs)), _noise(runs, scored))
+        found["teacher", *first.cell] = _no_teacher(runs, scored)
+    order = ("shuffled", "teacher", "own", "noise")
+    made = sorted(
+        ((order.index(key[0]), control) for key, control in found.items() if control), key=lambda pair: pair[0]
+    )
+    return [control for _, control in made]
+
+
+def _whose(runs: Cell) -> tuple[str, ...]:
+    ceiling = runs[0].speakers["ceiling"]
+    return () if ceiling is None or ceiling.weak is None else (ceiling.weak,)
+
+
+def _said(speakers: Sequence[Speaker], scored: Scored) -> Any:
+    """Class numbers `[seeds, n]`; None where a run has no such model."""
+    if any(speaker not in scored.tables.said for speaker in speakers):
+        return None
+    rows = [scored.hard(speaker) for speaker in speakers]
+    return None if any(row is None for row in rows) else np.stack(rows)  # type: ignore[arg-type]
+
+
+def _names(first: Asked, *parts: str) -> Control:
+    return {"task": first.task} | {part: getattr(first, part).written for part in parts}
+
+
+def _shuffled(runs: Cell, scored: Scored) -> Control:
+    first, test = runs[0], scored.test(runs[0].task)
+    said = _said([Speaker(r.task, SHUFFLED, r.weak.name, r.strong.name, None, r.seed) for r in runs], scored)
+    if said is None:
+        return {}
+    expected = chance(said, test.truth, len(test.classes))
+    beyond = beyond_chance(said, test.truth, len(test.classes), scored.groups(first.task), ALARM)
+    reached = float((said == test.truth).mean())
+    who = f"{first.strong.name} taught shuffled labels of {first.weak.name} on {first.task}"
+    leaks = beyond.low is not None and beyond.low > 0
+    text = f"{who} reaches {_short(reached)}, and chance is {_short(expected)}"
+    return {
+        "control": "shuffled labels",
+        **_names(first, "weak", "strong"),
+        "accuracy": written(accuracy(said == test.truth, scored.groups(first.task))),
+        "chance": expected,
+        "beyond_chance": written(beyond),
+        "status": "failed" if leaks else "ok",
+        "says": f"{text}: something leaks" if leaks else f"{text}: as it must be",
+    }
+
+
+def _no_teacher(runs: Cell, scored: Scored) -> Control:
+    first, test = runs[0], scored.test(runs[0].task)
+    right = scored.table([run.speakers["student"] for run in runs])
+    if right is None:
+        return {}
+    beyond = beyond_majority(right > 0.5, test.truth, scored.groups(first.task))
+    commonest = int(np.bincount(test.truth, minlength=len(test.classes)).argmax())
+    always = float((test.truth == commonest).mean())
+    who = f"{first.strong.name}, taught by {first.weak.name} with {first.method.name} on {first.task}"
+    text = f'{who}, reaches {_short(float(right.mean()))}; always saying "{test.classes[commonest]}" reaches {_short(always)}'
+    nothing = beyond.low is None or beyond.low <= 0
+    return {
+        "control": "no teacher",
+        **_names(first, "weak", "strong", "method"),
+        "majority": always,
+        "beyond_majority": written(beyond),
+        "status": "failed" if nothing else "ok",
+        "says": f"{text}: no more than needs no teacher" if nothing else f"{text}: it learned something",
+    }
+
+
+def _own(runs: Cell, scored: Scored) -> Control:
+    first, test = runs[0], scored.test(runs[0].task)
+    teacher = _said([Speaker(r.task, OWN_WEAK, None, r.strong.name, None, r.seed) for r in runs], scored)
+    student = _said([Speaker(r.task, OWN_STUDENT, None, r.strong.name, None, r.seed) for r in runs], scored)
+    if teacher is None or student is None:
+        return {}
+    gain = contrast(np.stack([student == test.truth, teacher == test.truth]), [1, -1], scored.groups(first.task))
+    reached, taught = (float((said == test.truth).mean()) for said in (student, teacher))
+    text = (
+        f"{first.strong.name} as its own supervisor on {first.task}: the teacher reaches {_short(taught)}, the student "
+        f"{_short(reached)}"
+    )
+    gains = gain.low is not None and gain.low > 0
+    return {
+        "control": "weak = strong",
+        **_names(first, "strong"),
+        "gain": written(gain),
+        "status": "noticed" if gains else "ok",
+        "says": f"{text}: so much of a gain needs no stronger student"
+        if gains
+        else f"{text}: it gains nothing by itself",
+    }
+
+
+def _noise(runs: Cell, scored: Scored) -> Control:
+    first = runs[0]
+    ceiling = scored.table([run.speakers["ceiling"] for run in runs])
+    if ceiling is None or len(ceiling) < 2:
+        return {}
+    spread = float(ceiling.mean(axis=1).std(ddof=1))
+    return {
+        "control": "seed noise floor",
+        **_names(first, "strong"),
+        "standard_deviation": spread,
+        "status": "ok",
+        "says": f"{first.strong.name} taught the truth on {first.task}: its accuracy has a standard deviation of "
+        f"{_short(spread)} over {len(ceiling)} seeds; a difference of that size between single runs means nothing",
+    }
+
+
+def _short(value: float) -> str:
+    return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.3f}"

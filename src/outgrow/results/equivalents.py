@@ -1,0 +1,133 @@
+"""What a student is worth: how many true labels, and which rung of the ladder, would bring as far; for each cell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from outgrow.results.cells import Asked, Scored, cells_of, written
+from outgrow.results.metrics.equivalence import Equivalent, equivalent
+from outgrow.results.metrics.intervals import accuracy
+from outgrow.results.metrics.scores import Contributions
+from outgrow.results.predictions import Speaker
+
+CURVE = "ceiling:"  # the role of a ceiling that learned the first rows of transfer alone: "ceiling:50"
+RUNGS = 3  # a ladder has so many students or more
+
+Tables = Mapping[str, Contributions]  # by a ceiling's name
+
+
+def add_equivalents(rows: Sequence[dict[str, Any]], asked: Sequence[Asked], scored: Scored) -> None:
+    """Give each cell `equivalent_labels` where there is a label curve, `equivalent_supervision` where there is a ladder."""
+    together = cells_of(asked)
+    sizes = _sizes(scored)
+    ladders = {task: _ladder(task, together, scored) for task in dict.fromkeys(run.task for run in asked)}
+    for runs, row in zip(together, rows, strict=True):
+        student = scored.table([run.speakers["student"] for run in runs])
+        if student is None:
+            continue
+        groups = scored.groups(runs[0].task)
+        labels = _labels(runs, student, sizes.get((runs[0].task, runs[0].strong.name), []), scored)
+        if labels is not None:
+            row["equivalent_labels"] = labels
+        ladder = _same_seeds(ladders[runs[0].task], runs)
+        if len(ladder) >= RUNGS:
+            tables = {name: table for name, of in ladder.items() if (table := scored.table(of)) is not None}
+            row["equivalent_supervision"] = _supervision(student, tables, groups)
+
+
+def _sizes(scored: Scored) -> dict[tuple[str, str], list[int]]:
+    """The sizes of each task's and student's label curve."""
+    sizes: dict[tuple[str, str], set[int]] = {}
+    for speaker in scored.tables.said:
+        if speaker.role.startswith(CURVE) and speaker.strong is not None:
+            sizes.setdefault((speaker.task, speaker.strong), set()).add(int(speaker.role.removeprefix(CURVE)))
+    return {key: sorted(values) for key, values in sizes.items()}
+
+
+def _labels(
+    runs: Sequence[Asked], student: Contributions, sizes: Sequence[int], scored: Scored
+) -> dict[str, Any] | None:
+    """The number of true labels that bring the same student as far; all of transfer is the ceiling itself."""
+    first = runs[0]
+    whole = scored.table([run.speakers["ceiling"] for run in runs])
+    n_transfer = {run.facts.get("n_transfer") for run in runs}
+    tables: dict[int, Contributions] = {}
+    for size in sizes:
+        speakers = [Speaker(first.task, f"{CURVE}{size}", None, first.strong.name, None, run.seed) for run in runs]
+        table = scored.table(speakers) if all(speaker in scored.tables.said for speaker in speakers) else None
+        if table is not None:
+            tables[size] = table
+    rows = n_transfer.pop() if len(n_transfer) == 1 else None
+    if whole is not None and isinstance(rows, int) and rows > max(tables, default=0):
+        tables[rows] = whole
+    if len(tables) < 2:
+        return None
+    groups = scored.groups(first.task)
+    found = equivalent(student, {math.log(size): table for size, table in tables.items()}, groups)
+    least, most = min(tables), max(tables)
+    curve = [{"rows": size, "accuracy": written(accuracy(table, groups))} for size, table in tables.items()]
+    return {
+        "estimate": _count(found.estimate) or None,
+        "low": _count(found.low),
+        "high": _count(found.high),
+        "status": _beyond(found, f"fewer than {least}", f"more than {most}"),
+        "smallest": least,
+        "largest": most,
+        "curve": curve,
+    }
+
+
+def _count(place: float) -> int | None:
+    """A number of labels; 0 below the curve, None above it."""
+    return round(math.exp(place)) if place < math.inf else None
+
+
+def _beyond(found: Equivalent, below: str, above: str) -> str:
+    if found.estimate == -math.inf:
+        return below
+    return above if found.estimate == math.inf else "ok"
+
+
+def _ladder(task: str, together: Sequence[Sequence[Asked]], scored: Scored) -> dict[str, dict[int, Speaker]]:
+    """Each student's ceilings by seed: those that serve every supervisor, in the order of the experiment."""
+    ladder: dict[str, dict[int, Speaker]] = {}
+    for runs in together:
+        for run in runs:
+            ceiling = run.speakers["ceiling"]
+            if run.task == task and ceiling is not None and ceiling.weak is None:
+                ladder.setdefault(run.strong.name, {})[run.seed] = ceiling
+    return ladder
+
+
+def _same_seeds(ladder: Mapping[str, Mapping[int, Speaker]], runs: Sequence[Asked]) -> dict[str, list[Speaker]]:
+    """Those that have all seeds of a cell."""
+    return {
+        name: [by_seed[run.seed] for run in runs]
+        for name, by_seed in ladder.items()
+        if all(run.seed in by_seed for run in runs)
+    }
+
+
+def _supervision(student: Contributions, ladder: Tables, groups: Any) -> dict[str, Any]:
+    """Where a student falls among models taught the truth, ordered by what they reach: by rank, never by size."""
+    names = sorted(ladder, key=lambda name: float(ladder[name].mean()))
+    found = equivalent(student, {float(rank): ladder[name] for rank, name in enumerate(names)}, groups)
+    return {
+        "ladder": [{"strong": name, "accuracy": written(accuracy(ladder[name], groups))} for name in names],
+        **{key: _between(getattr(found, key), names) for key in ("estimate", "low", "high")},
+        "status": _beyond(found, "below the ladder", "above the ladder"),
+    }
+
+
+def _between(place: float, names: Sequence[str]) -> list[str | None]:
+    """The two rungs about a place; one of them None beyond the ends, both the same on a rung."""
+    if place == -math.inf:
+        return [None, names[0]]
+    if place == math.inf:
+        return [names[-1], None]
+    near = round(place)
+    if abs(place - near) < 1e-9:
+        return [names[near], names[near]]
+    return [names[math.floor(place)], names[math.ceil(place)]]

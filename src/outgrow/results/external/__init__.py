@@ -1,0 +1,1 @@
+"""The same numbers for results that another program made (`outgrow score`)."""

@@ -1,0 +1,199 @@
+"""The statistics of any program's results: predictions in files, or accuracies in a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from outgrow.core.errors import UsageError
+from outgrow.core.examples import class_name
+from outgrow.core.files.tables import Table, read_table
+from outgrow.results.cells import NO_TRUTH, Scored, cell_rows, run_rows, written
+from outgrow.results.external.prediction_files import read_predictions
+from outgrow.results.metrics.recovery import performance_gap_recovered, recovery
+from outgrow.results.run_results import SCHEMA, Results
+
+ROLES = ("weak", "student", "ceiling")
+SEEDS_ONLY = (
+    "from accuracies alone the intervals hold the spread over seeds and nothing of the test set's own noise: they are too "
+    "short; predictions would tell (--weak, --student, --ceiling and --truth)"
+)
+ONE_SEED = "one seed: accuracies alone tell nothing of how sure they are, and PGR stays undefined; give more seeds"
+
+
+def score_predictions(
+    weak: Path,
+    student: Path,
+    ceiling: Path | None,
+    truth: Path | None,
+    *,
+    id_column: str | None = None,
+    common: bool = False,
+    metric: str = "accuracy",
+) -> Results:
+    """Results of predictions in files. Raises UsageError with everything that is wrong with them."""
+    paths = {"weak": weak, "student": student} | ({} if ceiling is None else {"ceiling": ceiling})
+    asked, tables, notes = read_predictions(paths, truth, id_column=id_column, common=common)
+    scored = Scored(tables)
+    names = ("accuracy", metric)
+    cells = cell_rows(asked, scored, names)
+    if ceiling is None:
+        for cell in cells:
+            for found in cell.values():
+                if isinstance(found, dict) and found.get("status") == NO_TRUTH:
+                    found["status"] = "undefined: no ceiling was given"
+    return Results(run_rows(asked, scored, names), cells, {}, notes)
+
+
+def score_accuracies(path: Path, *, percent: bool = False, common: bool = False) -> Results:
+    """Results of a table of accuracies: seed, weak, student, ceiling; optional task, method, n_test. Raises UsageError."""
+    problems: list[str] = []
+    table = read_table(path, problems)
+    if table is not None:
+        for name in ("seed", *ROLES):
+            table.has(name, "the accuracies of a seed", problems)
+    if table is None or problems:
+        raise UsageError(*problems)
+    rows = [_row(table, row, path, problems) for row in range(len(table))]
+    _percentages(table, rows, percent, problems)
+    cells: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
+    for place, row in enumerate(rows):
+        seeds = cells.setdefault((row["task"], row["method"]), {})
+        if row["seed"] in seeds:
+            problems.append(
+                f"{table.name}, {table.where([place])}: seed {row['seed']}{_of(row)} stands there twice; keep one"
+            )
+        seeds[row["seed"]] = row
+    notes = [SEEDS_ONLY]
+    _same_seeds(table.name, cells, common, notes, problems)
+    if problems:
+        raise UsageError(*problems)
+    if any(len(seeds) == 1 for seeds in cells.values()):
+        notes.append(ONE_SEED)
+    return results_of([list(seeds.values()) for seeds in cells.values()], notes, 100 if percent else 1)
+
+
+def results_of(cells: Sequence[Sequence[Mapping[str, Any]]], notes: Sequence[str], scale: float = 1) -> Results:
+    """Results of cells of runs: mappings with task, weak_name, strong_name, method, seed, n_test and three accuracies."""
+    runs, made = [], []
+    for rows in cells:
+        first = rows[0]
+        names = {
+            "task": first["task"],
+            "weak": first.get("weak_name", "weak"),
+            "strong": first.get("strong_name", "student"),
+            "method": first["method"],
+        }
+        tables = {role: np.array([row[role] for row in rows], dtype=np.float64) / scale for role in ROLES}
+        for place, row in enumerate(rows):
+            values = {role: float(tables[role][place]) for role in ROLES}
+            pgr = performance_gap_recovered(**values)
+            scores = {f"{role}_accuracy": value for role, value in values.items()}
+            runs.append({**names, "seed": row["seed"], **scores, "pgr": pgr, "n_test": row["n_test"]})
+        intervals = recovery(tables["weak"], tables["student"], tables["ceiling"])
+        made.append(
+            {
+                **names,
+                "seeds": [row["seed"] for row in rows],
+                "n_test": first["n_test"],
+                **{key: written(found) for key, found in intervals.items()},
+                "covers": intervals["student_accuracy"].covers,
+                "agreement": None,
+            }
+        )
+    return Results(runs, made, {}, notes)
+
+
+def cells_json(results: Results) -> str:
+    """What `outgrow score --json` prints."""
+    content = {"schema": SCHEMA, "cells": list(results.cells), "notes": list(results.notes)}
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _row(table: Table, row: int, path: Path, problems: list[str]) -> dict[str, Any]:
+    def name(column: str, otherwise: str) -> str:
+        return class_name(table.columns[column][row]) or otherwise if column in table.columns else otherwise
+
+    where = f"{table.name}, {table.where([row])}"
+    made: dict[str, Any] = {"task": name("task", path.name.partition(".")[0]), "method": name("method", "given")}
+    seed = class_name(table.columns["seed"][row])
+    if seed is None or not seed.lstrip("-").isdigit():
+        problems.append(f"{where}: a seed is a whole number, not {seed or 'blank'}")
+    made["seed"] = int(seed) if seed is not None and seed.lstrip("-").isdigit() else -row - 1
+    for role in ROLES:
+        value = class_name(table.columns[role][row])
+        if value is None:
+            problems.append(
+                f"{where}: seed {made['seed']}{_of(made)} has no accuracy of {role}; fill it in or leave the seed out"
+            )
+        made[role] = _number(value, f"{where}: {role}", problems)
+    size = name("n_test", "")
+    if size and not (size.isdigit() and int(size) > 0):
+        problems.append(f"{where}: n_test is a number of rows, not {size}")
+    made["n_test"] = int(size) if size.isdigit() else None
+    return made
+
+
+def _number(value: str | None, where: str, problems: list[str]) -> float:
+    try:
+        number = float(value) if value is not None else 0.0
+    except ValueError:
+        sign = "; take the % off, and give --percent" if value is not None and value.endswith("%") else ""
+        problems.append(f"{where} is no number: {value}{sign}")
+        return 0.0
+    if not 0 <= number <= 100:  # also NaN and infinities
+        problems.append(f"{where} is {number:g}, which is no accuracy")
+        return 0.0
+    return number
+
+
+def _percentages(table: Table, rows: Sequence[Mapping[str, Any]], percent: bool, problems: list[str]) -> None:
+    """Notice percentages, and ask; notice shares that were called percentages."""
+    above = [place for place, row in enumerate(rows) if any(row[role] > 1 for role in ROLES)]
+    if above and not percent:
+        value = next(row[role] for row in rows for role in ROLES if row[role] > 1)
+        problems.append(
+            f"{table.name}, {table.where(above)}: holds accuracies above 1, such as {value:g}: are these percentages? "
+            "Then give --percent"
+        )
+    if percent and not above:
+        problems.append(f"{table.name}: no accuracy is above 1, so these are no percentages: leave --percent away")
+
+
+def _same_seeds(
+    name: str,
+    cells: dict[tuple[str, str], dict[int, dict[str, Any]]],
+    common: bool,
+    notes: list[str],
+    problems: list[str],
+) -> None:
+    """Within a task every method has the same seeds; with `common`, those that all have."""
+    for task in dict.fromkeys(task for task, _ in cells):
+        mine = {method: seeds for (other, method), seeds in cells.items() if other == task}
+        everything = {seed for seeds in mine.values() for seed in seeds}
+        shared = {seed for seed in everything if all(seed in seeds for seeds in mine.values())}
+        for method, seeds in mine.items():
+            missing = sorted(everything - set(seeds))
+            if missing and not common:
+                listed = ", ".join(map(str, missing))
+                problems.append(
+                    f"{name}: method {method} has no seed {listed} of task {task}, which another method has; "
+                    "add it, or give --common to score the seeds that all have"
+                )
+        if common and not shared:
+            problems.append(f"{name}: no seed of task {task} is there for all methods")
+        elif common and len(shared) < len(everything):
+            for seeds in mine.values():
+                for seed in set(seeds) - shared:
+                    del seeds[seed]
+            notes.append(
+                f"{task}: {len(shared)} of {len(everything)} seeds are there for all methods and were scored (--common)"
+            )
+
+
+def _of(row: Mapping[str, Any]) -> str:
+    return f" of task {row['task']}, method {row['method']}"

@@ -1,0 +1,1 @@
+"""Numbers from arrays: accuracies, intervals, recovery, agreement, comparisons."""

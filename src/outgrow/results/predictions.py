@@ -1,0 +1,176 @@
+"""A run folder's tables: what every model said of every test example, and what those examples are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from outgrow.core.errors import OutgrowError
+from outgrow.core.examples import Floats, Ints, Labels, Strings
+
+
+class Speaker(NamedTuple):
+    """Whose predictions they are: the names that make up a run, None where they play no part."""
+
+    task: str
+    role: str  # weak, student or ceiling
+    weak: str | None
+    strong: str | None
+    method: str | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """A task's test examples: ids, texts, true class numbers and groups, `[n]` each."""
+
+    ids: Strings
+    inputs: tuple[str, ...]
+    truth: Ints
+    groups: Strings
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Test sets by task, and probabilities `[n, classes]` by speaker, in the order of the task's test ids.
+
+    curves: of those that were finetuned, ten points each: progress, test_accuracy, weak_agreement, loss.
+    """
+
+    tests: Mapping[str, HeldOut]
+    said: Mapping[Speaker, Floats]
+    curves: Mapping[Speaker, Sequence[Mapping[str, float | None]]] = field(default_factory=dict)
+
+    def hard(self, speaker: Speaker) -> Ints | None:
+        """The classes that a speaker predicts, `[n]`; None where it leaves any test example out."""
+        probabilities = self.said[speaker]
+        if np.isnan(probabilities).any():
+            return None
+        return Labels(self.tests[speaker.task].ids, probabilities).hard
+
+    def write(self, folder: Path) -> None:
+        """Write `examples.parquet`, `predictions.parquet`, and where there are curves `curves.parquet`.
+
+        docs/formats.md lists their columns.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        examples = [_examples(task, test) for task, test in self.tests.items()]
+        pq.write_table(pa.concat_tables(examples).unify_dictionaries(), folder / "examples.parquet", compression="zstd")
+        # One row group a speaker: a reader takes one at a time, whatever the number of runs.
+        parts = (_rows(speaker, self.tests[speaker.task].ids, values) for speaker, values in self.said.items())
+        first = next(parts)
+        with pq.ParquetWriter(folder / "predictions.parquet", first.schema, compression="zstd") as writer:
+            writer.write_table(first)
+            for part in parts:
+                writer.write_table(part)
+        if self.curves:
+            pq.write_table(_points(self.curves), folder / "curves.parquet", compression="zstd")
+
+    @classmethod
+    def read(cls, folder: Path) -> Predictions:
+        """Read what `write` wrote. Raises OutgrowError where a file is missing or damaged, or the two do not fit."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        for name in ("examples.parquet", "predictions.parquet"):
+            if not (folder / name).is_file():
+                raise OutgrowError(f"{folder}: is no run folder, {name} is missing")
+        try:
+            examples = pq.read_table(folder / "examples.parquet")
+            tests = {task: _test_set(examples, task) for task in examples["task"].unique().to_pylist()}
+            with pq.ParquetFile(folder / "predictions.parquet") as file:
+                in_order = {task: pa.array(test.ids.tolist(), pa.string()) for task, test in tests.items()}
+                groups = (file.read_row_group(number) for number in range(file.num_row_groups))
+                said = dict(_said(table, tests, in_order) for table in groups)
+            curves = folder / "curves.parquet"
+            points = _curves(pq.read_table(curves)) if curves.is_file() else {}
+        except pa.ArrowInvalid as error:
+            raise OutgrowError(f"{folder}: a table of it is damaged: {error}") from None
+        return cls(tests, said, points)
+
+
+def _words(values: list[str | None]) -> Any:
+    import pyarrow as pa
+
+    return pa.array(values, pa.string()).dictionary_encode()
+
+
+def _examples(task: str, test: HeldOut) -> Any:
+    import pyarrow as pa
+
+    n = len(test.ids)
+    return pa.table(
+        {
+            "task": _words([task] * n),
+            "id": pa.array(test.ids.tolist(), pa.string()),
+            "input": pa.array(test.inputs, pa.large_string()),
+            "truth": pa.array(test.truth, pa.int32()),
+            "group": pa.array(test.groups.tolist(), pa.string()),
+            "classes": pa.array([list(test.classes)] * n, pa.list_(pa.string())),
+        }
+    )
+
+
+def _rows(speaker: Speaker, ids: Strings, probabilities: Floats) -> Any:
+    import pyarrow as pa
+
+    n, classes = probabilities.shape
+    flat = pa.array(probabilities.astype(np.float32).ravel(), pa.float32())
+    offsets = pa.array(np.arange(0, n * classes + 1, classes), pa.int32())
+    return pa.table(
+        {
+            **{name: _words([getattr(speaker, name)] * n) for name in Speaker._fields if name != "seed"},
+            "seed": pa.array(np.full(n, speaker.seed), pa.int64()),
+            "id": pa.array(ids.tolist(), pa.string()),
+            "probabilities": pa.ListArray.from_arrays(offsets, flat),
+        }
+    )
+
+
+def _said(table: Any, tests: Mapping[str, HeldOut], in_order: Mapping[str, Any]) -> tuple[Speaker, Floats]:
+    speaker = Speaker(*(table[name][0].as_py() for name in Speaker._fields))
+    test = tests[speaker.task]
+    flat = table["probabilities"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    values = flat.reshape(table.num_rows, len(test.classes))
+    if table["id"].combine_chunks().equals(in_order[speaker.task]):  # as we write them: nothing to look up
+        return speaker, values
+    ids = np.array(table["id"].to_pylist(), dtype=np.str_)
+    return speaker, Labels(ids, values).align(test.ids).probabilities
+
+
+def _points(curves: Mapping[Speaker, Sequence[Mapping[str, float | None]]]) -> Any:
+    """One row a point: whose curve, and the point; NaN-free, null where a value is not known."""
+    import pyarrow as pa
+
+    names = ("progress", "test_accuracy", "weak_agreement", "loss")
+    points = [(speaker, point) for speaker, curve in curves.items() for point in curve]
+    who = {
+        name: _words([getattr(speaker, name) for speaker, _ in points]) for name in Speaker._fields if name != "seed"
+    }
+    seeds = pa.array([speaker.seed for speaker, _ in points], pa.int64())
+    values = {name: pa.array([point[name] for _, point in points], pa.float64()) for name in names}
+    return pa.table({**who, "seed": seeds, **values})
+
+
+def _curves(table: Any) -> dict[Speaker, list[dict[str, float | None]]]:
+    curves: dict[Speaker, list[dict[str, float | None]]] = {}
+    for row in table.to_pylist():
+        speaker = Speaker(*(row.pop(name) for name in Speaker._fields))
+        curves.setdefault(speaker, []).append(row)
+    return curves
+
+
+def _test_set(examples: Any, task: str) -> HeldOut:
+    import pyarrow.compute as pc
+
+    rows = examples.filter(pc.equal(examples["task"], task))
+    ids, groups = (np.array(rows[name].to_pylist(), dtype=np.str_) for name in ("id", "group"))
+    truth = rows["truth"].to_numpy().astype(np.int64)
+    return HeldOut(ids, tuple(rows["input"].to_pylist()), truth, groups, tuple(rows["classes"][0].as_py()))

@@ -1,0 +1,74 @@
+"""A run folder, read back so that anything can be counted from its predictions again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from outgrow.core.entry_names import display
+from outgrow.core.errors import OutgrowError, UsageError
+from outgrow.core.registry import nearest
+from outgrow.results.cells import Asked, Entry, Scored, cell_rows, run_rows
+from outgrow.results.metrics.scores import METRICS, Metric
+from outgrow.results.predictions import Predictions, Speaker
+from outgrow.results.run_results import Results
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A run folder's results and predictions: which runs there are, and what every model said."""
+
+    results: Results
+    asked: Sequence[Asked]
+    scored: Scored
+
+
+def read_run(folder: Path) -> Reading:
+    """Raises OutgrowError where the folder is no run folder, is damaged, or its tables do not fit together."""
+    results = Results.read(folder)
+    tables = Predictions.read(folder)
+    asked = [_asked(row, tables, folder) for row in results.runs]
+    return Reading(results, asked, Scored(tables))
+
+
+def _asked(row: Mapping[str, Any], tables: Predictions, folder: Path) -> Asked:
+    weak, strong, method = (Entry(display(row[name]), row[name]) for name in ("weak", "strong", "method"))
+    task, seed = row["task"], row["seed"]
+    student = Speaker(task, "student", weak.name, strong.name, method.name, seed)
+    if student not in tables.said:
+        raise OutgrowError(
+            f"{folder}: results.json names a run that predictions.parquet does not have "
+            f"({task}, {weak.name}, {strong.name}, {method.name}, seed {seed}); run the experiment again"
+        )
+    # A ceiling of rows that somebody's labels cover belongs to that supervisor; any other serves them all.
+    ceilings = [Speaker(task, "ceiling", whose, strong.name, None, seed) for whose in (weak.name, None)]
+    speakers = {
+        "weak": next((s for s in [Speaker(task, "weak", weak.name, None, None, seed)] if s in tables.said), None),
+        "student": student,
+        "ceiling": next((s for s in ceilings if s in tables.said), None),
+    }
+    return Asked(task, weak, strong, method, seed, speakers, {"n_transfer": row.get("n_transfer")})
+
+
+def metric_named(name: str) -> Metric:
+    """The metric that the command line names. Raises UsageError."""
+    if name not in METRICS:
+        raise UsageError(f'--metric: unknown metric "{name}"{nearest(name, METRICS)}')
+    return METRICS[name]
+
+
+def with_metric(folder: Path, metric: Metric) -> Results:
+    """A run folder's results with a metric beside accuracy: as stored, or counted now from its predictions."""
+    results = Results.read(folder)
+    if all(f"student_{metric.name}" in cell and "agreement" in cell for cell in results.cells):
+        return results
+    reading = read_run(folder)
+    names = ("accuracy", metric.name)
+    runs, cells = run_rows(reading.asked, reading.scored, names), cell_rows(reading.asked, reading.scored, names)
+    return replace(
+        results,
+        runs=[{**made, **old} for old, made in zip(results.runs, runs, strict=True)],
+        cells=[{**made, **old} for old, made in zip(results.cells, cells, strict=True)],
+    )

@@ -1,0 +1,94 @@
+"""A run folder -> accuracies, performance gap recovered and agreement, with intervals. Nothing is trained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from outgrow.core.errors import OutgrowError
+from outgrow.results.cells import Asked, Entry, Scored, cell_rows, run_rows
+from outgrow.results.controls import control_rows
+from outgrow.results.equivalents import add_equivalents
+from outgrow.results.predictions import Predictions
+
+__all__ = ["SCHEMA", "Asked", "Entry", "Results"]
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a run folder says: one mapping a run, one a cell (a run's seeds together), and how it was made."""
+
+    runs: Sequence[Mapping[str, Any]]
+    cells: Sequence[Mapping[str, Any]]
+    environment: Mapping[str, Any]
+    notes: Sequence[str] = ()
+    controls: Sequence[Mapping[str, Any]] = ()  # where the experiment asked for them
+
+    @classmethod
+    def compute(
+        cls,
+        asked: Sequence[Asked],
+        tables: Predictions,
+        environment: Mapping[str, Any],
+        notes: Sequence[str] = (),
+        metrics: Sequence[str] = ("accuracy",),
+        controls: bool = False,
+    ) -> Results:
+        """Score every run, and join the seeds of each cell. OutgrowError if models were tested on different rows."""
+        scored = Scored(tables)
+        runs, cells = run_rows(asked, scored, metrics), cell_rows(asked, scored, metrics)
+        add_equivalents(cells, asked, scored)
+        held = control_rows(asked, scored) if controls else []
+        return cls(runs, cells, environment, notes, held)
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Results:
+        """The results that a run left in its folder. Raises OutgrowError where there are none, or of a newer schema."""
+        path = Path(folder) / "results.json"
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise OutgrowError(
+                f"{folder}: is no run folder, it has no results.json; `outgrow run` writes one"
+            ) from None
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            raise OutgrowError(
+                f"{path}: is damaged; run the same experiment again, the store still has the work"
+            ) from None
+        if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+            found = content.get("schema") if isinstance(content, dict) else None
+            raise OutgrowError(f"{path}: has schema {found}, and this version of outgrow reads schema {SCHEMA}")
+        more = (content.get("notes", []), content.get("controls", []))
+        return cls(content["runs"], content["cells"], content["environment"], *more)
+
+    def to_json(self) -> str:
+        """The text of `results.json`."""
+        content = {
+            "schema": SCHEMA,
+            "runs": list(self.runs),
+            "cells": list(self.cells),
+            "notes": list(self.notes),
+            **({"controls": list(self.controls)} if self.controls else {}),
+            "environment": dict(self.environment),
+        }
+        return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def write(self, folder: Path) -> None:
+        """Write `results.parquet`, one row a run, and `results.json`."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        # Every column that any run has: from_pylist would take the first row's alone.
+        names = dict.fromkeys(name for run in self.runs for name in run)
+        flat = [{name: _cell_value(run.get(name)) for name in names} for run in self.runs]
+        pq.write_table(pa.Table.from_pylist(flat), folder / "results.parquet", compression="zstd")
+        (folder / "results.json").write_text(self.to_json(), encoding="utf-8")
+
+
+def _cell_value(value: Any) -> Any:
+    return value if isinstance(value, str | int | float | None) else json.dumps(value)

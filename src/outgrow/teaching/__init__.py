@@ -1,0 +1,1 @@
+"""The engineer's half: cheap labels -> a student to keep -> predictions."""

@@ -1,0 +1,126 @@
+"""The model card of a student: README.md with YAML front matter, as the Hugging Face hub reads it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from outgrow.teaching.sentences import sentences, share
+
+LICENCES = {  # of the weights, where their folder does not say
+    "wordllama": "mit",
+    "potion-base-2m": "mit",
+    "potion-base-8m": "mit",
+    "minilm": "apache-2.0",
+    "mpnet": "apache-2.0",
+    "smollm2": "apache-2.0",
+}
+LOADED_BY = {  # library, code
+    "heads": (
+        "sentence-transformers",
+        "import torch\nfrom sentence_transformers import SentenceTransformer\n\n"
+        "logits = SentenceTransformer(folder).encode(texts, convert_to_tensor=True)\n"
+        "probabilities = torch.softmax(logits, dim=1)  # one column a class, in the order above",
+    ),
+    "finetune": (
+        "transformers",
+        "from transformers import pipeline\n\n"
+        'pipeline("text-classification", folder, top_k=None)(texts)  # every class with its probability',
+    ),
+}
+
+
+def licence(name: str, folder: str | None) -> str | None:
+    """The licence of a checkpoint: as its own README.md says, else as known for our short names."""
+    readme = Path(folder or "") / "README.md"
+    if folder is not None and readme.is_file():
+        front = re.match(r"---\n(.*?)\n---\n", readme.read_text("utf-8", errors="replace"), re.DOTALL)
+        said = re.search(r"^license:\s*[\"']?([\w.+-]+)", front[1], re.MULTILINE) if front else None
+        if said:
+            return said[1]
+    return LICENCES.get(name.lower())
+
+
+def model_card(about: Mapping[str, Any]) -> str:
+    """The card, from what student.json holds."""
+    model, made, numbers, classes = about["model"], about["made"], about["numbers"], about["classes"]
+    library, code = LOADED_BY["finetune" if about["kind"] == "finetune" else "heads"]
+    front = [f"library_name: {library}", "pipeline_tag: text-classification", "tags: [outgrow, weak-to-strong]"]
+    if model["licence"]:
+        front.append(f"license: {model['licence']}")
+    if model["hub"]:
+        front.append(f"base_model: {model['hub']}")
+    how = {
+        "static": "A linear head on the mean of static token embeddings",
+        "probe": "A linear head on frozen hidden states",
+    }.get(about["kind"], "A finetuned model")
+    parts = [
+        "---\n" + "\n".join(front) + "\n---",
+        f"# A text classifier taught by cheap labels\n\n{how} ({_plain(model['name'])}), trained by outgrow "
+        f"{about['outgrow']} to tell apart: {', '.join(f'`{_plain(name)}`' for name in classes)}. It reads "
+        f"`{_plain(about['text'])}` of a row.",
+        "## Use\n\n"
+        "```\noutgrow predict this-folder/ new.csv -o out.csv\n```\n\n"
+        f"Without outgrow (`{library}`):\n\n"
+        f"```python\n{code}\n```",
+        f"## Data and method\n\n{_data(made, numbers)}",
+        "## How good it is\n\n" + "\n\n".join(sentences(numbers)) + _table(numbers),
+        "## Limits\n\n" + "\n".join(f"- {limit}" for limit in _limits(model, numbers)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _data(made: Mapping[str, Any], numbers: Mapping[str, Any]) -> str:
+    columns = ", ".join(f"`{_plain(name)}`" for name in made["labels"])
+    several = len(made["labels"]) > 1
+    how = {
+        "probabilities": ", which hold probabilities",
+        "joined": ", joined by the Dawid-Skene model",
+        "votes": ", a vote each",
+    }.get(made["form"], "")
+    lines = [f"- Cheap labels of {numbers['taught']:,} distinct texts: column{'s' if several else ''} {columns}{how}."]
+    lines += [
+        f"  - `{_plain(name)}` speaks of {100 * habits['covers']:.0f}% of the rows, and is right on "
+        f"{100 * habits['right']:.0f}% of them, as that model has it."
+        for name, habits in numbers["voters"].items()
+    ]
+    if numbers["careful"]:
+        use = "trained on as well, and scored by cross-fitting" if numbers["mixed"] else "kept out of training"
+        lines.append(f"- Careful labels of {numbers['careful']:,} texts, {use}.")
+    strength = f", L2 {made['l2']:g}" if made["l2"] is not None else ""
+    lines.append(f"- Method `{_plain(numbers['method'])}`{strength}, seed {made['seed']}.")
+    if numbers["tried"]:
+        lines.append(f"- Method and regularisation were chosen among {len(numbers['tried'])} by the careful labels.")
+    lines += [f"- {_plain(note)}." for note in numbers["notes"]]
+    return "\n".join(lines)
+
+
+def _table(numbers: Mapping[str, Any]) -> str:
+    if numbers["student_accuracy"] is None:
+        return ""
+    rows = [("cheap labels", numbers["cheap_accuracy"], numbers["cheap_rows"])] if numbers["cheap_accuracy"] else []
+    rows.append(("student", numbers["student_accuracy"], numbers["careful"]))
+    body = "".join(f"| {name} | {share(interval)} | {count} |\n" for name, interval, count in rows)
+    return f"\n\n| | accuracy (95% interval) | careful labels |\n|---|---|---|\n{body}".rstrip("\n")
+
+
+def _limits(model: Mapping[str, Any], numbers: Mapping[str, Any]) -> list[str]:
+    limits = []
+    if numbers["student_accuracy"] is None:
+        limits.append("Nothing is known of its accuracy: no careful labels were given.")
+    else:
+        limits.append(
+            "The numbers hold for texts like the careful ones, as far as those are right; intervals hold the noise of "
+            "these examples, not of another training."
+        )
+    limits.append("It may repeat systematic mistakes of its labels. Its probabilities are not calibrated.")
+    if not model["licence"]:
+        limits.append("The licence of the base model is not known here: look it up before passing this folder on.")
+    return limits
+
+
+def _plain(text: str) -> str:
+    """Text from files and options, harmless inside Markdown."""
+    return re.sub(r"[`\r\n|<>]", " ", str(text))

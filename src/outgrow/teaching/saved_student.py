@@ -1,0 +1,108 @@
+"""A student's folder: what others can load, a model card, and student.json, which says all that predicting needs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from outgrow.core.errors import OutgrowError, UsageError
+from outgrow.core.files import disk
+from outgrow.models.heads import saved as export
+from outgrow.teaching.finetuned_students import KeptFinetuned
+from outgrow.teaching.model_card import model_card
+from outgrow.teaching.students import HeadStudent, Student
+
+SCHEMA = 1
+HEADS = ("static", "probe")  # kinds that are a head on frozen features
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A student from its folder."""
+
+    student: Student
+    classes: tuple[str, ...]
+    text: str  # the column or template that its texts come from
+    about: Mapping[str, Any]  # student.json
+
+
+def check_place(out: Path) -> None:
+    """Raise UsageError where a student would replace something that is none."""
+    if out.is_dir() and any(out.iterdir()) and not (out / "student.json").is_file():
+        raise UsageError(
+            f"{out}: is a folder with other things in it; name a new one, or an older student's, with --out"
+        )
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out}: is a file; name a folder with --out")
+
+
+def save(out: Path, student: Student, about: Mapping[str, Any]) -> None:
+    """Write a student's folder, whole or not at all; an older student there is replaced.
+
+    about: classes, text, model, made, numbers; schema, version, kind and reading are added.
+    """
+    check_place(out)
+    out = out.absolute()
+    with disk.sentences(out, "the student's folder", "--out"):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        disk.sweep(out.parent, f".{out.name}.")
+        new, old = (disk.temporary(out.parent, f".{out.name}.") for _ in range(2))
+        new.mkdir()
+        try:
+            reading = student.write(new)
+            whole = {"schema": SCHEMA, "outgrow": version("outgrow"), "kind": student.kind, "reading": reading, **about}
+            (new / "student.json").write_text(
+                json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
+            )
+            (new / "README.md").write_text(model_card(whole), encoding="utf-8")
+            disk.flush_tree(new)
+            if out.exists():
+                os.replace(out, old)
+            os.replace(new, out)
+        finally:
+            disk.remove(new)
+            disk.remove(old)
+
+
+def load(folder: str | Path) -> Kept:
+    """The student in a folder, without its weights, which are read when it is asked. Raises UsageError, OutgrowError."""
+    folder = Path(folder)
+    about = _about(folder)
+    try:
+        kind, classes, text = about["kind"], tuple(map(str, about["classes"])), str(about["text"])
+        if kind == "finetune":
+            return Kept(KeptFinetuned(folder), classes, text, about)
+        if kind not in HEADS:
+            raise UsageError(f"{folder}: holds a student of the kind {kind!r}, which this outgrow cannot load")
+        model, location, head, norm = export.read(folder, kind, about["reading"])
+        if head.bias.shape != (len(classes),):
+            raise ValueError("classes and head differ")
+    except (KeyError, TypeError, ValueError) as error:  # ValueError: pydantic's too
+        raise OutgrowError(f"{folder}: its student.json does not fit the rest; copy the folder again") from error
+    return Kept(HeadStudent(model, location, head, norm), classes, text, about)
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    path = folder / "student.json"
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: there is no such folder; `outgrow teach` writes one")
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        schema = about["schema"]
+    except FileNotFoundError:
+        raise UsageError(
+            f"{folder}: is no student's folder, as it has no student.json; `outgrow teach` writes one"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise OutgrowError(f"{path}: cannot be read; copy the student's folder again") from error
+    if schema != SCHEMA:
+        raise UsageError(
+            f"{folder}: was written by outgrow {about.get('outgrow', 'of another version')}, in a form that this one "
+            f"({version('outgrow')}) does not know; install that version or a newer one"
+        )
+    return dict(about)

@@ -1,0 +1,212 @@
+"""Every command as a user gives it, in a process of its own: what it prints, writes and returns, and what it loads."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from outgrow.core.identity import digest_file
+from outgrow.tasks.sentiment import sentiment
+
+# The command, and at its end what it loaded of the libraries that only work needs.
+WATCHED = """
+import sys
+from outgrow.cli import entry
+try:
+    entry()
+finally:
+    heavy = {"torch", "transformers", "datasets", "numpy", "pydantic", "polars", "pyarrow", "scipy"} & set(sys.modules)
+    print("loaded:", *sorted(heavy), file=sys.stderr)
+"""
+FILES = ["examples.parquet", "experiment.yaml", "predictions.parquet", "results.json", "results.parquet"]
+TIMED = ["report.html", "work.json"]  # they say how long it took
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a command ended."""
+
+    code: int
+    out: str
+    said: list[str]  # lines of stderr
+    loaded: set[str]
+
+
+def outgrow(*arguments: object, cwd: Path) -> Answer:
+    """Give the command. A traceback is never an answer."""
+    environment = {**os.environ, "XDG_CACHE_HOME": str(cwd / "cache")}
+    command = [sys.executable, "-c", WATCHED, *map(str, arguments)]
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert "Traceback" not in done.stderr, done.stderr
+    *said, last = done.stderr.splitlines()
+    assert last.startswith("loaded:")
+    return Answer(done.returncode, done.stdout, said, set(last.removeprefix("loaded:").split()))
+
+
+def good(answer: Answer, *, computes: bool = False) -> Answer:
+    """It succeeded; without work it loaded no library of work."""
+    assert answer.code == 0, answer.said
+    if not computes:
+        assert not answer.loaded & {"torch", "transformers", "datasets"}
+    return answer
+
+
+def bad(answer: Answer, code: int, *sentences: str) -> None:
+    """It ended with a sentence a fault, each holding what is given here, in order, and printed nothing else."""
+    assert answer.code == code, answer.said
+    assert answer.out == ""
+    assert len(answer.said) == len(sentences), answer.said
+    for line, sentence in zip(answer.said, sentences, strict=True):
+        assert line.startswith("outgrow: ")
+        assert sentence in line, line
+    assert not answer.loaded & {"torch", "transformers", "datasets"}
+
+
+def table(path: Path, rows: Sequence[Sequence[object]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+
+
+ROWS = [(text, int(str(label))) for text, label in zip(sentiment().inputs, sentiment().labels, strict=True)]
+SMALL = """
+tasks: [{file: reviews.csv, text: text, label: label}]
+weak: [{static: wordllama, rows: 40}]
+strong: [static:wordllama]
+methods: [naive, confidence]
+seeds: 2
+split: {weak_train: 60, transfer: 80, test: 80}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with data, an experiment, and the run of it in `runs/small`, its results in `store`."""
+    folder = tmp_path_factory.mktemp("cli")
+    table(folder / "reviews.csv", [("text", "label"), *ROWS[::11]])
+    (folder / "small.yaml").write_text(SMALL)
+    answer = good(outgrow("run", "small.yaml", "--store", "store", "--threads", 1, cwd=folder), computes=True)
+    assert "torch" in answer.loaded  # or `good` would look for it in vain
+    assert "The run folder is runs/small" in answer.out
+    return folder
+
+
+def objects(store: Path) -> set[str]:
+    return {path.name for path in store.glob("objects/*/*")}
+
+
+# Help, and words that are no command
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["run", "--help"], ["prune", "--help"], ["--version"]])
+def test_help_loads_next_to_nothing(arguments: list[str], tmp_path: Path) -> None:
+    answer = good(outgrow(*arguments, cwd=tmp_path))
+    assert answer.loaded <= {"pydantic"}  # which typer itself looks for
+    assert answer.out.startswith("outgrow 0." if arguments == ["--version"] else "Usage: ")
+
+
+def test_help_names_every_command(tmp_path: Path) -> None:
+    text = outgrow("--help", cwd=tmp_path).out
+    for name in ("run", "plan", "demo", "show", "list", "check", "prune"):
+        assert f"\n  {name} " in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["frobnicate"], "No such command 'frobnicate'"),
+        (["run"], "Missing argument"),
+        (["run", "small.yaml", "--frob"], "No such option: --frob"),
+        (["run", "small.yaml", "--jobs", "0"], "'--jobs'"),
+        (["run", "small.yaml", "--jobs", "two"], "'--jobs'"),
+        (["run", "small.yaml", "--threads", "-1"], "'--threads'"),
+    ],
+)
+def test_what_the_command_line_does_not_know(arguments: list[str], sentence: str, folder: Path) -> None:
+    answer = outgrow(*arguments, cwd=folder)
+    assert answer.code == 2
+    assert sentence in answer.said[-1]
+    assert answer.loaded <= {"pydantic"}
+
+
+def test_the_module_is_the_command(tmp_path: Path) -> None:
+    script = [str(Path(sys.executable).parent / "outgrow"), "list", "tasks"]
+    said = [
+        subprocess.run(c, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
+        for c in (script, [sys.executable, "-m", "outgrow", "list", "tasks"])
+    ]
+    assert said[0] == said[1]
+    assert "sentiment" in said[0]
+
+
+# run and plan
+
+
+def test_a_run_leaves_its_folder(folder: Path) -> None:
+    assert sorted(path.name for path in (folder / "runs" / "small").iterdir()) == sorted([*FILES, *TIMED])
+    content = json.loads((folder / "runs" / "small" / "results.json").read_text())
+    assert list(content) == ["schema", "runs", "cells", "notes", "environment"]
+    assert content["schema"] == 1
+    assert [(each["method"], each["seed"]) for each in content["runs"]] == [
+        ("naive", 0), ("naive", 1), ("confidence", 0), ("confidence", 1)
+    ]  # fmt: skip
+    for each in content["runs"]:
+        assert each["task"] == "reviews"
+        assert each["weak"] == {"static": "wordllama", "rows": 40}
+        assert each["strong"] == "static:wordllama"
+        assert each["n_test"] == 80
+        assert each["n_transfer"] == 80
+    assert content["environment"]["threads"] == 1
+    assert content["environment"]["files"] == {"reviews.csv": digest_file(folder / "reviews.csv")}
+    assert set(content["environment"]["checkpoints"]) == {"wordllama"}
+    assert content["environment"]["device"] in ("cpu", "cuda", "mps")
+    table = pq.read_table(folder / "runs" / "small" / "results.parquet").to_pylist()
+    assert [row["student_accuracy"] for row in table] == [each["student_accuracy"] for each in content["runs"]]
+
+
+def test_the_same_again_is_answered_from_the_store(folder: Path, tmp_path: Path) -> None:
+    before = objects(folder / "store")
+    answer = good(outgrow("run", "small.yaml", "--store", "store", "--threads", 1, "--out", tmp_path, cwd=folder))
+    assert objects(folder / "store") == before
+    assert answer.said == []
+    for name in FILES:
+        assert (tmp_path / name).read_bytes() == (folder / "runs" / "small" / name).read_bytes()
+
+
+def test_the_resolved_experiment_runs_from_anywhere(folder: Path, tmp_path: Path) -> None:
+    resolved = folder / "runs" / "small" / "experiment.yaml"
+    good(outgrow("run", resolved, "--store", folder / "store", "--threads", 1, "--out", "here", cwd=tmp_path))
+    for name in FILES:
+        assert (tmp_path / "here" / name).read_bytes() == (resolved.parent / name).read_bytes()
+
+
+@pytest.mark.parametrize("arguments", [["plan", "small.yaml"], ["run", "small.yaml", "--dry-run"]])
+def test_plan_and_dry_run(arguments: list[str], folder: Path, tmp_path: Path) -> None:
+    done = good(outgrow(*arguments, "--store", "store", cwd=folder))
+    assert "2 cells, 4 runs: 12 steps done, 0 new." in done.out
+    out = ["--out", tmp_path / "out"] if arguments[0] == "run" else []
+    new = good(outgrow(*arguments, "--store", tmp_path / "store", *out, cwd=folder))
+    assert "1 steps done, 11 new." in new.out  # the pool is read to hold the splits against it
+    assert "s of work here, by the rate of a matrix product here" in new.out
+    assert len(objects(tmp_path / "store")) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_only_what_is_new_is_made(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "store", tmp_path / "store")
+    (folder / "third.yaml").write_text(SMALL.replace("seeds: 2", "seeds: [2, 0, 1]"))
+    before = objects(tmp_path / "store")
+    good(outgrow("run", "third.yaml", "--store", tmp_path / "store", "--out", tmp_path / "o", "--threads", 1, cwd=folder),
+         computes=True)  # fmt: skip
+    assert len(objects(tmp_path / "store") - before) == 5  # a split, supervisor, ceiling, two students
+    old, new = (json.loads((path / "results.json").read_text()) for path in (folder / "runs" / "small", tmp_path / "o"))
+    assert [each for each in new["runs"] if each["seed"] != 2] == old["runs"]

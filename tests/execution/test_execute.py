@@ -1,0 +1,278 @@
+"""Running steps: the right ones, once, in order; whatever is killed, fails or is damaged; alone or in company."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import toys
+from places import SRC, SUPPORT
+
+from outgrow.core.errors import OutgrowError
+from outgrow.core.files import disk
+from outgrow.execution.execute import environment, execute
+from outgrow.execution.progress import Silent
+from outgrow.execution.schedule import Schedule, missing
+from outgrow.execution.step import KINDS, Context, Step
+from outgrow.execution.store import Store
+from outgrow.execution.throughput import rates
+
+
+@pytest.fixture(autouse=True)
+def toy_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, kind in toys.KINDS_OF_TOYS.items():
+        monkeypatch.setitem(KINDS, name, kind)
+    # Where another test has loaded torch, every worker would load it too, for seconds.
+    monkeypatch.setattr("outgrow.execution.execute._torch_is_loaded", lambda: False)
+
+
+def number(value: int, **more: object) -> Step:
+    return Step("number", {"value": value, **more}, label=f"number {value}")
+
+
+def total(*parents: Step, plus: int = 0, label: str = "") -> Step:
+    return Step("sum", {"plus": plus}, {f"p{n}": parent for n, parent in enumerate(parents)}, label=label)
+
+
+def bad(how: str, *parents: Step) -> Step:
+    return Step("bad", {"how": how}, {str(n): parent for n, parent in enumerate(parents)}, label=f"bad {how}")
+
+
+def value(store: Store, step: Step) -> int:
+    folder = store.open(step.key)
+    assert folder is not None
+    return toys.value(folder)
+
+
+def contents(root: Path) -> dict[str, dict[str, object]]:
+    """All results of a store: key -> their files' checksums, everything verified."""
+    store = Store(root)
+    found = {}
+    for shelf in disk.entries(root / "objects"):
+        for folder in disk.entries(shelf):
+            assert store.open(folder.name) is not None
+            meta = store.meta(folder.name)
+            found[folder.name] = {name: meta[name] for name in ("files", "kind", "params", "parents")}
+    assert store.warnings == []
+    return found
+
+
+def start(root: Path, jobs: int = 1, sleep: float = 0) -> "subprocess.Popen[str]":
+    """Another process, and a group of its own, that makes `toys.slow_graph` in the store at `root`."""
+    code = """if True:
+        import sys, time
+        from pathlib import Path
+        import toys
+        from outgrow.execution.execute import execute
+        from outgrow.execution.step import Context, Step
+        from outgrow.execution.store import Store
+        toys.register()
+        wanted = toys.slow_graph()
+        if float(sys.argv[3]):
+            wanted = [Step("number", {"value": n, "sleep": float(sys.argv[3])}) for n in range(8)]
+        print("ready", flush=True)
+        log = {"log": sys.argv[1] + ".log"}
+        execute(wanted, Store(Path(sys.argv[1])), Context(sources=log), jobs=int(sys.argv[2]))
+    """
+    path = os.pathsep.join([str(SRC), str(SUPPORT)])
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(root), str(jobs), str(sleep)],
+        env={**os.environ, "PYTHONPATH": path},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n", process.communicate()
+    return process
+
+
+def wait_for(condition, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+def pids(log: Path) -> set[int]:
+    return {int(line.split()[-1]) for line in log.read_text().splitlines()} if log.exists() else set()
+
+
+# What is made
+
+
+def test_what_is_missing_is_made_and_nothing_else(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    store, context = Store(tmp_path / "store"), Context(sources={"log": str(log)})
+    one, two = number(1), number(2)
+    both = total(one, two)
+    execute([both], store, context)
+    assert value(store, both) == 3
+    assert [line.split()[:2] for line in log.read_text().splitlines()] == [
+        ["number", "1"],
+        ["number", "2"],
+        ["sum", "0"],
+    ]
+
+    log.unlink()
+    execute([both], store, context)
+    assert not log.exists(), "all is there"
+
+    # A parent of a present step is not looked at: it may have been pruned or damaged.
+    (store.folder(one.key) / "value.json").write_text("7")
+    (store.folder(two.key) / "value.json").write_text("7")
+    more = total(both, number(3))
+    shown = Silent()
+    execute([more], Store(store.root), context, display=shown)
+    assert value(store, more) == 6
+    assert [line.split()[:2] for line in log.read_text().splitlines()] == [["number", "3"], ["sum", "0"]]
+    assert shown.notes == []
+
+
+def test_the_record_says_what_was_made_how(tmp_path: Path) -> None:
+    import numpy
+
+    store, context = Store(tmp_path), Context(device="cpu", threads=3)
+    step = Step("number", {"value": 4, "sleep": 0.05}, label="not identity", flops=2e6)
+    child = total(step)
+    execute([child], store, context)
+    meta = store.meta(step.key)
+    assert (meta["kind"], meta["version"], meta["params"], meta["parents"]) == (
+        "number",
+        1,
+        {"value": 4, "sleep": 0.05},
+        {},
+    )
+    assert store.meta(child.key)["parents"] == {"p0": step.key}
+    assert 0.05 <= meta["seconds"] < 5
+    assert meta["flops"] == 2e6
+    assert "not identity" not in json.dumps(meta)
+    assert meta["environment"]["numpy"] == numpy.__version__
+    assert meta["environment"]["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert (meta["environment"]["threads"], meta["environment"]["device"]) == (3, "cpu")
+    assert set(meta["environment"]) == set(environment(context))
+    assert rates(store)["number/cpu/3"] == pytest.approx(2e6 / meta["seconds"])
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_damaged_parent_is_made_again_before_its_child(tmp_path: Path, jobs: int) -> None:
+    store = Store(tmp_path)
+    parent = total(number(1), number(2))
+    execute([parent], store, Context())
+    (store.folder(parent.key) / "value.json").write_text("9")
+    child = total(parent, plus=10)
+    shown = Silent()
+    execute([child], Store(tmp_path), Context(), jobs=jobs, display=shown)
+    assert value(Store(tmp_path), child) == 13
+    assert len(shown.notes) == 1
+    assert "value.json does not match its checksum" in shown.notes[0]
+
+
+def test_a_parent_lost_during_the_run_is_made_again(tmp_path: Path) -> None:
+    class Saboteur(Silent):
+        def finish(self, name: str, steps: int, seconds_left: float | None) -> None:
+            if name == parent.key and not (tmp_path / "gone").exists():
+                store.folder(parent.key).rename(tmp_path / "gone")
+
+    store = Store(tmp_path / "store")
+    parent = number(1)
+    child = total(parent, number(2))
+    execute([child], store, Context(), display=Saboteur())
+    assert value(store, child) == 3
+
+
+def test_a_parent_lost_again_and_again_ends_in_a_sentence(tmp_path: Path) -> None:
+    class Saboteur(Silent):
+        def finish(self, name: str, steps: int, seconds_left: float | None) -> None:
+            if name == parent.key:
+                store.folder(parent.key).rename(tmp_path / str(time.monotonic_ns()))
+
+    store = Store(tmp_path / "store")
+    parent = number(1)
+    with pytest.raises(OutgrowError, match="number 1: its result was lost again each of 3 times"):
+        execute([total(parent)], store, Context(), display=Saboteur())
+
+
+def test_damaged_wanted_results_are_made_again(tmp_path: Path) -> None:
+    execute([number(1)], Store(tmp_path), Context())
+    os.truncate(Store(tmp_path).folder(number(1).key) / "bulk.bin", 10)
+    execute([number(1)], Store(tmp_path), Context())
+    assert value(Store(tmp_path), number(1)) == 1
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_any_number_of_processes_makes_the_same(tmp_path: Path, jobs: int) -> None:
+    execute(toys.slow_graph(), Store(tmp_path / "alone"), Context(), jobs=1)
+    log = tmp_path / "log"
+    execute(toys.slow_graph(), Store(tmp_path / "store"), Context(sources={"log": str(log)}), jobs=jobs)
+    assert contents(tmp_path / "store") == contents(tmp_path / "alone")
+    assert len(contents(tmp_path / "store")) == 27
+    assert (pids(log) == {os.getpid()}) == (jobs == 1)
+    assert len(pids(log)) == jobs
+    assert disk.entries(tmp_path / "store" / "tmp") == []
+
+
+def test_threads_are_held_to_and_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr("outgrow.execution.execute._torch_is_loaded", lambda: True)
+    before = torch.get_num_threads()
+    for jobs, threads in [(1, before + 1), (2, before + 2)]:
+        step = Step("threads", {"run": jobs})
+        execute([step], Store(tmp_path), Context(threads=threads), jobs=jobs)
+        assert value(Store(tmp_path), step) == threads
+        assert torch.get_num_threads() == before
+
+
+# Company
+
+
+def test_heads_are_made_64_at_a_time(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    features = [number(1), number(2)]
+    heads = [Step("many", {"value": n}, {"features": f}) for n in range(70) for f in features]
+    execute(heads, Store(tmp_path / "store"), Context(sources={"log": str(log)}))
+    sizes = [int(line.split()[1]) for line in log.read_text().splitlines() if line.startswith("many")]
+    assert sizes == [64, 64, 6, 6]
+    assert [value(Store(tmp_path / "store"), head) for head in heads[-2:]] == [79, 89]
+
+
+def test_heads_wait_for_company_that_does_not_need_them(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    features = number(1)
+    ready = [Step("many", {"value": n}, {"features": features}) for n in range(3)]
+    soon = [Step("many", {"value": n}, {"features": features, "labels": total(number(5), plus=n)}) for n in range(3)]
+    later = [Step("many", {"value": n}, {"features": features, "labels": ready[0]}) for n in range(2)]
+    execute([*ready, *later, *soon], Store(tmp_path / "store"), Context(sources={"log": str(log)}))
+    sizes = [int(line.split()[1]) for line in log.read_text().splitlines() if line.startswith("many")]
+    assert sizes == [6, 2]
+
+
+def test_two_groups_that_wait_for_each_other_go_on() -> None:
+    f, g = number(1), number(2)
+    a = Step("many", {"value": 1}, {"features": f})
+    b = Step("many", {"value": 1}, {"features": g})
+    a2 = Step("many", {"value": 2}, {"features": f, "labels": b})
+    b2 = Step("many", {"value": 2}, {"features": g, "labels": a})
+    schedule = Schedule(missing([a, b, a2, b2], lambda step: step in (f, g)))
+    rounds = []
+    while schedule.todo:
+        steps = schedule.next()
+        assert steps
+        rounds.append(steps)
+        schedule.done(steps)
+    assert rounds == [[a], [b, b2], [a2]]
+
+
+def test_one_failing_head_does_not_take_its_company_along(tmp_path: Path) -> None:
+    log, features = tmp_path / "log", number(1)
+    heads = [Step("many", {"value": n, "fail": n == 3}, {"features": features}, label=f"head {n}") for n in range(6)]
+    with pytest.raises(OutgrowError, match="head 3: this head has no data"):
+        execute(heads, Store(tmp_path / "store"), Context(sources={"log": str(log)}))
+    assert [Store(tmp_path / "store").has(head.key) for head in heads] == [True] * 3 + [False] + [True] * 2
+    sizes = [int(line.split()[1]) for line in log.read_text().splitlines() if line.startswith("many")]
+    assert sizes == [6, 1, 1, 1, 1, 1, 1]

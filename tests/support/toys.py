@@ -1,0 +1,106 @@
+"""Toy kinds of steps, for tests: a module of its own, so that worker processes can import it."""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from outgrow.core.errors import OutgrowError, UsageError
+from outgrow.execution.step import KINDS, Context, Job, Kind, Step
+
+KINDS_OF_TOYS = {
+    "number": Kind(1, "toys:number"),
+    "sum": Kind(1, "toys:total"),
+    "many": Kind(1, "toys:many", together=64),
+    "bad": Kind(1, "toys:bad"),
+    "threads": Kind(1, "toys:threads"),
+}
+
+
+def register() -> None:
+    """Make the toy kinds known in this process for good."""
+    KINDS.update(KINDS_OF_TOYS)  # type: ignore[attr-defined]
+
+
+def log(context: Context, line: str) -> None:
+    """Append to the file that the test reads: no part of a result."""
+    if "log" in context.sources:
+        with Path(context.sources["log"]).open("a") as file:
+            file.write(line + "\n")
+
+
+def value(folder: Path) -> int:
+    return json.loads((folder / "value.json").read_text())
+
+
+def write(job: Job, number: int) -> None:
+    (job.folder / "value.json").write_text(json.dumps(number))
+    (job.folder / "bulk.bin").write_bytes(number.to_bytes(8, "big", signed=True) * 500)
+
+
+def number(jobs: Sequence[Job], context: Context) -> None:
+    for job in jobs:
+        log(context, f"number {job.params['value']} {os.getpid()}")
+        context.progress(1, 2)
+        time.sleep(job.params.get("sleep", 0))
+        context.progress(2, 2)
+        write(job, job.params["value"])
+
+
+def total(jobs: Sequence[Job], context: Context) -> None:
+    for job in jobs:
+        log(context, f"sum {job.params.get('plus', 0)} {os.getpid()}")
+        time.sleep(job.params.get("sleep", 0))
+        write(job, sum(map(value, job.parents.values())) + job.params.get("plus", 0))
+
+
+def many(jobs: Sequence[Job], context: Context) -> None:
+    log(context, f"many {len(jobs)} {os.getpid()}")
+    for job in jobs:
+        if job.params.get("fail"):
+            raise OutgrowError("this head has no data")
+        time.sleep(job.params.get("sleep", 0))
+        write(job, sum(map(value, job.parents.values())) * 10 + job.params["value"])
+
+
+def bad(jobs: Sequence[Job], context: Context) -> None:
+    for job in jobs:
+        (job.folder / "half.bin").write_bytes(b"half")
+        match job.params["how"]:
+            case "sentence":
+                raise OutgrowError("the file is broken; repair it")
+            case "usage":
+                raise UsageError("a.csv: no column x", "a.csv: no column y")
+            case "bug":
+                raise ZeroDivisionError("division\nby zero")
+            case "full":
+                (job.folder / "big.bin").write_bytes(bytes(2**20))
+            case "killed":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "exits":
+                print("last words", file=sys.stderr, flush=True)
+                os._exit(3)
+            case "once" if not Path(context.sources["flag"]).exists():
+                Path(context.sources["flag"]).touch()
+                raise OutgrowError("not yet")
+            case _:
+                write(job, 1)
+
+
+def threads(jobs: Sequence[Job], context: Context) -> None:
+    import torch
+
+    for job in jobs:
+        write(job, torch.get_num_threads())
+
+
+def slow_graph() -> list[Step]:
+    """27 steps that take about 10 ms each: numbers, sums of neighbours, and two layers of many."""
+    numbers = [Step("number", {"value": n, "sleep": 0.01}, label=f"number {n}", flops=1e6) for n in range(8)]
+    sums = [Step("sum", {"sleep": 0.01}, {"a": a, "b": b}) for a, b in pairwise(numbers)]
+    heads = [Step("many", {"value": n, "sleep": 0.005}, {"features": sums[0], "labels": s}) for n, s in enumerate(sums)]
+    return [*heads, *(Step("sum", {"plus": 5}, {"head": head, "first": heads[0]}) for head in heads[:5])]

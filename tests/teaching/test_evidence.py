@@ -1,0 +1,226 @@
+"""What is read from files of cheap and of careful labels."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from taught import evidence, make_files, read, write
+
+from outgrow.core.errors import UsageError
+from outgrow.teaching.cheap_labels import Form
+from outgrow.teaching.dataset import read_evidence
+from outgrow.teaching.sentences import sentences
+from outgrow.teaching.teach_files import teach_files
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_files(tmp_path_factory.mktemp("files"))
+
+
+def test_gold_leaves_the_training_set(files: Path) -> None:
+    found = evidence(files)
+    assert len(found.texts) == 880
+    assert len(found.gold) == 200
+    assert len(found.taught) == 680
+    assert not set(found.gold) & set(found.taught)
+    assert (found.hard[found.gold] >= 0).sum() == 120
+    assert "120 of 200 texts of gold.csv stand in labels.csv too: they leave the training set" in found.notes
+
+
+def test_labels_of_the_same_text_are_joined(tmp_path: Path) -> None:
+    rows = [("a", "x"), ("b", "y"), ("a", "x"), ("a", "z"), ("c", ""), ("d", "nan")]
+    write(tmp_path / "labels.csv", ["text", "rule"], rows)
+    found = evidence(tmp_path, truth=None)
+    assert found.texts == ["a", "b"]
+    assert found.classes == ("x", "y", "z")
+    np.testing.assert_allclose(found.cheap, [[2 / 3, 0, 1 / 3], [0, 1, 0]], rtol=1e-6)
+    assert found.taught.tolist() == [0, 1]
+    assert found.notes == (
+        "6 rows of labels.csv hold 4 distinct texts; labels of the same text are joined",
+        "2 of 4 texts have no cheap label, and are not learned from",
+    )
+
+
+def test_several_columns_are_joined_better_than_any_majority(files: Path) -> None:
+    found = evidence(files, ("rule", "model", "person"))
+    both = found.gold[found.hard[found.gold] >= 0]
+    joined = (found.hard[both] == found.truth[both]).mean()
+    alone = {
+        name: (evidence(files, (name,)).hard[both] == found.truth[both]).mean() for name in ("rule", "model", "person")
+    }
+    assert joined >= max(alone.values())
+    right = {name: habits["right"] for name, habits in found.voters.items()}
+    assert right == pytest.approx({"rule": 0.7, "model": 0.65, "person": 0.9}, abs=0.06)
+    assert {habits["covers"] for habits in found.voters.values()} == {1.0}
+
+
+def test_a_template_and_a_truth_column_of_another_name(tmp_path: Path) -> None:
+    rows = [(f"t{place}", "body", "ab"[place % 2]) for place in range(40)]
+    write(tmp_path / "labels.csv", ["title", "body", "rule"], rows)
+    write(tmp_path / "gold.csv", ["title", "body", "checked"], rows[:20])
+    with pytest.raises(
+        UsageError, match="which column holds the careful labels\\? Name it with --truth-label; there is"
+    ):
+        evidence(tmp_path, text="{title}: {body}")
+    found = evidence(tmp_path, text="{title}: {body}", truth_label="checked")
+    assert found.texts[0] == "t0: body"
+    assert len(found.gold) == 20
+
+
+def test_gold_that_says_nothing_or_two_things(tmp_path: Path) -> None:
+    write(tmp_path / "labels.csv", ["text", "rule"], [(f"t{place}", "ab"[place % 2]) for place in range(60)])
+    rows = [(f"t{place}", "ab"[place % 2]) for place in range(30)] + [("t1", "a"), ("t40", ""), ("t2", "a")]
+    write(tmp_path / "gold.csv", ["text", "label"], rows)
+    found = evidence(tmp_path)
+    assert len(found.gold) == 29
+    assert "1 rows of gold.csv have no label and count as absent" in found.notes
+    assert "1 texts of gold.csv have contradicting labels and are left out" in found.notes
+    assert "t1" not in found.texts  # neither to be scored on, nor to learn from
+
+
+def test_gold_that_overlaps_nothing_measures_the_student_only(tmp_path: Path, files: Path) -> None:
+    rows = read(files / "gold.csv")[120:]
+    (tmp_path / "labels.csv").write_bytes((files / "labels.csv").read_bytes())
+    write(tmp_path / "gold.csv", ["text", "label"], rows)
+    report = teach_files(
+        tmp_path / "labels.csv",
+        text="text",
+        columns=["rule"],
+        out=tmp_path / "student",
+        student="wordllama",
+        truth=tmp_path / "gold.csv",
+    )
+    assert report.cheap_accuracy is None
+    assert report.gain is None
+    assert report.student_accuracy is not None
+    assert any("so the accuracy of the cheap labels themselves is not known" in note for note in report.notes)
+    assert "The accuracy of the cheap labels is not known" in sentences(report.plain())[0]
+
+
+GOOD = [(f"t{place}", "ab"[place % 2]) for place in range(60)]
+
+
+@pytest.mark.parametrize(
+    ("labels", "gold", "sentence"),
+    [
+        (GOOD, [*GOOD[:30], ("t50", "c")], "label 'c' in line 32 is none of the classes in .*; there is a, b"),
+        ([(text, "a") for text, _ in GOOD], None, "column 'rule' says 'a' in every row; a student needs at least two"),
+        ([(text, "") for text, _ in GOOD], None, "column 'rule' holds no label at all"),
+        (GOOD, GOOD[:12], "12 texts with a careful label are too few to measure anything by; label 20 or more"),
+        (GOOD, GOOD[:60:2], "column 'label' says 'a' in every row; careful labels of at least two classes"),
+        (GOOD, GOOD, "every text with a cheap label also stands in .*, so nothing is left to learn from"),
+        (GOOD, GOOD[:59], "all 1 texts to learn from are of class 'b'; a student needs at least two classes"),
+        ([*GOOD, ("", "a")], None, "the text is empty in line 62"),
+    ],
+)
+def test_evidence_that_cannot_be_used(
+    tmp_path: Path, labels: list[tuple[str, str]], gold: list[tuple[str, str]] | None, sentence: str
+) -> None:
+    write(tmp_path / "labels.csv", ["text", "rule"], labels)
+    if gold is not None:
+        write(tmp_path / "gold.csv", ["text", "label"], gold)
+    with pytest.raises(UsageError, match=sentence) as caught:
+        evidence(tmp_path, truth=tmp_path / "gold.csv" if gold is not None else None)
+    assert len(caught.value.problems) == 1
+
+
+def test_probabilities_are_taken_as_they_are(tmp_path: Path) -> None:
+    rows = [("a", 0.25, 0.75), ("b", 1, 0), ("a", 0.75, 0.25), ("c", "", "")]
+    write(tmp_path / "labels.csv", ["text", "p_no", "p_yes"], rows)
+    for named in (["p_yes", "p_no"], {"yes": "p_yes", "no": "p_no"}):
+        found = evidence(tmp_path, (), probabilities=named, truth=None)
+        assert found.classes == ("no", "yes")
+        assert found.texts == ["a", "b"]
+        np.testing.assert_allclose(found.cheap, [[0.5, 0.5], [1, 0]])
+    swapped = evidence(tmp_path, (), probabilities={"yes": "p_no", "no": "p_yes"}, truth=None)
+    np.testing.assert_allclose(swapped.cheap[1], [0, 1])
+
+
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        (("b", 0.5, 0.6), "labels.csv, line 3: has probabilities that do not sum to one but to 1.1"),
+        (("b", "high", 0.6), "line 3: holds something other than numbers"),
+        (("b", -0.5, 1.5), "line 3: has probabilities outside"),
+    ],
+)
+def test_probabilities_that_are_none(tmp_path: Path, row: tuple[object, ...], sentence: str) -> None:
+    write(tmp_path / "labels.csv", ["text", "p_no", "p_yes"], [("a", 0.5, 0.5), row])
+    with pytest.raises(UsageError, match=sentence):
+        evidence(tmp_path, (), probabilities=["p_no", "p_yes"], truth=None)
+
+
+def test_classes_of_probabilities_are_spelled_as_everywhere(tmp_path: Path) -> None:
+    write(tmp_path / "labels.csv", ["text", "p_True", "p_False", "0", "1"], [("a", 1, 0, 0.5, 0.5), ("b", 0, 1, 0, 1)])
+    found = evidence(tmp_path, (), probabilities=["p_True", "p_False"], truth=None)
+    assert found.classes == ("false", "true")
+    np.testing.assert_allclose(found.cheap, [[0, 1], [1, 0]])
+    for named in ([0, 1], {0: 0, 1: 1}):  # as YAML reads them
+        assert evidence(tmp_path, (), probabilities=named, truth=None).classes == ("0", "1")
+    with pytest.raises(UsageError, match="a class or a column stands there twice"):
+        evidence(tmp_path, (), probabilities=["p_True", "p_True"], truth=None)
+
+
+def test_no_probability_at_all_is_said(tmp_path: Path) -> None:
+    write(tmp_path / "labels.csv", ["text", "p_no", "p_yes"], [("a", "", ""), ("b", "", "")])
+    with pytest.raises(UsageError, match="no row has a label, so there is nothing to learn from"):
+        evidence(tmp_path, (), probabilities=["p_no", "p_yes"], truth=None)
+
+
+def test_two_columns_are_averaged_and_said_to_be(tmp_path: Path) -> None:
+    rows = [("a", "x", "y"), ("b", "x", ""), ("c", "y", "y")]
+    write(tmp_path / "labels.csv", ["text", "one", "two"], rows)
+    found = evidence(tmp_path, ("one", "two"), truth=None)
+    np.testing.assert_allclose(found.cheap, [[0.5, 0.5], [1, 0], [0, 1]])
+    assert found.voters == {}
+    assert any(note.startswith("fewer than three give labels") for note in found.notes)
+    votes = [(text, who, label) for text, *said in rows for who, label in zip("pq", said, strict=True)]
+    write(tmp_path / "labels.csv", ["text", "who", "label"], votes)
+    again = evidence(tmp_path, ("label",), voter="who", truth=None)
+    np.testing.assert_allclose(again.cheap, found.cheap)
+
+
+def test_one_column_of_probabilities_is_one_too_few(tmp_path: Path) -> None:
+    write(tmp_path / "labels.csv", ["text", "p_yes"], [("a", 0.5)])
+    with pytest.raises(UsageError, match="--probabilities: a student needs at least two classes"):
+        evidence(tmp_path, (), probabilities=["p_yes"], truth=None)
+
+
+def test_votes_are_joined_as_their_columns_would_be(tmp_path: Path) -> None:
+    """A crowd of one sort in both forms: every voter names both classes, so silence is chance in columns too."""
+    generator = np.random.default_rng(3)
+    truth = generator.integers(0, 2, 300)
+    errors = [0.1, 0.2, 0.3, 0.4]
+    table: list[list[str]] = []
+    votes: list[tuple[str, str, str]] = []
+    for row, label in enumerate(truth.tolist()):
+        said = [str(1 - label if generator.random() < error else label) for error in errors]
+        said = [one if generator.random() < 0.6 else "" for one in said]
+        table.append([f"t{row}", *said])
+        votes += [(f"t{row}", f"v{place}", one) for place, one in enumerate(said)]
+    generator.shuffle(votes)
+    (tmp_path / "wide").mkdir()
+    write(tmp_path / "wide" / "labels.csv", ["text", "a", "b", "c", "d"], table)
+    write(tmp_path / "labels.csv", ["text", "who", "label"], votes)
+    wide = evidence(tmp_path / "wide", ("a", "b", "c", "d"), truth=None)
+    long = evidence(tmp_path, ("label",), voter="who", truth=None)
+    by_text = dict(zip(long.texts, long.cheap, strict=True))
+    np.testing.assert_allclose([by_text[text] for text in wide.texts], wide.cheap, atol=1e-6)
+    assert long.notes[0].startswith("4 voters gave ")
+    assert "right on 6" in long.notes[0]  # the worst of them
+    assert not any("v0" in note for note in long.notes)
+
+
+def test_a_vote_is_somebodys(tmp_path: Path) -> None:
+    write(tmp_path / "labels.csv", ["text", "who", "label"], [("a", "x", "1"), ("b", "", "0"), ("c", "", "")])
+    with pytest.raises(UsageError, match="column 'who' is blank in line 3: say whose label it is"):
+        evidence(tmp_path, ("label",), voter="who", truth=None)
+
+
+def test_a_label_that_is_a_list(tmp_path: Path) -> None:
+    (tmp_path / "labels.jsonl").write_text('{"text": "a", "rule": ["x"]}\n{"text": "b", "rule": "y"}\n')
+    with pytest.raises(
+        UsageError, match="holds something other than a word or a number in line 1; a label is one value"
+    ):
+        read_evidence(tmp_path / "labels.jsonl", text="text", form=Form.of(["rule"]))
