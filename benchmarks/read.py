@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 
 from outgrow.core.identity import content_id
-from outgrow.results.cells import Asked, Entry, cell_rows, run_rows
+from outgrow.results.cells import Entry, RunToScore, cell_rows, run_rows
 from outgrow.results.compare import compare
 from outgrow.results.metrics.scores import METRICS
-from outgrow.results.predictions import HeldOut, Predictions, Speaker
+from outgrow.results.predictions import HeldOut, ModelKey, Predictions
 from outgrow.results.run_folder import read_run
 from outgrow.results.run_results import Results
 
@@ -39,10 +39,10 @@ def folder(path: Path, rows: int, seeds: int) -> int:
     truth = random.integers(0, 2, rows)
     test = HeldOut(ids, tuple(f"text {row}" for row in range(rows)), truth, ids, ("neg", "pos"))
     hard = random.standard_normal(rows, dtype=np.float32)
-    said: dict[Speaker, Any] = {}
+    said: dict[ModelKey, Any] = {}
 
-    def speak(skill: float, *names: Any) -> Speaker:
-        speaker = Speaker("task", *names)
+    def speak(skill: float, *names: Any) -> ModelKey:
+        speaker = ModelKey("task", *names)
         if speaker not in said:
             score = skill + 0.7 * hard + random.standard_normal(rows, dtype=np.float32)
             right = 1 / (1 + np.exp(-2 * score))
@@ -55,7 +55,7 @@ def folder(path: Path, rows: int, seeds: int) -> int:
         for s in range(STRONG):
             for m in range(METHODS):
                 for seed in range(seeds):
-                    speakers: dict[str, Speaker | None] = {
+                    speakers: dict[str, ModelKey | None] = {
                         "weak": speak(0.3 + 0.05 * w, "weak", f"w{w}", None, None, seed),
                         "student": speak(0.7 + 0.04 * m, "student", f"w{w}", f"s{s}", f"m{m}", seed),
                         "ceiling": speak(1.1 + 0.1 * s, "ceiling", None, f"s{s}", None, seed),
@@ -63,7 +63,7 @@ def folder(path: Path, rows: int, seeds: int) -> int:
                     for place, size in enumerate(CURVE):
                         speak(0.2 + 0.15 * place, f"ceiling:{size}", None, f"s{s}", None, seed)
                     entries = (Entry(f"w{w}", f"w{w}"), Entry(f"s{s}", f"s{s}"), Entry(f"m{m}", f"m{m}"))
-                    asked.append(Asked("task", *entries, seed, speakers, {"n_transfer": 900}))
+                    asked.append(RunToScore("task", *entries, seed, speakers, {"n_transfer": 900}))
     tables = Predictions({"task": test}, said)
     tables.write(path)
     results = Results.compute(asked[:1], tables, {})

@@ -236,7 +236,7 @@ def test_calibration_by_hand(tmp_path: Path) -> None:
 
     figure = next(one for one in figures(report.scene([told])) if one.name == "calibration")
     rows = [row for row in next(iter(figure.panels.values())) if row["series"] == "ceiling"]
-    values = [said for speaker, said in told.scored.tables.said.items() if speaker.role == "ceiling"]
+    values = [said for speaker, said in told.scored.tables.probabilities.items() if speaker.role == "ceiling"]
     truth = told.scored.test("reviews").truth
     pairs = sorted(
         (float(p.max()), int(p.argmax() == truth[place % 100])) for place, p in enumerate(np.concatenate(values))

@@ -11,8 +11,8 @@ from folders import guesses, held_out
 
 from outgrow import Results
 from outgrow.report.sentences import controls, equivalents
-from outgrow.results.cells import Asked, Entry
-from outgrow.results.predictions import HeldOut, Predictions, Speaker
+from outgrow.results.cells import Entry, RunToScore
+from outgrow.results.predictions import HeldOut, ModelKey, Predictions
 
 SEEDS = (0, 1, 2)
 CURVE = {25: 0.6, 50: 0.66, 100: 0.72, 200: 0.78}
@@ -31,25 +31,25 @@ def results(
 ) -> Results:
     """One task, supervisor `w` at .55, a student of each ceiling's name, `others` by role."""
     test = held_out("t", 400, classes)
-    spoken: dict[Speaker, Any] = {}
+    spoken: dict[ModelKey, Any] = {}
     asked = []
     for seed in SEEDS:
-        weak = Speaker("t", "weak", "w", None, None, seed)
+        weak = ModelKey("t", "weak", "w", None, None, seed)
         spoken[weak] = said(test, 0.55, 0, seed)
         for place, (strong, accuracy) in enumerate((ceilings or {"s": 0.84}).items()):
-            ceiling = Speaker("t", "ceiling", None, strong, None, seed)
-            learned = Speaker("t", "student", "w", strong, "naive", seed)
+            ceiling = ModelKey("t", "ceiling", None, strong, None, seed)
+            learned = ModelKey("t", "student", "w", strong, "naive", seed)
             spoken[ceiling] = said(test, accuracy, 10 + place, seed)
             spoken[learned] = said(test, student, 20 + place, seed)
             for number, (size, reached) in enumerate((curve or {}).items()):
                 role = f"ceiling:{size}"
-                spoken[Speaker("t", role, None, strong, None, seed)] = said(test, reached, 100 + number, seed)
+                spoken[ModelKey("t", role, None, strong, None, seed)] = said(test, reached, 100 + number, seed)
             for number, (role, reached) in enumerate((others or {}).items()):
                 whose = "w" if role == "shuffled" else None
-                spoken[Speaker("t", role, whose, strong, None, seed)] = said(test, reached, 50 + number, seed)
+                spoken[ModelKey("t", role, whose, strong, None, seed)] = said(test, reached, 50 + number, seed)
             speakers = {"weak": weak, "student": learned, "ceiling": ceiling}
             entries = (Entry("w", "w"), Entry(strong, strong), Entry("naive", "naive"))
-            asked.append(Asked("t", *entries, seed, speakers, {"n_transfer": 400}))
+            asked.append(RunToScore("t", *entries, seed, speakers, {"n_transfer": 400}))
     return Results.compute(asked, Predictions({"t": test}, spoken), {}, controls=True)
 
 

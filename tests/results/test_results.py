@@ -15,8 +15,8 @@ from outgrow import OutgrowError, Results
 from outgrow.core.identity import content_id
 from outgrow.report.sentences import verdict
 from outgrow.report.tables import csv_text, latex, markdown, number, rows, short, terminal
-from outgrow.results.cells import Asked, Entry
-from outgrow.results.predictions import HeldOut, Predictions, Speaker
+from outgrow.results.cells import Entry, RunToScore
+from outgrow.results.predictions import HeldOut, ModelKey, Predictions
 
 N = 200
 IDS = np.array([content_id(str(row)) for row in range(N)])
@@ -37,22 +37,22 @@ def guesses(right: int, seed: int, classes: int = 2) -> Any:
 
 
 def results(weak: list[int] | None, student: list[int], ceiling: list[int] | None, classes: int = 2) -> Results:
-    said: dict[Speaker, Any] = {}
+    said: dict[ModelKey, Any] = {}
     asked = []
     for seed, right in enumerate(student):
-        speakers: dict[str, Speaker | None] = {
-            "weak": Speaker("t", "weak", "w", None, None, seed),
-            "student": Speaker("t", "student", "w", "s", "naive", seed),
-            "ceiling": None if ceiling is None else Speaker("t", "ceiling", None, "s", None, seed),
+        speakers: dict[str, ModelKey | None] = {
+            "weak": ModelKey("t", "weak", "w", None, None, seed),
+            "student": ModelKey("t", "student", "w", "s", "naive", seed),
+            "ceiling": None if ceiling is None else ModelKey("t", "ceiling", None, "s", None, seed),
         }
-        said[Speaker("t", "weak", "w", None, None, seed)] = (
+        said[ModelKey("t", "weak", "w", None, None, seed)] = (
             np.full((N, classes), np.nan, np.float32) if weak is None else guesses(weak[seed], 10 + seed, classes)
         )
-        said[Speaker("t", "student", "w", "s", "naive", seed)] = guesses(right, 20 + seed, classes)
+        said[ModelKey("t", "student", "w", "s", "naive", seed)] = guesses(right, 20 + seed, classes)
         if ceiling is not None:
-            said[Speaker("t", "ceiling", None, "s", None, seed)] = guesses(ceiling[seed], 30 + seed, classes)
+            said[ModelKey("t", "ceiling", None, "s", None, seed)] = guesses(ceiling[seed], 30 + seed, classes)
         w, s, m = Entry("w", {"static": "w"}), Entry("s", "probe:s"), Entry("naive", "naive")
-        asked.append(Asked("t", w, s, m, seed, speakers, {"n_transfer": 7}))
+        asked.append(RunToScore("t", w, s, m, seed, speakers, {"n_transfer": 7}))
     return Results.compute(asked, Predictions({"t": held_out(classes)}, said), {"python": "3"}, ["a note"])
 
 
@@ -152,8 +152,8 @@ def test_what_is_no_run_folder(tmp_path: Path, text: str | None, sentence: str) 
 
 def test_predictions_round_trip_whatever_the_order_and_classes(tmp_path: Path) -> None:
     said = {
-        Speaker("t", "weak", "w", None, None, 3): guesses(150, 1, 5),
-        Speaker("t", "student", "w", "s", "naive", 3): guesses(120, 2, 5),
+        ModelKey("t", "weak", "w", None, None, 3): guesses(150, 1, 5),
+        ModelKey("t", "student", "w", "s", "naive", 3): guesses(120, 2, 5),
     }
     Predictions({"t": held_out(5)}, said).write(tmp_path)
     again = Predictions.read(tmp_path)
@@ -168,7 +168,7 @@ def test_predictions_round_trip_whatever_the_order_and_classes(tmp_path: Path) -
 def test_damaged_predictions_have_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(OutgrowError, match=r"examples\.parquet is missing"):
         Predictions.read(tmp_path)
-    Predictions({"t": held_out()}, {Speaker("t", "weak", "w", None, None, 0): guesses(1, 1)}).write(tmp_path)
+    Predictions({"t": held_out()}, {ModelKey("t", "weak", "w", None, None, 0): guesses(1, 1)}).write(tmp_path)
     (tmp_path / "predictions.parquet").write_bytes(b"PAR1 no")
     with pytest.raises(OutgrowError, match="is damaged"):
         Predictions.read(tmp_path)

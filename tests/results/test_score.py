@@ -78,7 +78,7 @@ def test_probabilities_give_what_the_run_folder_gives(tmp_path: Path) -> None:
     for role in ("weak", "student", "ceiling"):
         made = [
             {"seed": s.seed, "id": id_, **{f"p_{c}": float(p) for c, p in zip(test.classes, row, strict=True)}}
-            for s, values in tables.said.items()
+            for s, values in tables.probabilities.items()
             if s.role == role
             for id_, row in zip(test.ids.tolist(), values.tolist(), strict=True)
         ]

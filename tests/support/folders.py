@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from outgrow.core.identity import content_id
-from outgrow.results.cells import Asked, Entry
-from outgrow.results.predictions import HeldOut, Predictions, Speaker
+from outgrow.results.cells import Entry, RunToScore
+from outgrow.results.predictions import HeldOut, ModelKey, Predictions
 from outgrow.results.run_results import Results
 
 
@@ -44,29 +44,29 @@ def folder(
     `extra`: other speakers (task, role, weak, strong, method) and their accuracies.
     """
     tests = {task: held_out(task, n, classes) for task in accuracies}
-    said: dict[Speaker, Any] = {}
+    said: dict[ModelKey, Any] = {}
     asked = []
     weak, strong = Entry("static:w", "static:w"), Entry("probe:s", "probe:s")
     for task, models in accuracies.items():
         place = list(accuracies).index(task)
         for seed in seeds:
-            supervisor = Speaker(task, "weak", weak.name, None, None, seed)
+            supervisor = ModelKey(task, "weak", weak.name, None, None, seed)
             said[supervisor] = guesses(tests[task], models["weak"], [place, 0, seed])
-            ceiling = Speaker(task, "ceiling", None, strong.name, None, seed) if "ceiling" in models else None
+            ceiling = ModelKey(task, "ceiling", None, strong.name, None, seed) if "ceiling" in models else None
             if ceiling is not None:
                 said[ceiling] = guesses(tests[task], models["ceiling"], [place, 1, seed])
             for number, (method, accuracy) in enumerate(models.items()):
                 if method in ("weak", "ceiling"):
                     continue
-                student = Speaker(task, "student", weak.name, strong.name, method, seed)
+                student = ModelKey(task, "student", weak.name, strong.name, method, seed)
                 said[student] = guesses(tests[task], accuracy, [place, 2 + number, seed])
                 speakers = {"weak": supervisor, "student": student, "ceiling": ceiling}
                 facts = {"n_transfer": 400, "n_left_out": 0, "weak_label_accuracy": models["weak"]}
-                asked.append(Asked(task, weak, strong, Entry(method, method), seed, speakers, facts))
+                asked.append(RunToScore(task, weak, strong, Entry(method, method), seed, speakers, facts))
             for number, (key, accuracy) in enumerate((extra or {}).items()):
                 task_, role, w, s, m = key
                 if task_ == task:
-                    said[Speaker(task, role, w, s, m, seed)] = guesses(
+                    said[ModelKey(task, role, w, s, m, seed)] = guesses(
                         tests[task], accuracy, [place, 50 + number, seed]
                     )
     tables = Predictions(tests, said)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from outgrow.core.identity import content_id
-from outgrow.results.cells import Asked, Entry
-from outgrow.results.predictions import HeldOut, Predictions, Speaker
+from outgrow.results.cells import Entry, RunToScore
+from outgrow.results.predictions import HeldOut, ModelKey, Predictions
 from outgrow.results.run_results import Results
 
 YAML = "name: grid\nseeds: [0, 1]\n"
@@ -33,7 +33,7 @@ def grid(
 ) -> Path:
     """A run folder. Supervisors reach about .7, ceilings `gap` more, students half of it; later ones a little more."""
     tests = {task: _test_set(task, n, classes, texts) for task in tasks}
-    said: dict[Speaker, Any] = {}
+    said: dict[ModelKey, Any] = {}
     asked = []
     for task in tasks:
         for seed in seeds:
@@ -44,22 +44,22 @@ def grid(
                 return _guess(test, accuracy, random, easy)
 
             for w, supervisor in enumerate(weak):
-                said[Speaker(task, "weak", supervisor, None, None, seed)] = guess(0.7 + 0.02 * w / len(weak))
+                said[ModelKey(task, "weak", supervisor, None, None, seed)] = guess(0.7 + 0.02 * w / len(weak))
             for s, student in enumerate(strong):
                 top = 0.7 + gap + 0.05 * s / len(strong)
-                ceiling = Speaker(task, "ceiling", None, student, None, seed)
+                ceiling = ModelKey(task, "ceiling", None, student, None, seed)
                 said[ceiling] = guess(top)
                 for w, supervisor in enumerate(weak):
                     for m, method in enumerate(methods):
-                        speaker = Speaker(task, "student", supervisor, student, method, seed)
+                        speaker = ModelKey(task, "student", supervisor, student, method, seed)
                         said[speaker] = guess(0.7 + (top - 0.7) * (0.4 + 0.4 * (m + w) / (len(methods) + len(weak))))
                         speakers = {
-                            "weak": Speaker(task, "weak", supervisor, None, None, seed),
+                            "weak": ModelKey(task, "weak", supervisor, None, None, seed),
                             "student": speaker,
                             "ceiling": ceiling,
                         }
                         names = [Entry(name, name) for name in (supervisor, student, method)]
-                        asked.append(Asked(task, *names, seed, speakers, {"n_transfer": 400}))
+                        asked.append(RunToScore(task, *names, seed, speakers, {"n_transfer": 400}))
     order = {(one.task, *one.cell): place for place, one in reversed(list(enumerate(asked)))}
     asked.sort(key=lambda one: order[(one.task, *one.cell)])
     drawn = {

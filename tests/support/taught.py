@@ -9,7 +9,7 @@ import numpy as np
 
 from outgrow.tasks.sentiment import sentiment
 from outgrow.teaching.cheap_labels import Form
-from outgrow.teaching.dataset import Evidence, read_evidence
+from outgrow.teaching.dataset import Dataset, read_evidence
 
 
 def write(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> Path:
@@ -40,7 +40,7 @@ def make_files(folder: Path) -> Path:
     return folder
 
 
-def evidence(folder: Path, columns: Sequence[str] = ("rule",), **options: Any) -> Evidence:
+def evidence(folder: Path, columns: Sequence[str] = ("rule",), **options: Any) -> Dataset:
     """What is known by the files of a folder; probabilities, voter and read_evidence's own options."""
     form = Form.of(columns, options.pop("probabilities", None), options.pop("voter", None))
     return read_evidence(

@@ -18,9 +18,9 @@ from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.files.disk import FullDisk
 from outgrow.core.identity import canonical_json
 from outgrow.core.units import shown_duration
-from outgrow.execution.executor import Failure, Item, Lanes, Order, Outcome, Reports
-from outgrow.execution.in_process import Here
-from outgrow.execution.processes import Workers
+from outgrow.execution.executor import Executor, Failure, Outcome, Reports, WorkItem, WorkOrder
+from outgrow.execution.in_process import InProcess
+from outgrow.execution.processes import Processes
 from outgrow.execution.progress import Display, Silent
 from outgrow.execution.schedule import Schedule, missing
 from outgrow.execution.step import KINDS, Context, Step
@@ -102,11 +102,11 @@ class _Run:
         if self.failures:
             self._fail()
 
-    def _lanes(self) -> Lanes:
+    def _lanes(self) -> Executor:
         reports = Reports(self.display.advance, self.display.note)
         if self.jobs == 1:
-            return Here(self.store, reports)
-        return Workers(self.store, reports, self.jobs, self.context.threads)
+            return InProcess(self.store, reports)
+        return Processes(self.store, reports, self.jobs, self.context.threads)
 
     def _present(self, step: Step) -> bool:
         if self.store.open(step.key) is None:
@@ -115,7 +115,7 @@ class _Run:
             self.reused.append(step.key)
         return True
 
-    def _start(self, steps: list[Step], lanes: Lanes) -> None:
+    def _start(self, steps: list[Step], lanes: Executor) -> None:
         # Another run on this store may have made them since.
         found = [step for step in steps if self.store.open(step.key) is not None]
         if found:
@@ -157,7 +157,7 @@ class _Run:
     def _begin_again(self) -> None:
         self.display.begin(self.total, self.total - len(self.schedule.todo) - len(self.failures) - len(self.dropped))
 
-    def _order(self, steps: list[Step]) -> Order:
+    def _order(self, steps: list[Step]) -> WorkOrder:
         items = []
         for step in steps:
             parents = {role: parent.key for role, parent in step.parents.items()}
@@ -172,11 +172,11 @@ class _Run:
                 "environment": self.environment,
             }
             folders = {role: str(self.store.folder(key).absolute()) for role, key in parents.items()}
-            items.append(Item(step.key, params, folders, record))
+            items.append(WorkItem(step.key, params, folders, record))
         kind, context = KINDS[steps[0].kind], self.context
         sources = dict(context.sources)
         machine = (context.device, context.threads, sources, context.checkpoint_every)
-        return Order(kind.target, kind.version, tuple(items), *machine, self.torch)
+        return WorkOrder(kind.target, kind.version, tuple(items), *machine, self.torch)
 
     def _end(self, outcome: Outcome) -> None:
         steps = self.running.pop(outcome.order.name)

@@ -24,7 +24,7 @@ THREAD_VARIABLES = (
 
 
 @dataclass(frozen=True)
-class Item:
+class WorkItem:
     """One step to make: JSON values only. `record` goes into artifact.json."""
 
     key: str
@@ -34,12 +34,12 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Order:
+class WorkOrder:
     """Steps of one kind to make together, and what they may use: JSON values only."""
 
     target: str
     version: int
-    items: tuple[Item, ...]
+    items: tuple[WorkItem, ...]
     device: str
     threads: int
     sources: Mapping[str, str]
@@ -68,7 +68,7 @@ class Failure:
 class Outcome:
     """An order that has ended: seconds of work, and why it failed if it did."""
 
-    order: Order
+    order: WorkOrder
     seconds: float
     failure: Failure | None = None
 
@@ -81,13 +81,13 @@ class Reports:
     warn: Callable[[str], None]
 
 
-class Lanes(Protocol):
+class Executor(Protocol):
     """A place where orders are carried out."""
 
     def free(self) -> bool:
         """Whether another order can be taken now."""
 
-    def start(self, order: Order) -> None:
+    def start(self, order: WorkOrder) -> None:
         """Take an order."""
 
     def wait(self) -> list[Outcome]:
@@ -97,7 +97,7 @@ class Lanes(Protocol):
         """End, at once and in the middle of orders if `now`."""
 
 
-def carry_out(order: Order, store: Store, progress: Callable[[int, int], None]) -> Outcome:
+def carry_out(order: WorkOrder, store: Store, progress: Callable[[int, int], None]) -> Outcome:
     """Make the steps of an order and put them into the store, together."""
     begin = time.perf_counter()
     seconds = 0.0

@@ -9,27 +9,27 @@ from collections.abc import Iterator
 
 from outgrow.execution.executor import (
     THREAD_VARIABLES,
-    Order,
     Outcome,
     Reports,
+    WorkOrder,
     carry_out,
 )
 from outgrow.execution.store import Store
 
 
-class Here:
+class InProcess:
     """The lane of this process: an order is carried out while it is waited for."""
 
     def __init__(self, store: Store, reports: Reports) -> None:
         self._store = store
         self._reports = reports
-        self._order: Order | None = None
+        self._order: WorkOrder | None = None
 
     def free(self) -> bool:
         """Whether no order was taken."""
         return self._order is None
 
-    def start(self, order: Order) -> None:
+    def start(self, order: WorkOrder) -> None:
         """Take an order."""
         self._order = order
 

@@ -19,9 +19,9 @@ from outgrow.core.files import disk
 from outgrow.execution.executor import (
     THREAD_VARIABLES,
     Failure,
-    Order,
     Outcome,
     Reports,
+    WorkOrder,
 )
 from outgrow.execution.store import Store
 
@@ -41,11 +41,11 @@ class _Worker:
     process: subprocess.Popen[bytes]
     connection: Connection
     log: IO[bytes]  # what it and its libraries print: shown when it dies
-    order: Order | None = None
+    order: WorkOrder | None = None
     since: float = 0.0
 
 
-class Workers:
+class Processes:
     """Up to `count` processes of their own, started when needed, that live for many orders.
 
     They are started by command line and not by `multiprocessing`, which would run the user's own script again in each.
@@ -62,7 +62,7 @@ class Workers:
         """Whether a worker is idle or may still be started."""
         return sum(worker.order is not None for worker in self._workers) < self._count
 
-    def start(self, order: Order) -> None:
+    def start(self, order: WorkOrder) -> None:
         """Hand an order to an idle worker, or to a new one."""
         idle = [worker for worker in self._workers if worker.order is None]
         while idle:
@@ -121,7 +121,7 @@ class Workers:
                 return Outcome(order, seconds, Failure(**words, cause=RemoteError(words["trace"])))
         return None
 
-    def _died(self, worker: _Worker, order: Order) -> Outcome:
+    def _died(self, worker: _Worker, order: WorkOrder) -> Outcome:
         seconds = time.perf_counter() - worker.since
         with contextlib.suppress(subprocess.TimeoutExpired):
             worker.process.wait(5)

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from outgrow.execution.executor import Item, Order, carry_out
+from outgrow.execution.executor import WorkItem, WorkOrder, carry_out
 from outgrow.execution.processes import decode, encode
 from outgrow.execution.store import Store
 
@@ -52,8 +52,8 @@ def _listen(connection: Connection, orders: queue.SimpleQueue[bytes]) -> None:
         os._exit(1)
 
 
-def _order(words: dict[str, Any]) -> Order:
-    return Order(**{**words, "items": tuple(Item(**item) for item in words["items"])})
+def _order(words: dict[str, Any]) -> WorkOrder:
+    return WorkOrder(**{**words, "items": tuple(WorkItem(**item) for item in words["items"])})
 
 
 def _speaker(connection: Connection) -> Callable[[Any], None]:

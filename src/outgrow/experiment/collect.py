@@ -14,19 +14,19 @@ from outgrow.core.pool import Pool
 from outgrow.execution.step import Step, walk
 from outgrow.experiment.planning.plan import Plan, Run, readers
 from outgrow.experiment.steps.job_files import fold_of
-from outgrow.results.cells import NO_LESSON, Asked, Entry
-from outgrow.results.predictions import HeldOut, Predictions, Speaker
+from outgrow.results.cells import NO_LESSON, Entry, RunToScore
+from outgrow.results.predictions import HeldOut, ModelKey, Predictions
 
 Open = Callable[[Step], Path]  # a step's folder in the store, verified
 
 
-def collect(plan: Plan, open_step: Open) -> tuple[list[Asked], Predictions, list[str]]:
+def collect(plan: Plan, open_step: Open) -> tuple[list[RunToScore], Predictions, list[str]]:
     """The runs to score, their predictions on test, and what people should be told. Loads each artifact once."""
     pools = {run.task: Pool.load(open_step(run.pool)) for run in plan.runs}
     tests = {task: _test_set(pool) for task, pool in pools.items()}
-    predictions: dict[Speaker, Any] = {}
+    predictions: dict[ModelKey, Any] = {}
     said: dict[Step, Any] = {}
-    curves: dict[Speaker, Any] = {}
+    curves: dict[ModelKey, Any] = {}
 
     def heard(step: Step, pool: Pool) -> Any:
         if step not in said:
@@ -45,26 +45,26 @@ def collect(plan: Plan, open_step: Open) -> tuple[list[Asked], Predictions, list
                     curves[speaker] = json.loads((open_step(step) / "curve.json").read_text(encoding="utf-8"))
         for role, step in run.extras.items():
             whose = run.weak.name if role == "shuffled" else None
-            speaker = Speaker(run.task, role, whose, run.strong.name, None, run.seed)
+            speaker = ModelKey(run.task, role, whose, run.strong.name, None, run.seed)
             if speaker not in predictions:
                 predictions[speaker] = heard(step, pool)[pool.test]
         transfer = np.load(open_step(run.split) / "transfer.npy")
         facts = _facts(run, pool, transfer, heard(run.supervisor, pool)[transfer], open_step)
         weak, strong, method = (Entry(spec.name, spec.written) for spec in (run.weak, run.strong, run.method))
-        asked.append(Asked(run.task, weak, strong, method, run.seed, speakers, facts))
+        asked.append(RunToScore(run.task, weak, strong, method, run.seed, speakers, facts))
     return asked, Predictions(tests, predictions, curves), _notes(plan, pools, open_step)
 
 
-def _speakers(run: Run) -> dict[str, Speaker | None]:
+def _speakers(run: Run) -> dict[str, ModelKey | None]:
     weak, strong, method = run.weak.name, run.strong.name, run.method.name
     # Where somebody's labels leave rows out, the ceiling learned from the covered ones: it belongs to that supervisor.
     shared = None if run.weak.partial else weak
     return {
-        "weak": Speaker(run.task, "weak", weak, None, None, run.seed),
-        "student": Speaker(run.task, "student", weak, strong, method, run.seed),
+        "weak": ModelKey(run.task, "weak", weak, None, None, run.seed),
+        "student": ModelKey(run.task, "student", weak, strong, method, run.seed),
         "ceiling": None
         if run.ceiling is None
-        else Speaker(run.task, "ceiling", None if shared else weak, strong, None, run.seed),
+        else ModelKey(run.task, "ceiling", None if shared else weak, strong, None, run.seed),
     }
 
 

@@ -22,7 +22,7 @@ from outgrow.execution.step import Step
 from outgrow.execution.store import Store
 from outgrow.experiment.collect import collect
 from outgrow.experiment.planning.plan import Plan, Run, readers
-from outgrow.report.page import Live, Pending, Told, render
+from outgrow.report.page import Live, Pending, ReportedRun, render
 from outgrow.results.cells import Scored
 from outgrow.results.run_results import Results
 
@@ -51,7 +51,7 @@ class Board:
         self._seen = float("-inf")  # when a browser last asked
         self._told = threading.Event()  # a browser has the last page
         self._lock = threading.Lock()
-        self._known: tuple[object, Told | None, Sequence[Pending]] = (None, None, ())
+        self._known: tuple[object, ReportedRun | None, Sequence[Pending]] = (None, None, ())
         self._page: tuple[object, Page] | None = None
         self._not_before = float("-inf")
 
@@ -91,7 +91,7 @@ class Board:
         has = self._store.has
         return {number for number, run in enumerate(self._plan.runs) if all(has(step.key) for step in _steps(run))}
 
-    def _so_far(self, done: set[int]) -> tuple[Told | None, Sequence[Pending]]:
+    def _so_far(self, done: set[int]) -> tuple[ReportedRun | None, Sequence[Pending]]:
         """The cells of which all seeds are done, with their predictions; and the rest."""
         if self._plan is None or self._store is None:
             return None, ()
@@ -113,7 +113,7 @@ class Board:
                 replace(self._plan, runs=tuple(finished)), lambda step: store.folder(step.key)
             )
             results = Results.compute(asked, tables, {}, notes)
-            told = Told(self.title, results, asked, Scored(tables), self._plan.experiment.to_yaml())
+            told = ReportedRun(self.title, results, asked, Scored(tables), self._plan.experiment.to_yaml())
         self._known = (len(done), told, pending)
         return told, pending
 

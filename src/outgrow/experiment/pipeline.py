@@ -20,7 +20,7 @@ from outgrow.execution.store import Store, default_store
 from outgrow.experiment.collect import collect
 from outgrow.experiment.live_page import Board, Listening
 from outgrow.experiment.planning.plan import Plan, plan
-from outgrow.experiment.spec.resolve import check_splits, read_experiment, survey
+from outgrow.experiment.spec.resolve import check_splits, read_experiment, resolve_experiment
 from outgrow.experiment.spec.schema import Experiment
 from outgrow.report import page as report
 from outgrow.results.cells import Scored
@@ -36,7 +36,7 @@ def prepare(experiment: Experiment, store: Store, machine: Machine, display: Dis
 
     Raises UsageError with everything found wrong in all files together.
     """
-    ground = survey(experiment)
+    ground = resolve_experiment(experiment)
     context = machine.context(ground.sources)
     problems = list(ground.problems)
     for step in (*ground.pools.values(), *ground.given.values()):
@@ -100,7 +100,7 @@ def run(
         made_with, work = _made_with(store, planned), _work(store, planned)
         results = Results.compute(asked, tables, made_with, notes, experiment.metrics, experiment.controls)
         _write(out, experiment, tables, results, work)
-        told = report.Told(experiment.name, results, asked, Scored(tables), experiment.to_yaml(), work)
+        told = report.ReportedRun(experiment.name, results, asked, Scored(tables), experiment.to_yaml(), work)
         page = report.write([told], out / REPORT)
         if board is not None:
             board.end(page)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from outgrow.core.examples import Ints
-from outgrow.results.cells import Asked, Scored, cells_of
-from outgrow.results.predictions import Speaker
+from outgrow.results.cells import RunToScore, Scored, cells_of
+from outgrow.results.predictions import ModelKey
 
 # Of a student's answers against its supervisor's: what each kind is called on the page.
 KINDS = {
@@ -25,7 +25,7 @@ CHARACTERS = 1_000_000  # of all texts
 LONGEST = 1_500  # characters of one text
 
 
-def browsable(runs: Mapping[str, tuple[Sequence[Asked], Scored]]) -> dict[str, Any]:
+def browsable(runs: Mapping[str, tuple[Sequence[RunToScore], Scored]]) -> dict[str, Any]:
     """Tasks with some of their test rows, cells with what their first seed's models say of them; JSON values.
 
     Rows are chosen cell by cell and kind by kind in turn, in the order of their ids, which are hashes: where a kind has
@@ -69,7 +69,7 @@ def browsable(runs: Mapping[str, tuple[Sequence[Asked], Scored]]) -> dict[str, A
     return {"tasks": tasks, "cells": cells, "answers": answers, "kinds": KINDS}
 
 
-def _sorted_rows(one: Asked, scored: Scored) -> dict[str, Ints]:
+def _sorted_rows(one: RunToScore, scored: Scored) -> dict[str, Ints]:
     """The test rows by kind; none where a supervisor's labels leave rows out."""
     weak, student = scored.hard(one.speakers["weak"]), scored.hard(one.speakers["student"])
     if weak is None or student is None:
@@ -119,9 +119,9 @@ def _texts(scored: Scored, task: str, rows: Ints, budget: int) -> tuple[list[str
     return texts, len(texts)
 
 
-def _said(speaker: Speaker, scored: Scored, rows: Ints) -> dict[str, Any]:
+def _said(speaker: ModelKey, scored: Scored, rows: Ints) -> dict[str, Any]:
     """Class numbers of the rows, -1 where nothing is said, and in percent how sure the model is."""
-    probabilities = scored.tables.said[speaker][rows]
+    probabilities = scored.tables.probabilities[speaker][rows]
     known = ~np.isnan(probabilities).any(axis=1)
     hard = scored.hard(speaker)
     said = hard[rows] if hard is not None else np.where(known, np.nan_to_num(probabilities).argmax(axis=1), -1)

@@ -12,8 +12,8 @@ import numpy as np
 from outgrow.core.entry_names import display
 from outgrow.core.examples import Floats, Ints
 from outgrow.report import charts
-from outgrow.results.cells import Asked, Scored
-from outgrow.results.predictions import Speaker
+from outgrow.results.cells import RunToScore, Scored
+from outgrow.results.predictions import ModelKey
 
 Row = Mapping[str, Any]
 Key = tuple[str, ...]
@@ -43,7 +43,7 @@ class Scene:
     """What figures are drawn from: the cells of all runs, each with its `run`, and every run's predictions."""
 
     cells: Sequence[Mapping[str, Any]]
-    runs: Mapping[str, tuple[Sequence[Asked], Scored]]
+    runs: Mapping[str, tuple[Sequence[RunToScore], Scored]]
 
 
 def figures(scene: Scene) -> list[Figure]:
@@ -174,7 +174,7 @@ def _mistakes(cells: Sequence[Mapping[str, Any]]) -> Figure | None:
 def _calibration(scene: Scene) -> Figure | None:
     rows: dict[Key, list[Row]] = {}
     for run, (asked, scored) in scene.runs.items():
-        groups: dict[Key, dict[str, dict[Speaker, None]]] = {}
+        groups: dict[Key, dict[str, dict[ModelKey, None]]] = {}
         for one in asked:
             panel = groups.setdefault((run, one.task, one.weak.name, one.strong.name), {})
             series = {"weak": "supervisor", "student": f"student, {one.method.name}", "ceiling": "ceiling"}
@@ -198,11 +198,11 @@ def _calibration(scene: Scene) -> Figure | None:
     )
 
 
-def _curve(speakers: Sequence[Speaker], scored: Scored) -> list[Row]:
+def _curve(speakers: Sequence[ModelKey], scored: Scored) -> list[Row]:
     said = [(speaker, hard) for speaker in speakers if (hard := scored.hard(speaker)) is not None]
     if not said:
         return []
-    sure = np.concatenate([_confidence(scored.tables.said[speaker], hard) for speaker, hard in said])
+    sure = np.concatenate([_confidence(scored.tables.probabilities[speaker], hard) for speaker, hard in said])
     right = np.concatenate([hard == scored.test(speaker.task).truth for speaker, hard in said])
     if (sure == sure[0]).all():
         return []  # labels without probabilities: nothing is said of how sure

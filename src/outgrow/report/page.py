@@ -27,7 +27,7 @@ from outgrow.report.provenance import facts
 from outgrow.report.sentences import equivalents
 from outgrow.report.summary import summary
 from outgrow.report.tables import number, over
-from outgrow.results.cells import Asked, Scored
+from outgrow.results.cells import RunToScore, Scored
 from outgrow.results.run_folder import read_run
 from outgrow.results.run_results import Results
 
@@ -41,12 +41,12 @@ WIDEST = (-1.0, 2.0)  # of the PGR scale: an interval beyond would press all oth
 
 
 @dataclass(frozen=True)
-class Told:
+class ReportedRun:
     """A run as the report needs it: its name, results, the runs behind them with all predictions, and its YAML."""
 
     name: str
     results: Results
-    asked: Sequence[Asked]
+    asked: Sequence[RunToScore]
     scored: Scored
     yaml: str = ""
     work: Mapping[str, float] = field(default_factory=dict)  # what all steps behind it took: steps, seconds, flops
@@ -70,7 +70,7 @@ class Live:
     pending: Sequence[Pending] = ()
 
 
-def read(folders: Sequence[Path]) -> list[Told]:
+def read(folders: Sequence[Path]) -> list[ReportedRun]:
     """Run folders, named by their experiments; where two are alike by the folder, and by its whole path.
 
     Raises OutgrowError where one is no run folder.
@@ -81,7 +81,7 @@ def read(folders: Sequence[Path]) -> list[Told]:
         written = folder / "experiment.yaml"
         yaml = written.read_text(encoding="utf-8", errors="replace") if written.is_file() else ""
         work = _work(folder / WORK)
-        told.append(Told(_name(yaml, folder), reading.results, reading.asked, reading.scored, yaml, work))
+        told.append(ReportedRun(_name(yaml, folder), reading.results, reading.asked, reading.scored, yaml, work))
     for other in ([folder.resolve().name for folder in folders], [str(folder) for folder in folders]):
         if len({one.name for one in told}) < len(told):
             told = [replace(one, name=name) for one, name in zip(told, other, strict=True)]
@@ -110,13 +110,13 @@ def _work(path: Path) -> Mapping[str, float]:
     return content if isinstance(content, dict) else {}
 
 
-def scene(runs: Sequence[Told]) -> Scene:
+def scene(runs: Sequence[ReportedRun]) -> Scene:
     """What the figures are drawn from."""
     cells = [{"run": run.name, **cell} for run in runs for cell in run.results.cells]
     return Scene(cells, {run.name: (run.asked, run.scored) for run in runs})
 
 
-def write(runs: Sequence[Told], out: Path) -> str:
+def write(runs: Sequence[ReportedRun], out: Path) -> str:
     """Write the page to `out`, whole or not at all; its text."""
     text = render(runs)
     with disk.sentences(out.parent, "the report", "--out"):
@@ -130,7 +130,7 @@ def write(runs: Sequence[Told], out: Path) -> str:
     return text
 
 
-def render(runs: Sequence[Told], live: Live | None = None, title: str = "") -> str:
+def render(runs: Sequence[ReportedRun], live: Live | None = None, title: str = "") -> str:
     """The page of one run, or of several together; with `live`, one that follows a run that goes on."""
     drawn = scene(runs)
     cells, pending = drawn.cells, live.pending if live else ()
@@ -214,7 +214,7 @@ def _sentence(text: str) -> Any:
     return _safe(str(escape(text)).replace("\x02", "<bdi>").replace("\x03", "</bdi>"))
 
 
-def _controls(runs: Sequence[Told]) -> list[Mapping[str, Any]]:
+def _controls(runs: Sequence[ReportedRun]) -> list[Mapping[str, Any]]:
     """All runs' controls, those that failed first."""
     held = [control for run in runs for control in run.results.controls]
     return sorted(

@@ -13,7 +13,7 @@ from outgrow.results.metrics.agreement import agreement, agreements, squared_mis
 from outgrow.results.metrics.intervals import Interval, contrast
 from outgrow.results.metrics.recovery import pgr_key, recovery
 from outgrow.results.metrics.scores import ACCURACY, METRICS, Contributions, Metric
-from outgrow.results.predictions import HeldOut, Predictions, Speaker
+from outgrow.results.predictions import HeldOut, ModelKey, Predictions
 
 NO_TRUTH = "undefined: no truth on transfer"
 NO_LESSON = "undefined: the student learns nothing, so it has no ceiling"
@@ -30,7 +30,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Asked:
+class RunToScore:
     """One run to be scored, and what is known of it beside its predictions."""
 
     task: str
@@ -38,7 +38,7 @@ class Asked:
     strong: Entry
     method: Entry
     seed: int
-    speakers: Mapping[str, Speaker | None]  # weak, student, ceiling; None: there is no such model
+    speakers: Mapping[str, ModelKey | None]  # weak, student, ceiling; None: there is no such model
     facts: Mapping[str, Any]
 
     @property
@@ -52,8 +52,8 @@ class Scored:
 
     def __init__(self, tables: Predictions) -> None:
         self.tables = tables
-        self._hard: dict[Speaker, Ints | None] = {}
-        self._contributions: dict[Speaker, Contributions] = {}
+        self._hard: dict[ModelKey, Ints | None] = {}
+        self._contributions: dict[ModelKey, Contributions] = {}
         self._metric: Metric | None = None
         self._groups: dict[str, Ints | None] = {}
 
@@ -67,7 +67,7 @@ class Scored:
             self._groups[task] = None if len(names) == len(numbers) else numbers
         return self._groups[task]
 
-    def hard(self, speaker: Speaker | None) -> Ints | None:
+    def hard(self, speaker: ModelKey | None) -> Ints | None:
         """Predicted classes `[n]`; None where there is no such model or it leaves test rows out."""
         if speaker is None:
             return None
@@ -75,7 +75,7 @@ class Scored:
             self._hard[speaker] = self.tables.hard(speaker)
         return self._hard[speaker]
 
-    def contributions(self, speaker: Speaker | None, metric: Metric) -> Contributions | None:
+    def contributions(self, speaker: ModelKey | None, metric: Metric) -> Contributions | None:
         """What each test row contributes to the metric, `[n]`; None as for `hard`. Keeps one metric's at a time."""
         hard = self.hard(speaker)
         if speaker is None or hard is None:
@@ -84,24 +84,26 @@ class Scored:
             self._metric, self._contributions = metric, {}
         if speaker not in self._contributions:
             truth = self.test(speaker.task).truth
-            self._contributions[speaker] = metric.contributions(self.tables.said[speaker], hard, truth)
+            self._contributions[speaker] = metric.contributions(self.tables.probabilities[speaker], hard, truth)
         return self._contributions[speaker]
 
-    def table(self, speakers: Sequence[Speaker | None], metric: Metric = ACCURACY) -> Contributions | None:
+    def table(self, speakers: Sequence[ModelKey | None], metric: Metric = ACCURACY) -> Contributions | None:
         """Contributions `[seeds, n]` of one model's seeds; None where one of them has none."""
         rows = [self.contributions(speaker, metric) for speaker in speakers]
         return None if any(row is None for row in rows) else np.stack(rows)  # type: ignore[arg-type]
 
 
-def cells_of(asked: Sequence[Asked]) -> list[list[Asked]]:
+def cells_of(asked: Sequence[RunToScore]) -> list[list[RunToScore]]:
     """The runs by cell, in their order."""
-    together: dict[tuple[str, str, str, str], list[Asked]] = {}
+    together: dict[tuple[str, str, str, str], list[RunToScore]] = {}
     for run in asked:
         together.setdefault(run.cell, []).append(run)
     return list(together.values())
 
 
-def run_rows(asked: Sequence[Asked], scored: Scored, metrics: Sequence[str] = ("accuracy",)) -> list[dict[str, Any]]:
+def run_rows(
+    asked: Sequence[RunToScore], scored: Scored, metrics: Sequence[str] = ("accuracy",)
+) -> list[dict[str, Any]]:
     """One mapping a run: names, accuracies, PGR, agreement, and what is known beside; then other metrics."""
     rows = []
     for run in asked:
@@ -126,7 +128,7 @@ def run_rows(asked: Sequence[Asked], scored: Scored, metrics: Sequence[str] = ("
     return rows
 
 
-def _scores(run: Asked, scored: Scored, metric: Metric) -> dict[str, float | None]:
+def _scores(run: RunToScore, scored: Scored, metric: Metric) -> dict[str, float | None]:
     values: dict[str, float | None] = {}
     undefined = metric.undefined(scored.test(run.task).truth)
     for role in ROLES:
@@ -141,7 +143,9 @@ def _scores(run: Asked, scored: Scored, metric: Metric) -> dict[str, float | Non
     return {**values, pgr_key(metric): pgr}
 
 
-def cell_rows(asked: Sequence[Asked], scored: Scored, metrics: Sequence[str] = ("accuracy",)) -> list[dict[str, Any]]:
+def cell_rows(
+    asked: Sequence[RunToScore], scored: Scored, metrics: Sequence[str] = ("accuracy",)
+) -> list[dict[str, Any]]:
     """One mapping a cell: names, seeds, intervals of accuracies and PGR, agreement; then other metrics."""
     together = cells_of(asked)
     rows = []
@@ -170,7 +174,7 @@ def _others(metrics: Sequence[str]) -> list[str]:
     return [name for name in metrics if name != "accuracy"]
 
 
-def _intervals(runs: Sequence[Asked], scored: Scored, metric: Metric) -> dict[str, Any]:
+def _intervals(runs: Sequence[RunToScore], scored: Scored, metric: Metric) -> dict[str, Any]:
     test = scored.test(runs[0].task)
     groups = scored.groups(runs[0].task)
     keys = {role: f"{role}_{metric.name}" for role in ROLES}
@@ -195,7 +199,7 @@ def _intervals(runs: Sequence[Asked], scored: Scored, metric: Metric) -> dict[st
     return {**{key: written(found) for key, found in intervals.items()}, "covers": covers}
 
 
-def _agreements(runs: Sequence[Asked], scored: Scored) -> dict[str, Any] | None:
+def _agreements(runs: Sequence[RunToScore], scored: Scored) -> dict[str, Any] | None:
     """None where the supervisor's labels do not cover test."""
     test, groups = scored.test(runs[0].task), scored.groups(runs[0].task)
     speakers = [(run.speakers["weak"], run.speakers["student"]) for run in runs]
@@ -205,7 +209,7 @@ def _agreements(runs: Sequence[Asked], scored: Scored) -> dict[str, Any] | None:
         return None
     ceiling = [said for run in runs if (said := scored.hard(run.speakers["ceiling"])) is not None]
     taught = np.stack(ceiling) if len(ceiling) == len(runs) else None
-    values = scored.tables.said
+    values = scored.tables.probabilities
     soft = [np.stack([values[pair[place]] for pair in speakers]) for place in (0, 1)]  # type: ignore[index]
     found = agreements(np.stack(weak), np.stack(student), test.truth, len(test.classes), groups, ceiling=taught)
     found |= squared_misfit(soft[0], soft[1], test.truth, groups)

@@ -8,7 +8,7 @@ from typing import Any
 
 from outgrow.core.errors import UsageError
 from outgrow.core.registry import nearest
-from outgrow.results.cells import NO_TRUTH, NOT_COVERED, Asked, Scored, cells_of, written
+from outgrow.results.cells import NO_TRUTH, NOT_COVERED, RunToScore, Scored, cells_of, written
 from outgrow.results.metrics.comparison import (
     Difference,
     Triple,
@@ -25,7 +25,7 @@ from outgrow.results.metrics.intervals import Interval, crossed
 from outgrow.results.run_folder import Reading
 
 AXES = ("method", "weak", "strong", "task")
-Cell = list[Asked]
+Cell = list[RunToScore]
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from outgrow.results.cells import Asked, Scored, cells_of, written
+from outgrow.results.cells import RunToScore, Scored, cells_of, written
 from outgrow.results.metrics.controls import beyond_chance, beyond_majority, chance
 from outgrow.results.metrics.intervals import accuracy, contrast
-from outgrow.results.predictions import Speaker
+from outgrow.results.predictions import ModelKey
 
 SHUFFLED, OWN_WEAK, OWN_STUDENT = "shuffled", "own_weak", "own_student"  # roles in predictions.parquet
 ALARM = 0.99  # level of the interval that a leak must leave: with many cells, 95% would cry too often
 
 Control = dict[str, Any]
-Cell = Sequence[Asked]
+Cell = Sequence[RunToScore]
 
 
-def control_rows(asked: Sequence[Asked], scored: Scored) -> list[Control]:
+def control_rows(asked: Sequence[RunToScore], scored: Scored) -> list[Control]:
     """One mapping a control: which, of what, its interval, `ok`, `noticed` or `failed`, and a sentence."""
     cells = cells_of(asked)
     found: dict[tuple[Any, ...], Control] = {}
@@ -42,21 +42,21 @@ def _whose(runs: Cell) -> tuple[str, ...]:
     return () if ceiling is None or ceiling.weak is None else (ceiling.weak,)
 
 
-def _said(speakers: Sequence[Speaker], scored: Scored) -> Any:
+def _said(speakers: Sequence[ModelKey], scored: Scored) -> Any:
     """Class numbers `[seeds, n]`; None where a run has no such model."""
-    if any(speaker not in scored.tables.said for speaker in speakers):
+    if any(speaker not in scored.tables.probabilities for speaker in speakers):
         return None
     rows = [scored.hard(speaker) for speaker in speakers]
     return None if any(row is None for row in rows) else np.stack(rows)  # type: ignore[arg-type]
 
 
-def _names(first: Asked, *parts: str) -> Control:
+def _names(first: RunToScore, *parts: str) -> Control:
     return {"task": first.task} | {part: getattr(first, part).written for part in parts}
 
 
 def _shuffled(runs: Cell, scored: Scored) -> Control:
     first, test = runs[0], scored.test(runs[0].task)
-    said = _said([Speaker(r.task, SHUFFLED, r.weak.name, r.strong.name, None, r.seed) for r in runs], scored)
+    said = _said([ModelKey(r.task, SHUFFLED, r.weak.name, r.strong.name, None, r.seed) for r in runs], scored)
     if said is None:
         return {}
     expected = chance(said, test.truth, len(test.classes))
@@ -99,8 +99,8 @@ def _no_teacher(runs: Cell, scored: Scored) -> Control:
 
 def _own(runs: Cell, scored: Scored) -> Control:
     first, test = runs[0], scored.test(runs[0].task)
-    teacher = _said([Speaker(r.task, OWN_WEAK, None, r.strong.name, None, r.seed) for r in runs], scored)
-    student = _said([Speaker(r.task, OWN_STUDENT, None, r.strong.name, None, r.seed) for r in runs], scored)
+    teacher = _said([ModelKey(r.task, OWN_WEAK, None, r.strong.name, None, r.seed) for r in runs], scored)
+    student = _said([ModelKey(r.task, OWN_STUDENT, None, r.strong.name, None, r.seed) for r in runs], scored)
     if teacher is None or student is None:
         return {}
     gain = contrast(np.stack([student == test.truth, teacher == test.truth]), [1, -1], scored.groups(first.task))

@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from outgrow.results.cells import Asked, Scored, cells_of, written
+from outgrow.results.cells import RunToScore, Scored, cells_of, written
 from outgrow.results.metrics.equivalence import Equivalent, equivalent
 from outgrow.results.metrics.intervals import accuracy
 from outgrow.results.metrics.scores import Contributions
-from outgrow.results.predictions import Speaker
+from outgrow.results.predictions import ModelKey
 
 CURVE = "ceiling:"  # the role of a ceiling that learned the first rows of transfer alone: "ceiling:50"
 RUNGS = 3  # a ladder has so many students or more
@@ -18,7 +18,7 @@ RUNGS = 3  # a ladder has so many students or more
 Tables = Mapping[str, Contributions]  # by a ceiling's name
 
 
-def add_equivalents(rows: Sequence[dict[str, Any]], asked: Sequence[Asked], scored: Scored) -> None:
+def add_equivalents(rows: Sequence[dict[str, Any]], asked: Sequence[RunToScore], scored: Scored) -> None:
     """Give each cell `equivalent_labels` where there is a label curve, `equivalent_supervision` where there is a ladder."""
     together = cells_of(asked)
     sizes = _sizes(scored)
@@ -40,14 +40,14 @@ def add_equivalents(rows: Sequence[dict[str, Any]], asked: Sequence[Asked], scor
 def _sizes(scored: Scored) -> dict[tuple[str, str], list[int]]:
     """The sizes of each task's and student's label curve."""
     sizes: dict[tuple[str, str], set[int]] = {}
-    for speaker in scored.tables.said:
+    for speaker in scored.tables.probabilities:
         if speaker.role.startswith(CURVE) and speaker.strong is not None:
             sizes.setdefault((speaker.task, speaker.strong), set()).add(int(speaker.role.removeprefix(CURVE)))
     return {key: sorted(values) for key, values in sizes.items()}
 
 
 def _labels(
-    runs: Sequence[Asked], student: Contributions, sizes: Sequence[int], scored: Scored
+    runs: Sequence[RunToScore], student: Contributions, sizes: Sequence[int], scored: Scored
 ) -> dict[str, Any] | None:
     """The number of true labels that bring the same student as far; all of transfer is the ceiling itself."""
     first = runs[0]
@@ -55,8 +55,8 @@ def _labels(
     n_transfer = {run.facts.get("n_transfer") for run in runs}
     tables: dict[int, Contributions] = {}
     for size in sizes:
-        speakers = [Speaker(first.task, f"{CURVE}{size}", None, first.strong.name, None, run.seed) for run in runs]
-        table = scored.table(speakers) if all(speaker in scored.tables.said for speaker in speakers) else None
+        speakers = [ModelKey(first.task, f"{CURVE}{size}", None, first.strong.name, None, run.seed) for run in runs]
+        table = scored.table(speakers) if all(speaker in scored.tables.probabilities for speaker in speakers) else None
         if table is not None:
             tables[size] = table
     rows = n_transfer.pop() if len(n_transfer) == 1 else None
@@ -90,9 +90,9 @@ def _beyond(found: Equivalent, below: str, above: str) -> str:
     return above if found.estimate == math.inf else "ok"
 
 
-def _ladder(task: str, together: Sequence[Sequence[Asked]], scored: Scored) -> dict[str, dict[int, Speaker]]:
+def _ladder(task: str, together: Sequence[Sequence[RunToScore]], scored: Scored) -> dict[str, dict[int, ModelKey]]:
     """Each student's ceilings by seed: those that serve every supervisor, in the order of the experiment."""
-    ladder: dict[str, dict[int, Speaker]] = {}
+    ladder: dict[str, dict[int, ModelKey]] = {}
     for runs in together:
         for run in runs:
             ceiling = run.speakers["ceiling"]
@@ -101,7 +101,7 @@ def _ladder(task: str, together: Sequence[Sequence[Asked]], scored: Scored) -> d
     return ladder
 
 
-def _same_seeds(ladder: Mapping[str, Mapping[int, Speaker]], runs: Sequence[Asked]) -> dict[str, list[Speaker]]:
+def _same_seeds(ladder: Mapping[str, Mapping[int, ModelKey]], runs: Sequence[RunToScore]) -> dict[str, list[ModelKey]]:
     """Those that have all seeds of a cell."""
     return {
         name: [by_seed[run.seed] for run in runs]

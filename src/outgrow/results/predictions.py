@@ -13,7 +13,7 @@ from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats, Ints, Labels, Strings
 
 
-class Speaker(NamedTuple):
+class ModelKey(NamedTuple):
     """Whose predictions they are: the names that make up a run, None where they play no part."""
 
     task: str
@@ -43,12 +43,12 @@ class Predictions:
     """
 
     tests: Mapping[str, HeldOut]
-    said: Mapping[Speaker, Floats]
-    curves: Mapping[Speaker, Sequence[Mapping[str, float | None]]] = field(default_factory=dict)
+    probabilities: Mapping[ModelKey, Floats]
+    curves: Mapping[ModelKey, Sequence[Mapping[str, float | None]]] = field(default_factory=dict)
 
-    def hard(self, speaker: Speaker) -> Ints | None:
+    def hard(self, speaker: ModelKey) -> Ints | None:
         """The classes that a speaker predicts, `[n]`; None where it leaves any test example out."""
-        probabilities = self.said[speaker]
+        probabilities = self.probabilities[speaker]
         if np.isnan(probabilities).any():
             return None
         return Labels(self.tests[speaker.task].ids, probabilities).hard
@@ -64,7 +64,7 @@ class Predictions:
         examples = [_examples(task, test) for task, test in self.tests.items()]
         pq.write_table(pa.concat_tables(examples).unify_dictionaries(), folder / "examples.parquet", compression="zstd")
         # One row group a speaker: a reader takes one at a time, whatever the number of runs.
-        parts = (_rows(speaker, self.tests[speaker.task].ids, values) for speaker, values in self.said.items())
+        parts = (_rows(speaker, self.tests[speaker.task].ids, values) for speaker, values in self.probabilities.items())
         first = next(parts)
         with pq.ParquetWriter(folder / "predictions.parquet", first.schema, compression="zstd") as writer:
             writer.write_table(first)
@@ -118,7 +118,7 @@ def _examples(task: str, test: HeldOut) -> Any:
     )
 
 
-def _rows(speaker: Speaker, ids: Strings, probabilities: Floats) -> Any:
+def _rows(speaker: ModelKey, ids: Strings, probabilities: Floats) -> Any:
     import pyarrow as pa
 
     n, classes = probabilities.shape
@@ -126,7 +126,7 @@ def _rows(speaker: Speaker, ids: Strings, probabilities: Floats) -> Any:
     offsets = pa.array(np.arange(0, n * classes + 1, classes), pa.int32())
     return pa.table(
         {
-            **{name: _words([getattr(speaker, name)] * n) for name in Speaker._fields if name != "seed"},
+            **{name: _words([getattr(speaker, name)] * n) for name in ModelKey._fields if name != "seed"},
             "seed": pa.array(np.full(n, speaker.seed), pa.int64()),
             "id": pa.array(ids.tolist(), pa.string()),
             "probabilities": pa.ListArray.from_arrays(offsets, flat),
@@ -134,8 +134,8 @@ def _rows(speaker: Speaker, ids: Strings, probabilities: Floats) -> Any:
     )
 
 
-def _said(table: Any, tests: Mapping[str, HeldOut], in_order: Mapping[str, Any]) -> tuple[Speaker, Floats]:
-    speaker = Speaker(*(table[name][0].as_py() for name in Speaker._fields))
+def _said(table: Any, tests: Mapping[str, HeldOut], in_order: Mapping[str, Any]) -> tuple[ModelKey, Floats]:
+    speaker = ModelKey(*(table[name][0].as_py() for name in ModelKey._fields))
     test = tests[speaker.task]
     flat = table["probabilities"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
     values = flat.reshape(table.num_rows, len(test.classes))
@@ -145,24 +145,24 @@ def _said(table: Any, tests: Mapping[str, HeldOut], in_order: Mapping[str, Any])
     return speaker, Labels(ids, values).align(test.ids).probabilities
 
 
-def _points(curves: Mapping[Speaker, Sequence[Mapping[str, float | None]]]) -> Any:
+def _points(curves: Mapping[ModelKey, Sequence[Mapping[str, float | None]]]) -> Any:
     """One row a point: whose curve, and the point; NaN-free, null where a value is not known."""
     import pyarrow as pa
 
     names = ("progress", "test_accuracy", "weak_agreement", "loss")
     points = [(speaker, point) for speaker, curve in curves.items() for point in curve]
     who = {
-        name: _words([getattr(speaker, name) for speaker, _ in points]) for name in Speaker._fields if name != "seed"
+        name: _words([getattr(speaker, name) for speaker, _ in points]) for name in ModelKey._fields if name != "seed"
     }
     seeds = pa.array([speaker.seed for speaker, _ in points], pa.int64())
     values = {name: pa.array([point[name] for _, point in points], pa.float64()) for name in names}
     return pa.table({**who, "seed": seeds, **values})
 
 
-def _curves(table: Any) -> dict[Speaker, list[dict[str, float | None]]]:
-    curves: dict[Speaker, list[dict[str, float | None]]] = {}
+def _curves(table: Any) -> dict[ModelKey, list[dict[str, float | None]]]:
+    curves: dict[ModelKey, list[dict[str, float | None]]] = {}
     for row in table.to_pylist():
-        speaker = Speaker(*(row.pop(name) for name in Speaker._fields))
+        speaker = ModelKey(*(row.pop(name) for name in ModelKey._fields))
         curves.setdefault(speaker, []).append(row)
     return curves
 

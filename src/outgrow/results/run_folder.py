@@ -10,9 +10,9 @@ from typing import Any
 from outgrow.core.entry_names import display
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.registry import nearest
-from outgrow.results.cells import Asked, Entry, Scored, cell_rows, run_rows
+from outgrow.results.cells import Entry, RunToScore, Scored, cell_rows, run_rows
 from outgrow.results.metrics.scores import METRICS, Metric
-from outgrow.results.predictions import Predictions, Speaker
+from outgrow.results.predictions import ModelKey, Predictions
 from outgrow.results.run_results import Results
 
 
@@ -21,7 +21,7 @@ class Reading:
     """A run folder's results and predictions: which runs there are, and what every model said."""
 
     results: Results
-    asked: Sequence[Asked]
+    asked: Sequence[RunToScore]
     scored: Scored
 
 
@@ -33,23 +33,25 @@ def read_run(folder: Path) -> Reading:
     return Reading(results, asked, Scored(tables))
 
 
-def _asked(row: Mapping[str, Any], tables: Predictions, folder: Path) -> Asked:
+def _asked(row: Mapping[str, Any], tables: Predictions, folder: Path) -> RunToScore:
     weak, strong, method = (Entry(display(row[name]), row[name]) for name in ("weak", "strong", "method"))
     task, seed = row["task"], row["seed"]
-    student = Speaker(task, "student", weak.name, strong.name, method.name, seed)
-    if student not in tables.said:
+    student = ModelKey(task, "student", weak.name, strong.name, method.name, seed)
+    if student not in tables.probabilities:
         raise OutgrowError(
             f"{folder}: results.json names a run that predictions.parquet does not have "
             f"({task}, {weak.name}, {strong.name}, {method.name}, seed {seed}); run the experiment again"
         )
     # A ceiling of rows that somebody's labels cover belongs to that supervisor; any other serves them all.
-    ceilings = [Speaker(task, "ceiling", whose, strong.name, None, seed) for whose in (weak.name, None)]
+    ceilings = [ModelKey(task, "ceiling", whose, strong.name, None, seed) for whose in (weak.name, None)]
     speakers = {
-        "weak": next((s for s in [Speaker(task, "weak", weak.name, None, None, seed)] if s in tables.said), None),
+        "weak": next(
+            (s for s in [ModelKey(task, "weak", weak.name, None, None, seed)] if s in tables.probabilities), None
+        ),
         "student": student,
-        "ceiling": next((s for s in ceilings if s in tables.said), None),
+        "ceiling": next((s for s in ceilings if s in tables.probabilities), None),
     }
-    return Asked(task, weak, strong, method, seed, speakers, {"n_transfer": row.get("n_transfer")})
+    return RunToScore(task, weak, strong, method, seed, speakers, {"n_transfer": row.get("n_transfer")})
 
 
 def metric_named(name: str) -> Metric:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from outgrow.core.errors import OutgrowError
-from outgrow.results.cells import Asked, Entry, Scored, cell_rows, run_rows
+from outgrow.results.cells import Entry, RunToScore, Scored, cell_rows, run_rows
 from outgrow.results.controls import control_rows
 from outgrow.results.equivalents import add_equivalents
 from outgrow.results.predictions import Predictions
 
-__all__ = ["SCHEMA", "Asked", "Entry", "Results"]
+__all__ = ["SCHEMA", "Entry", "Results", "RunToScore"]
 
 SCHEMA = 1
 
@@ -32,7 +32,7 @@ class Results:
     @classmethod
     def compute(
         cls,
-        asked: Sequence[Asked],
+        asked: Sequence[RunToScore],
         tables: Predictions,
         environment: Mapping[str, Any],
         notes: Sequence[str] = (),

@@ -89,7 +89,7 @@ class CheapLabels:
     shares: Floats  # [lines, classes], NaN where nothing is said; of class names none
     voters: Sequence[str | None] = ()  # [lines] whose label it is, where rows are votes: blank only without a label
 
-    def joined(self, rows: Ints) -> Joined:
+    def joined(self, rows: Ints) -> TextLabels:
         """What is said of each text, where line i of the file is about text `rows[i]`."""
         n = int(rows.max()) + 1
         counts = self._counts(rows, n)
@@ -103,16 +103,16 @@ class CheapLabels:
             notes.append(f"{int((~covered).sum())} of {n} texts have no cheap label, and are not learned from")
         if self.form.joined:
             probabilities, habits = self._columns(rows)
-            return Joined(np.where(covered[:, None], probabilities, np.nan), habits, notes)
+            return TextLabels(np.where(covered[:, None], probabilities, np.nan), habits, notes)
         if len({name for name in self.voters if name is not None}) >= FEWEST:
             probabilities, note = self._votes(rows, n)
-            return Joined(np.where(covered[:, None], probabilities, np.nan), {}, [note, *notes])
+            return TextLabels(np.where(covered[:, None], probabilities, np.nan), {}, [note, *notes])
         if self.form.voter is not None or len(self.form.columns) > 1:
             notes.append(
                 "fewer than three give labels: nothing says who is right more often, so their labels are averaged"
             )
         with np.errstate(invalid="ignore"):
-            return Joined(counts / counts.sum(axis=1, keepdims=True), {}, notes)
+            return TextLabels(counts / counts.sum(axis=1, keepdims=True), {}, notes)
 
     def _counts(self, rows: Ints, n: int) -> Floats:
         """How often, or with how much probability, each text is said to be of each class, `[n, classes]`."""
@@ -154,7 +154,7 @@ class CheapLabels:
 
 
 @dataclass(frozen=True)
-class Joined:
+class TextLabels:
     """Each text's label: probabilities `[n, classes]`, NaN rows where nothing is said; columns' habits; notes."""
 
     probabilities: Floats

@@ -20,7 +20,7 @@ FEWEST = 20  # careful labels; with fewer, an interval of accuracy is nearly as 
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Dataset:
     """n distinct texts of which something is known."""
 
     texts: Sequence[str]
@@ -55,7 +55,7 @@ def read_evidence(
     form: Form,
     truth: str | Path | None = None,
     truth_label: str | None = None,
-) -> Evidence:
+) -> Dataset:
     """The cheap labels in a file, and the careful ones in another. `text` is a column or a template.
 
     Raises UsageError with everything that is wrong.
@@ -95,7 +95,7 @@ def read_evidence(
             if not count
         ]
     kept = np.flatnonzero(~np.isnan(probabilities).any(axis=1) | (marked >= 0))  # nobody need read the others
-    found = Evidence(
+    found = Dataset(
         [texts[row] for row in kept.tolist()],
         np.array(list(place), dtype=np.str_)[kept],
         cheap.classes,
@@ -190,7 +190,7 @@ def _overlap(common: int, careful: int, truth: str, labels: str) -> str:
     return f"{common} of {careful} texts of {truth} {stand} in {labels} too: {leave} the training set"
 
 
-def _check_enough(found: Evidence, labels: str, truth: str) -> None:
+def _check_enough(found: Dataset, labels: str, truth: str) -> None:
     rows = found.taught
     if len(found.texts) == 0:
         raise UsageError(f"{labels}: no row has a label, so there is nothing to learn from")

@@ -16,7 +16,7 @@ from outgrow.methods.contract import Method
 from outgrow.methods.losses import Naive
 from outgrow.results.metrics.intervals import Interval, accuracy, contrast
 from outgrow.results.metrics.worth import Worth, sizes, worth
-from outgrow.teaching.dataset import Evidence
+from outgrow.teaching.dataset import Dataset
 from outgrow.teaching.options import learning_method
 from outgrow.teaching.students import Bench, Learner, Lesson, Progress, Student, suited, unheard
 
@@ -84,7 +84,7 @@ def candidates(learner: Learner, methods: Sequence[MethodSpec], l2: float | None
 
 
 def teach(
-    evidence: Evidence,
+    evidence: Dataset,
     learner: Learner,
     choices: Sequence[Choice],
     *,
@@ -126,7 +126,7 @@ def _best(right: Floats, rows: Any) -> int:
 class _Work:
     """What all parts of the measurement share."""
 
-    evidence: Evidence
+    evidence: Dataset
     bench: Bench
     learner: Learner
     mix: bool

@@ -124,7 +124,7 @@ def test_the_threshold_of_confidence_is_that_of_the_whole_batch(made: Callable[[
 
     seen: list[float] = []
 
-    class Told(Confidence):
+    class ReportedRun(Confidence):
         def loss(self, logits: Any, weak: Any, progress: float, statistic: Any = None) -> Any:
             seen.append(float(statistic))
             return super().loss(logits, weak, progress, statistic)
@@ -135,7 +135,7 @@ def test_the_threshold_of_confidence_is_that_of_the_whole_batch(made: Callable[[
     tokens = read_texts(location, TEXTS, max_length=None, chat_template=False)
     parts = cut(tokens.lengths, 30, 4.0)
     assert len(parts) > 3
-    gradients(loaded, tokens, torch.from_numpy(soft(2)), Told(), parts, 1.0)
+    gradients(loaded, tokens, torch.from_numpy(soft(2)), ReportedRun(), parts, 1.0)
     found = predict(loaded, tokens, NUMBERS, options())
     margins = np.sort(np.log(found[:, 1]) - np.log(found[:, 0]))
     middle = len(margins) // 2  # 21 texts: the median is not above, so the cut lies half way to the next one
@@ -160,7 +160,7 @@ def test_cut_holds_each_row_once_within_budget_at_the_least_cost() -> None:
 def test_a_batch_is_drawn_at_random_and_anew_each_epoch(made: Callable[[str], Path]) -> None:
     batches: list[frozenset[int]] = []
 
-    class Told(Naive):
+    class ReportedRun(Naive):
         def loss(self, logits: Any, weak: Any, progress: float, statistic: Any = None) -> Any:
             batches.append(frozenset((weak[:, 0] * 1000).round().int().tolist()))
             assert progress == pytest.approx((len(batches) - 1) / 6)
@@ -174,7 +174,7 @@ def test_a_batch_is_drawn_at_random_and_anew_each_epoch(made: Callable[[str], Pa
     asked = options(tokens=10_000)
     finetuning.overhead, before = (lambda parameters, device: 1e9), finetuning.overhead
     try:
-        train(location, asked, tokens, CLASSES[:2], Lesson(NUMBERS, targets, Told(), 0))
+        train(location, asked, tokens, CLASSES[:2], Lesson(NUMBERS, targets, ReportedRun(), 0))
     finally:
         finetuning.overhead = before
     assert [len(batch) for batch in batches] == [8, 8, 5, 8, 8, 5]

@@ -20,7 +20,7 @@ from outgrow.experiment.spec.schema import Experiment
 from outgrow.models.checkpoints.locate import resolve
 from outgrow.models.checkpoints.tokens import longest
 from outgrow.models.majority import Majority
-from outgrow.models.prompt.ask import Asked, ask, chosen_shots
+from outgrow.models.prompt.ask import Answers, ask, chosen_shots
 from outgrow.models.prompt.options import Prompt
 
 TEXTS = ["the film was good", "a quiet triumph of patience and light, though nobody cared", "bad", "the meal", ""]
@@ -71,7 +71,7 @@ def make(family: str, folder: Path) -> Path:
     return folder
 
 
-def asked(checkpoint: str, texts: list[str] = TEXTS, shots: Any = (), **options: Any) -> Asked:
+def asked(checkpoint: str, texts: list[str] = TEXTS, shots: Any = (), **options: Any) -> Answers:
     model = Prompt(checkpoint=checkpoint, **{"words": WORDS, **options})
     return ask(resolve(checkpoint, "prompt"), model, CLASSES, texts, shots)
 

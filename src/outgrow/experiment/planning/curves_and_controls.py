@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from outgrow.execution.step import Step
-from outgrow.experiment.planning.training import train
+from outgrow.experiment.planning.training import training_step
 from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.experiment.steps.training_request import NAIVE, TRUTH, TaskPlan, Terms
 
@@ -17,14 +17,16 @@ def extras(
     asked, made = task.experiment, dict[str, Step]()
     if asked.label_curve and truth and strong.role == "features":
         for rows in curve_sizes(asked.split.transfer):
-            made[f"ceiling:{rows}"] = train(task, strong, "transfer", split, TRUTH, NAIVE, seed, Terms(rows=rows))
+            made[f"ceiling:{rows}"] = training_step(
+                task, strong, "transfer", split, TRUTH, NAIVE, seed, Terms(rows=rows)
+            )
     if asked.controls:
         label = f"{task.title}: shuffled labels, seed {seed}"
         shuffled = Step("shuffle", {"seed": seed}, {"split": split, "weak_labels": weak_labels}, label=label)
-        made["shuffled"] = train(task, strong, "transfer", split, shuffled, NAIVE, seed)
+        made["shuffled"] = training_step(task, strong, "transfer", split, shuffled, NAIVE, seed)
         if truth and asked.split.weak_train:
-            made["own_weak"] = train(task, strong, "weak_train", split, TRUTH, NAIVE, seed)
-            made["own_student"] = train(task, strong, "transfer", split, made["own_weak"], NAIVE, seed)
+            made["own_weak"] = training_step(task, strong, "weak_train", split, TRUTH, NAIVE, seed)
+            made["own_student"] = training_step(task, strong, "transfer", split, made["own_weak"], NAIVE, seed)
     return made
 
 

@@ -9,11 +9,11 @@ from typing import Any
 from outgrow.core.pool import Pool
 from outgrow.execution.step import Step, walk
 from outgrow.experiment.planning.curves_and_controls import extras
-from outgrow.experiment.planning.supervision import supervise, teach
-from outgrow.experiment.planning.training import deal, train
+from outgrow.experiment.planning.supervision import student_step, supervisor_step
+from outgrow.experiment.planning.training import split_step, training_step
 from outgrow.experiment.spec.method_entries import MethodSpec
 from outgrow.experiment.spec.model_entries import ModelSpec
-from outgrow.experiment.spec.resolve import Ground
+from outgrow.experiment.spec.resolve import Resolved
 from outgrow.experiment.spec.schema import Experiment
 from outgrow.experiment.steps.training_request import NAIVE, TRUTH, TaskPlan, Terms
 
@@ -61,7 +61,7 @@ class Plan:
         return list(dict.fromkeys(wanted))
 
 
-def plan(experiment: Experiment, ground: Ground, pools: Mapping[str, Pool]) -> Plan:
+def plan(experiment: Experiment, ground: Resolved, pools: Mapping[str, Pool]) -> Plan:
     """Every cell at every seed, in the experiment's order."""
     runs = [
         plan_one(TaskPlan(experiment, ground, task.title, pools[task.title]), weak, strong, method, seed)
@@ -76,14 +76,14 @@ def plan(experiment: Experiment, ground: Ground, pools: Mapping[str, Pool]) -> P
 
 def plan_one(task: TaskPlan, weak: ModelSpec, strong: ModelSpec, method: MethodSpec, seed: int) -> Run:
     """The experiment of the paper (section 3): a supervisor's labels teach a student; the truth teaches its ceiling."""
-    split = deal(task, seed)
-    supervisor = weak_labels = supervise(task, weak, split, seed)
-    student = teach(task, weak, strong, method, split, weak_labels, seed)
+    split = split_step(task, seed)
+    supervisor = weak_labels = supervisor_step(task, weak, split, seed)
+    student = student_step(task, weak, strong, method, split, weak_labels, seed)
     ceiling = None
     truth = bool((task.pool.labels[~task.pool.test] >= 0).all())
     if truth and strong.taught:
         # Somebody's labels may leave rows of transfer out: the ceiling then learns from just the rows that they cover.
         terms = Terms(covered_by=weak_labels if weak.partial else None)
-        ceiling = train(task, strong, "transfer", split, TRUTH, NAIVE, seed, terms)
+        ceiling = training_step(task, strong, "transfer", split, TRUTH, NAIVE, seed, terms)
     more = extras(task, strong, split, weak_labels, seed, truth=truth)
     return Run(task.title, weak, strong, method, seed, task.step, split, supervisor, student, ceiling, more)

@@ -7,36 +7,37 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from outgrow.execution.step import Step
-from outgrow.experiment.planning.training import train
+from outgrow.experiment.planning.training import training_step
 from outgrow.experiment.spec.method_entries import MethodSpec
 from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.experiment.steps.choose import choose_among
-from outgrow.experiment.steps.heads import read
-from outgrow.experiment.steps.training_request import NAIVE, TRUTH, TaskPlan, Terms, frozen
+from outgrow.experiment.steps.heads import features_step
+from outgrow.experiment.steps.training_request import NAIVE, TRUTH, TaskPlan, Terms, feature_model
 
 
-def supervise(task: TaskPlan, weak: ModelSpec, split: Step, seed: int) -> Step:
+def supervisor_step(task: TaskPlan, weak: ModelSpec, split: Step, seed: int) -> Step:
     """The step whose predictions are a supervisor's weak labels."""
     match weak.role:
         case "given":
             return task.ground.given[task.title, weak.name]
         case "join":
             voters = {
-                f"voter_{place:02}": supervise(task, voter, split, seed) for place, voter in enumerate(weak.beneath)
+                f"voter_{place:02}": supervisor_step(task, voter, split, seed)
+                for place, voter in enumerate(weak.beneath)
             }
             label = f"{task.title}: join {weak.name}, seed {seed}"
             return Step("join", {"by": weak.options.by}, {"pool": task.step, "split": split, **voters}, label=label)
         case "simulate":
             judged = {}
             if weak.beneath:
-                judged["by"] = train(task, weak.beneath[0], "weak_train", split, TRUTH, NAIVE, seed)
+                judged["by"] = training_step(task, weak.beneath[0], "weak_train", split, TRUTH, NAIVE, seed)
             params = {**weak.options.model_dump(mode="json", exclude={"by"}), "seed": seed}
             label = f"{task.title}: {weak.name}, seed {seed}"
             return Step("simulate", params, {"pool": task.step, "split": split, **judged}, label=label)
-    return train(task, weak, "weak_train", split, TRUTH, NAIVE, seed)
+    return training_step(task, weak, "weak_train", split, TRUTH, NAIVE, seed)
 
 
-def teach(
+def student_step(
     task: TaskPlan, weak: ModelSpec, strong: ModelSpec, method: MethodSpec, split: Step, weak_labels: Step, seed: int
 ) -> Step:
     """A student that learned from a supervisor's weak labels by a method: its labels, its loss, its procedure."""
@@ -68,10 +69,12 @@ def _student(
         params = {"method": [dict(method.identities["labels"])], "seed": seed}
         parents = {"pool": task.step, "split": split, "weak_labels": weak_labels}
         if method.parts.labels.reads_features:
-            parents["features"] = read(task, frozen(strong))
+            parents["features"] = features_step(task, feature_model(strong))
         labels = Step("labels", params, parents, label=f"{task.title}: labels of {method.name}, seed {seed}")
     # Where somebody's labels leave rows out, they stay out: the ceiling has not seen them either.
-    terms = Terms(asked=asked, covered_by=weak_labels if weak.partial and method.parts.procedure is not None else None)
+    terms = Terms(
+        predict_on=asked, covered_by=weak_labels if weak.partial and method.parts.procedure is not None else None
+    )
     build = _Build(labels, task, strong, method, split, seed, terms)
     if method.parts.procedure is not None:
         student: Step = method.parts.procedure.procedure(build)
@@ -103,6 +106,6 @@ class _Build:
     ) -> Step:
         """The step of a student that learns these labels by the method's loss."""
         learner = self.strong if model is None else self.method.models[model]
-        parts: Sequence[str] = ("transfer", "validation") if asked else self.terms.asked
-        terms = replace(self.terms, fold=fold, stop=stop, start=start, asked=tuple(parts))
-        return train(self.task, learner, "transfer", self.split, labels, self.method, self.seed, terms)
+        parts: Sequence[str] = ("transfer", "validation") if asked else self.terms.predict_on
+        terms = replace(self.terms, fold=fold, stop=stop, start=start, predict_on=tuple(parts))
+        return training_step(self.task, learner, "transfer", self.split, labels, self.method, self.seed, terms)

@@ -13,13 +13,13 @@ from outgrow.experiment.steps.prompt import _prompt
 from outgrow.experiment.steps.training_request import TRUTH, USUAL, TaskPlan, Terms
 
 
-def deal(task: TaskPlan, seed: int) -> Step:
+def split_step(task: TaskPlan, seed: int) -> Step:
     """The seed's weak_train, transfer and validation rows; test is the pool's own."""
     params = {"seed": seed, **task.experiment.split.dealt}
     return Step("split", params, {"pool": task.step}, label=f"{task.title}: deal seed {seed}")
 
 
-def train(
+def training_step(
     task: TaskPlan,
     model: ModelSpec,
     part: str,

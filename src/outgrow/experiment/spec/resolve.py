@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Ground:
+class Resolved:
     """Every task's pool step, every given label's step, every checkpoint's place; and where the bytes are."""
 
     pools: Mapping[str, Step]  # task title -> step
@@ -98,16 +98,16 @@ def checkpoint_name(spec: ModelSpec) -> str:
     return str(path) if path.is_dir() else str(spec.options.checkpoint)
 
 
-def survey(experiment: Experiment) -> Ground:
+def resolve_experiment(experiment: Experiment) -> Resolved:
     """Find and fingerprint everything the experiment names."""
     base = BASE.set(experiment.base)
     try:
-        return _Survey(experiment).ground()
+        return _Resolving(experiment).ground()
     finally:
         BASE.reset(base)
 
 
-class _Survey:
+class _Resolving:
     """Looks everything up, and goes on where something is missing, so that all is told at once."""
 
     def __init__(self, experiment: Experiment) -> None:
@@ -122,7 +122,7 @@ class _Survey:
             self.problems += [text for text in error.problems if text not in self.problems]
             return None
 
-    def ground(self) -> Ground:
+    def ground(self) -> Resolved:
         experiment = self.experiment
         pools = {task.title: self.attempt(self.pool, task) for task in experiment.tasks}
         models = experiment.models
@@ -148,7 +148,7 @@ class _Survey:
             self.plugin(member)
         for method in experiment.methods:
             self.sources |= method.files
-        return Ground(
+        return Resolved(
             {name: step for name, step in pools.items() if step},
             {name: step for name, step in given.items() if step},
             {name: location for name, location in locations.items() if location},

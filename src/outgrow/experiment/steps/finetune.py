@@ -134,7 +134,7 @@ def _finetune(
     location, options = task.ground.locations[model.name], model.options
     assert model.member is not None
     checkpoint = {"model": dict(model.member.identity), "fingerprint": location.fingerprint}
-    parts = {"transfer", "validation"} if role == "supervisor" else set(terms.asked)
+    parts = {"transfer", "validation"} if role == "supervisor" else set(terms.predict_on)
     reads = [part for part in ("transfer", "validation", "test") if part in parts or part == "test"]
     identity = options.identity()
     if terms.stop is not None:

@@ -57,7 +57,7 @@ def _heads(
     task: TaskPlan, model: ModelSpec, params: dict[str, Any], parents: dict[str, Step], label: str, terms: Terms
 ) -> Step:
     options = model.options
-    parents = {**parents, "features": read(task, model)}
+    parents = {**parents, "features": features_step(task, model)}
     params = {**params, "rows": terms.rows or options.rows, "solver": {"steps": options.steps, "lr": options.lr}}
     work = 4.0 * len(task.pool.ids) * TYPICAL_WIDTH * len(task.pool.classes) * options.steps
     strengths = options.l2 if isinstance(options.l2, list) else [options.l2]
@@ -75,7 +75,7 @@ def _heads(
     return choose_among(judges, heads, {"targets": targets}, f"{label}: choose {what}")
 
 
-def read(task: TaskPlan, model: ModelSpec) -> Step:
+def features_step(task: TaskPlan, model: ModelSpec) -> Step:
     """The frozen features of every row of the pool: one pass a model and pool, whatever is learned on them."""
     location = task.ground.locations[model.name]
     assert model.member is not None

@@ -46,7 +46,7 @@ def _prompt(
     """A language model's answers; without examples they depend on no seed, no label and no deal, but for what is read."""
     assert model.member is not None
     location, options = task.ground.locations[model.name], model.options
-    parts = {"transfer", "validation"} if role == "supervisor" else set(terms.asked)
+    parts = {"transfer", "validation"} if role == "supervisor" else set(terms.predict_on)
     reads = [part for part in ("transfer", "validation", "test") if part in parts or part == "test"]
     asked = {
         "model": dict(model.member.identity),

@@ -11,7 +11,7 @@ from outgrow.core.registry import find
 from outgrow.execution.step import Step
 from outgrow.experiment.spec.method_entries import method_spec
 from outgrow.experiment.spec.model_entries import ModelSpec
-from outgrow.experiment.spec.resolve import Ground
+from outgrow.experiment.spec.resolve import Resolved
 from outgrow.experiment.spec.schema import Experiment
 from outgrow.models.heads.probe import Probe
 
@@ -25,7 +25,7 @@ class TaskPlan:
     """What everything planned for one task stands on."""
 
     experiment: Experiment
-    ground: Ground
+    ground: Resolved
     title: str
     pool: Pool
 
@@ -44,13 +44,13 @@ class Terms:
     stop: Literal["weak", "truth"] | None = None
     rows: int | None = None  # learn the first so many rows of the part alone
     start: tuple[str, Mapping[str, Any]] | None = None
-    asked: tuple[str, ...] = ()  # parts other than test whose predictions something reads
+    predict_on: tuple[str, ...] = ()  # parts other than test whose predictions something reads
 
 
 USUAL = Terms()
 
 
-def frozen(model: ModelSpec) -> ModelSpec:
+def feature_model(model: ModelSpec) -> ModelSpec:
     """The model whose frozen features are a student's: itself, or for a finetuned one a probe of its checkpoint."""
     if model.role == "features":
         return model

@@ -197,7 +197,7 @@ def _give_filler(tokenizer: Any, model: Any) -> int:
 
 
 @contextmanager
-def asked(module: Any) -> Iterator[None]:
+def evaluating(module: Any) -> Iterator[None]:
     """Dropout off and no gradients, and back as it was."""
     import torch
 
@@ -232,7 +232,7 @@ def predict(
     lengths = np.maximum(tokens.lengths[rows], 1)
     found = np.zeros((len(rows), module.config.num_labels), dtype=np.float32)
     done = 0
-    with asked(module), computed(device, options):
+    with evaluating(module), computed(device, options):
         for places in batches(lengths, PREDICTED):
             ids, mask = tokens.padded(rows[places], loaded.filler)
             logits = module(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))

@@ -21,7 +21,7 @@ from outgrow.models.checkpoints.weight_files import quiet
 from outgrow.models.contract import Location
 from outgrow.models.finetune.adapters import body_size, choose_learning
 from outgrow.models.finetune.batches import Objective, Passes, backward_batch, cut, needs_statistic, overhead
-from outgrow.models.finetune.classifier import Loaded, asked, computed, in_body, load, predict
+from outgrow.models.finetune.classifier import Loaded, computed, evaluating, in_body, load, predict
 from outgrow.models.finetune.learning_curve import Curve, Progress, Watch
 from outgrow.models.finetune.options import Finetune
 from outgrow.models.finetune.resume import Halfway, State, optimizer_tensors, set_optimizer
@@ -163,7 +163,7 @@ def _trainer(
                     return module(torch.from_numpy(ids).to(here), torch.from_numpy(mask).to(here))
 
             def looking(part: Ints) -> Any:
-                with asked(self.model):
+                with evaluating(self.model):
                     return ask(self.model, part)
 
             def part_of_step(last: bool) -> Any:

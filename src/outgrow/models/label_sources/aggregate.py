@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats, Ints, Strings, harden
-from outgrow.models.label_sources.dawid_skene import LEAST, Joined, join_columns
+from outgrow.models.label_sources.dawid_skene import LEAST, DawidSkene, join_columns
 
 
 @dataclass(frozen=True)
-class Joining:
+class Aggregated:
     """Labels `[n, classes]`, NaN where every voter is silent; what Dawid-Skene took each voter's accuracy to be."""
 
     probabilities: Floats
@@ -24,7 +24,7 @@ class Joining:
 
 def join(
     voters: Sequence[Floats], ids: Strings, fitted: Ints, by: Literal["mean", "majority", "dawid_skene"]
-) -> Joining:
+) -> Aggregated:
     """Join voters' probabilities `[n, classes]`. Raises OutgrowError where no voter says anything about `fitted`.
 
     fitted: the rows that Dawid-Skene learns each voter's habits from; all others are joined by these habits. Rows that a
@@ -35,16 +35,16 @@ def join(
     if not spoke[:, fitted].any():
         raise OutgrowError(f"join: none of the {len(voters)} supervisors says anything about the rows of transfer")
     if by == "mean":
-        return Joining(_mean(said, spoke))
+        return Aggregated(_mean(said, spoke))
     votes: Ints = np.stack(
         [np.where(there, harden(np.nan_to_num(p), ids), -1) for p, there in zip(voters, spoke, strict=True)]
     )
     if by == "majority":
-        return Joining(_mean(np.eye(said.shape[2])[votes], spoke))
+        return Aggregated(_mean(np.eye(said.shape[2])[votes], spoke))
     model = join_columns(votes[:, fitted].T, said.shape[2])
     joined = np.where(spoke.sum(axis=0)[:, None] > 0, _posterior(model, votes), np.nan)
     right = np.einsum("vcc,c->v", model.confusion[:, :, : said.shape[2]], model.priors)
-    return Joining(joined, right.tolist())
+    return Aggregated(joined, right.tolist())
 
 
 def _mean(said: Floats, spoke: NDArray[np.bool_]) -> Floats:
@@ -54,7 +54,7 @@ def _mean(said: Floats, spoke: NDArray[np.bool_]) -> Floats:
     return mean
 
 
-def _posterior(model: Joined, votes: Ints) -> Floats:
+def _posterior(model: DawidSkene, votes: Ints) -> Floats:
     """What the habits make of `votes [voters, n]`: p(c) times each voter's p(answer | c), normalised."""
     classes = len(model.priors)
     logs = np.tile(np.log(np.maximum(model.priors, LEAST)), (votes.shape[1], 1))

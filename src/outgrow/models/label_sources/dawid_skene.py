@@ -22,7 +22,7 @@ LEAST = 1e-10  # no answer is ever impossible: keeps logarithms finite
 
 
 @dataclass(frozen=True)
-class Joined:
+class DawidSkene:
     """What EM found: each row's class, and each voter's habits."""
 
     probabilities: Floats  # [n, classes]; rows without a vote get the priors
@@ -32,7 +32,7 @@ class Joined:
     one_sided: NDArray[np.bool_] | None = None  # [voters] whose silence is an answer; None: nobody's
 
 
-def join_columns(answers: Ints, classes: int, row: Ints | None = None) -> Joined:
+def join_columns(answers: Ints, classes: int, row: Ints | None = None) -> DawidSkene:
     """Join the columns of a table `[m, voters]` of class numbers, -1 where a voter says nothing.
 
     row `[m]`: which of n texts a line of the table is about; default: each its own. Silence of a voter that never names
@@ -60,7 +60,7 @@ def dawid_skene(
     *,
     rounds: int = ROUNDS,
     tolerance: float = TOLERANCE,
-) -> Joined:
+) -> DawidSkene:
     """EM from the majority vote, over v votes `row [v]`, `voter [v]`, `answer [v]`.
 
     Answers from `classes` on are no class but may tell of one (such as silence). Raises OutgrowError where no vote names
@@ -96,7 +96,7 @@ def dawid_skene(
         before, bound = bound, _bound(belief[voted], priors, belief[row], conditional[cell]) / len(row)
         if bound - before < tolerance:
             break
-    return Joined(belief, priors, conditional.reshape(voters, answers, classes).swapaxes(1, 2), done)
+    return DawidSkene(belief, priors, conditional.reshape(voters, answers, classes).swapaxes(1, 2), done)
 
 
 def _per_row(values: Floats, row: Ints, n: int) -> Floats:

@@ -23,7 +23,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Asked:
+class Answers:
     """Probabilities `[n, classes]` float32, and how many texts had to be cut."""
 
     probabilities: NDArray[np.float32]
@@ -47,7 +47,7 @@ def ask(
     shots: Sequence[tuple[str, int]] = (),
     device: str = "cpu",
     progress: Progress = lambda done, total: None,
-) -> Asked:
+) -> Answers:
     """Ask a checkpoint about `inputs`, after `shots` (text, class number).
 
     Raises UsageError on words that fit no class and on shots that leave no room, OutgrowError on a checkpoint that cannot
@@ -67,7 +67,7 @@ def ask(
     if options.calibrate:
         # Divided by their mean over the empty texts, in logarithms: a word of many tokens has less than a float holds.
         logs = _normalised(logs[: len(rows)] - np.logaddexp.reduce(logs[len(rows) :], axis=0))
-    return Asked(np.exp(logs).astype(np.float32), truncated)
+    return Answers(np.exp(logs).astype(np.float32), truncated)
 
 
 def _normalised(logs: Floats) -> Floats:

@@ -12,8 +12,8 @@ from outgrow.core.errors import UsageError
 from outgrow.core.examples import Floats, class_name, sorted_classes
 from outgrow.core.files.label_columns import class_probabilities
 from outgrow.core.files.tables import Table, read_table
-from outgrow.results.cells import Asked, Entry
-from outgrow.results.predictions import HeldOut, Predictions, Speaker
+from outgrow.results.cells import Entry, RunToScore
+from outgrow.results.predictions import HeldOut, ModelKey, Predictions
 
 ROLES = ("weak", "student", "ceiling")
 IDS = ("id", "txt")  # the second is what the field's reference code calls a row's text
@@ -40,7 +40,7 @@ class Said:
 
 def read_predictions(
     paths: Mapping[str, Path], truth: Path | None, *, id_column: str | None = None, common: bool = False
-) -> tuple[list[Asked], Predictions, list[str]]:
+) -> tuple[list[RunToScore], Predictions, list[str]]:
     """Runs, tables and notes from one file a role (ceiling may be missing). Raises UsageError with all that is wrong.
 
     Every file and seed must hold the truth's ids, all of them and no others; with `common`, those that all have are scored.
@@ -261,20 +261,20 @@ def _classes(said: Sequence[Said], answer: Mapping[str, str]) -> tuple[str, ...]
 
 def _runs(
     task: str, said: Sequence[Said], values: Mapping[str, Floats | None], ids: Sequence[str], seeds: Sequence[int]
-) -> tuple[list[Asked], dict[Speaker, Floats]]:
+) -> tuple[list[RunToScore], dict[ModelKey, Floats]]:
     by_role = {file.role: file for file in said}
     names = {role: Path(by_role[role].name).name.partition(".")[0] for role in by_role}
     weak, strong = Entry(names["weak"], names["weak"]), Entry(names["student"], names["student"])
-    spoken: dict[Speaker, Floats] = {}
-    asked: list[Asked] = []
+    spoken: dict[ModelKey, Floats] = {}
+    asked: list[RunToScore] = []
     for method in dict.fromkeys(method for method, _ in by_role["student"].parts):
         for seed in seeds:
-            speakers: dict[str, Speaker | None] = dict.fromkeys(ROLES)
+            speakers: dict[str, ModelKey | None] = dict.fromkeys(ROLES)
             for role, file in by_role.items():
                 speaker = {
-                    "weak": Speaker(task, role, weak.name, None, None, seed),
-                    "student": Speaker(task, role, weak.name, strong.name, method, seed),
-                    "ceiling": Speaker(task, role, None, strong.name, None, seed),
+                    "weak": ModelKey(task, role, weak.name, None, None, seed),
+                    "student": ModelKey(task, role, weak.name, strong.name, method, seed),
+                    "ceiling": ModelKey(task, role, None, strong.name, None, seed),
                 }[role]
                 rows = file.parts.get((method if role == "student" else SEVERAL, seed))
                 if rows is None:
@@ -284,5 +284,5 @@ def _runs(
                 assert table is not None  # what is wrong with it was told
                 spoken[speaker] = table[[place[id_] for id_ in ids]].astype(np.float32)
                 speakers[role] = speaker
-            asked.append(Asked(task, weak, strong, Entry(method, method), seed, speakers, {}))
+            asked.append(RunToScore(task, weak, strong, Entry(method, method), seed, speakers, {}))
     return asked, spoken
