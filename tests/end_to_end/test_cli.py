@@ -21,7 +21,7 @@ from outgrow.tasks.sentiment import sentiment
 # The command, and at its end what it loaded of the libraries that only work needs.
 WATCHED = """
 import sys
-from outgrow.cli import entry
+from outgrow.cli.app import entry
 try:
     entry()
 finally:
