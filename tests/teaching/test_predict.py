@@ -148,7 +148,7 @@ def test_rows_that_grow_a_column_do_not_fit_a_csv_file(tmp_path: Path, kept: Kep
 # Run with a limit on one thread, so that the number of cores does not show in the memory.
 PREDICT = """
 import resource, sys
-from outgrow.cli import app
+from outgrow.cli.app import app
 app(sys.argv[1:], standalone_mode=False)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, file=sys.stderr)
 """

@@ -153,7 +153,7 @@ def test_nothing_is_left_to_choose(files: Path, tmp_path: Path) -> None:
 
 QUIET = """
 import sys
-from outgrow.cli import app
+from outgrow.cli.app import app
 from outgrow.core.errors import UsageError
 try:
     app(sys.argv[1:], standalone_mode=False)
