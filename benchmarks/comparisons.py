@@ -1,4 +1,4 @@
-"""How often comparisons are wrong, and agreement's and other metrics' intervals hold: docs/statistics.md's tables.
+"""How often comparisons are wrong, and agreement's and other metrics' intervals hold: docs/reference/statistics.md's tables.
 
     python benchmarks/comparisons.py
 

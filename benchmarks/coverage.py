@@ -1,4 +1,4 @@
-"""How often a 95% interval holds the truth, in simulated experiments whose truth is known: docs/statistics.md's table.
+"""How often a 95% interval holds the truth in simulated experiments of known truth: table of docs/reference/statistics.md.
 
     python benchmarks/coverage.py
 

@@ -1,4 +1,4 @@
-"""docs/methods.md, from the docstrings of every registered method, label source and baseline, and what was measured.
+"""docs/guide/methods.md, from the docstrings of every registered method, label source and baseline, and what was measured.
 
 python benchmarks/methods.py      # calls this
 """

@@ -1,4 +1,4 @@
-"""docs/methods.md says what the docstrings say, and every method its source."""
+"""docs/guide/methods.md says what the docstrings say, and every method its source."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 
 import pytest
 from measured import benchmark
-from places import ROOT
+from places import DOCS, ROOT
 
 from outgrow.core.registry import BUILT_IN, find
 from outgrow.experiment.spec.schema import Experiment
@@ -16,7 +16,7 @@ from outgrow.experiment.spec.schema import Experiment
 
 def test_the_page_is_what_the_command_writes() -> None:
     found = json.loads((ROOT / "benchmarks" / "methods.json").read_text())
-    assert (ROOT / "docs" / "methods.md").read_text() == benchmark("methods_page").page(found), (
+    assert (DOCS / "guide" / "methods.md").read_text() == benchmark("methods_page").page(found), (
         "run python benchmarks/methods.py"
     )
     assert len(found["tasks"]) >= 6

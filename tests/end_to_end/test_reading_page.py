@@ -1,4 +1,4 @@
-"""docs/reading.md shows what the commands print, on the demo's run."""
+"""docs/guide/reading.md shows what the commands print, on the demo's run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from places import DOCS
 
-PAGE = DOCS / "reading.md"
+PAGE = DOCS / "guide" / "reading.md"
 SHOWN = re.compile(r"<!-- (outgrow [^\n]+) -->\n(?:```\n)?(.*?)\n(?:```\n)?<!-- / -->", re.DOTALL)
 
 

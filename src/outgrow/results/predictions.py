@@ -56,7 +56,7 @@ class Predictions:
     def write(self, folder: Path) -> None:
         """Write `examples.parquet`, `predictions.parquet`, and where there are curves `curves.parquet`.
 
-        docs/formats.md lists their columns.
+        docs/reference/formats.md lists their columns.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq

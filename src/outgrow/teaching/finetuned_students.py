@@ -150,7 +150,7 @@ class FinetuneLearner:
 
     options: Finetune
     location: Location
-    # In the few steps of so little data, what the student is sure of at first may be wrong: see docs/finetuning.md.
+    # In the few steps of so little data, what the student is sure of at first may be wrong: see docs/guide/finetuning.md.
     methods: tuple[str, ...] = ("naive", "confidence")
     repeats: int = 3
     strengths: tuple[float, ...] = ()

@@ -46,7 +46,7 @@ def teach_files(
     """Teach a student by the labels in a file, save it in `out`, and say how good it is.
 
     The labels are `columns` of class names, or `probabilities`, one column a class; with `voter` each row is one vote.
-    docs/teach.md explains the options. Raises UsageError with everything that is wrong, before torch is loaded.
+    docs/guide/teach.md explains the options. Raises UsageError with everything that is wrong, before torch is loaded.
     """
     form = Form.of(columns, probabilities, voter)
     problems: list[str] = []

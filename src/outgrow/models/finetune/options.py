@@ -29,7 +29,7 @@ class Lora(BaseModel):
 class Finetune(BaseModel):
     """A pretrained encoder or causal language model, trained whole, by LoRA or by its biases, with a head for the classes.
 
-    Every option is part of a result's identity, but the checkpoint's name: its bytes are. docs/finetuning.md explains all.
+    Every option is part of a result's identity except the checkpoint's name (its bytes are). See docs/guide/finetuning.md.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

@@ -1,4 +1,4 @@
-"""Result folders in the form of the field's reference code: accuracies, and what they do not tell. docs/score.md."""
+"""Result folders in the form of the field's reference code: accuracies, and what they do not tell. docs/guide/score.md."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ The estimand is the expectation over training seeds *and* over test examples of 
 random, crossed with each other: V = A + B, where A is the covariance over seeds of the per-seed means, divided by the
 number of seeds, and B the covariance over examples of the per-example means, divided by the number of examples (Owen
 2007; Cameron, Gelbach & Miller 2011). What belongs to one seed and one example alone is in both: V errs on the wide
-side. docs/statistics.md has the formulas, their sources, and the coverage that a simulation finds.
+side. docs/reference/statistics.md has the formulas, their sources, and the coverage that a simulation finds.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def worth(student: Floats, curve: Mapping[int, Floats], level: float = 0.95) -> 
 
     A score is 1 where right and 0 where wrong, NaN where a row was learned from. The interval holds the sizes at which
     the curve does not differ from the student beyond chance: the difference is interpolated over log size, made
-    monotone, and its standard error interpolated alike. docs/teach.md says what the standard error holds.
+    monotone, and its standard error interpolated alike. docs/guide/teach.md says what the standard error holds.
     """
     from scipy.optimize import isotonic_regression
     from scipy.special import stdtrit
