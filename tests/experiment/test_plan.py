@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from outgrow.core.identity import canonical_json
+from outgrow.core.pool import Pool
 from outgrow.execution.machine import Machine
 from outgrow.execution.step import KINDS, Kind, Step, walk
 from outgrow.execution.store import Store
 from outgrow.experiment.pipeline import prepare
 from outgrow.experiment.planning.plan import Plan
+from outgrow.experiment.planning.training import split_step, training_step
+from outgrow.experiment.spec.model_entries import model_spec
 from outgrow.experiment.spec.schema import Experiment
+from outgrow.experiment.steps.training_request import NAIVE, TRUTH, TaskPlan
+from outgrow.models.checkpoints.locate import resolve
 
 HERE = Path(__file__).parent
 TEXTS = [
@@ -79,6 +85,20 @@ def test_golden_keys(folder: Path) -> None:
     found = {f"{step.kind}: {step.label}": step.key[:16] for step in walk(planned(folder).wanted)}
     golden = HERE / "golden_keys.json"
     assert found == json.loads(golden.read_text())
+
+
+def test_a_training_is_planned_without_an_experiment(folder: Path) -> None:
+    run = planned(folder).runs[0]
+    pool = Pool.load(Store(folder / "store").open(run.pool.key))
+    spec = model_spec("static:wordllama", student=True)
+    location = resolve("wordllama", "static")
+    sizes = {"weak_train": 30, "transfer": 40, "validation": 10}
+    task = TaskPlan("any title", pool, run.pool, sizes, {spec.name: location})
+    supervisor = model_spec({"static": "wordllama", "rows": 10}, student=False)
+    task_of_supervisor = replace(task, locations={supervisor.name: location})
+    split = split_step(task, 0)
+    assert split == run.split
+    assert training_step(task_of_supervisor, supervisor, "weak_train", split, TRUTH, NAIVE, 0) == run.supervisor
 
 
 def test_steps_are_shared(folder: Path) -> None:

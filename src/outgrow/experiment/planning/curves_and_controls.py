@@ -5,18 +5,26 @@ from __future__ import annotations
 from outgrow.execution.step import Step
 from outgrow.experiment.planning.training import training_step
 from outgrow.experiment.spec.model_entries import ModelSpec
+from outgrow.experiment.spec.schema import Experiment
 from outgrow.experiment.steps.training_request import NAIVE, TRUTH, TaskPlan, Terms
 
 SMALLEST = 25  # labels, where the curve begins; it doubles from there
 
 
 def extras(
-    task: TaskPlan, strong: ModelSpec, split: Step, weak_labels: Step, seed: int, *, truth: bool
+    asked: Experiment,
+    task: TaskPlan,
+    strong: ModelSpec,
+    split: Step,
+    weak_labels: Step,
+    seed: int,
+    *,
+    truth: bool,
 ) -> dict[str, Step]:
     """Steps by the role that their predictions get; `truth`: whether the truth is known on all training rows."""
-    asked, made = task.experiment, dict[str, Step]()
+    made = dict[str, Step]()
     if asked.label_curve and truth and strong.role == "features":
-        for rows in curve_sizes(asked.split.transfer):
+        for rows in curve_sizes(task.sizes["transfer"]):
             made[f"ceiling:{rows}"] = training_step(
                 task, strong, "transfer", split, TRUTH, NAIVE, seed, Terms(rows=rows)
             )
@@ -24,7 +32,7 @@ def extras(
         label = f"{task.title}: shuffled labels, seed {seed}"
         shuffled = Step("shuffle", {"seed": seed}, {"split": split, "weak_labels": weak_labels}, label=label)
         made["shuffled"] = training_step(task, strong, "transfer", split, shuffled, NAIVE, seed)
-        if truth and asked.split.weak_train:
+        if truth and task.sizes["weak_train"]:
             made["own_weak"] = training_step(task, strong, "weak_train", split, TRUTH, NAIVE, seed)
             made["own_student"] = training_step(task, strong, "transfer", split, made["own_weak"], NAIVE, seed)
     return made

@@ -64,8 +64,8 @@ class Plan:
 def plan(experiment: Experiment, ground: Resolved, pools: Mapping[str, Pool]) -> Plan:
     """Every cell at every seed, in the experiment's order."""
     runs = [
-        plan_one(TaskPlan(experiment, ground, task.title, pools[task.title]), weak, strong, method, seed)
-        for task in experiment.tasks
+        plan_one(experiment, task, weak, strong, method, seed)
+        for task in _tasks(experiment, ground, pools)
         for weak in experiment.weak
         for strong in experiment.strong
         for method in experiment.methods
@@ -74,7 +74,23 @@ def plan(experiment: Experiment, ground: Resolved, pools: Mapping[str, Pool]) ->
     return Plan(experiment, tuple(runs), ground.sources)
 
 
-def plan_one(task: TaskPlan, weak: ModelSpec, strong: ModelSpec, method: MethodSpec, seed: int) -> Run:
+def _tasks(experiment: Experiment, ground: Resolved, pools: Mapping[str, Pool]) -> list[TaskPlan]:
+    return [
+        TaskPlan(
+            task.title,
+            pools[task.title],
+            ground.pools[task.title],
+            experiment.split.dealt,
+            ground.locations,
+            {supervisor: step for (title, supervisor), step in ground.given.items() if title == task.title},
+        )
+        for task in experiment.tasks
+    ]
+
+
+def plan_one(
+    experiment: Experiment, task: TaskPlan, weak: ModelSpec, strong: ModelSpec, method: MethodSpec, seed: int
+) -> Run:
     """The experiment of the paper (section 3): a supervisor's labels teach a student; the truth teaches its ceiling."""
     split = split_step(task, seed)
     supervisor = weak_labels = supervisor_step(task, weak, split, seed)
@@ -85,5 +101,5 @@ def plan_one(task: TaskPlan, weak: ModelSpec, strong: ModelSpec, method: MethodS
         # Somebody's labels may leave rows of transfer out: the ceiling then learns from just the rows that they cover.
         terms = Terms(covered_by=weak_labels if weak.partial else None)
         ceiling = training_step(task, strong, "transfer", split, TRUTH, NAIVE, seed, terms)
-    more = extras(task, strong, split, weak_labels, seed, truth=truth)
+    more = extras(experiment, task, strong, split, weak_labels, seed, truth=truth)
     return Run(task.title, weak, strong, method, seed, task.step, split, supervisor, student, ceiling, more)

@@ -19,7 +19,7 @@ def supervisor_step(task: TaskPlan, weak: ModelSpec, split: Step, seed: int) -> 
     """The step whose predictions are a supervisor's weak labels."""
     match weak.role:
         case "given":
-            return task.ground.given[task.title, weak.name]
+            return task.given[weak.name]
         case "join":
             voters = {
                 f"voter_{place:02}": supervisor_step(task, voter, split, seed)

@@ -15,7 +15,7 @@ from outgrow.experiment.steps.training_request import TRUTH, USUAL, TaskPlan, Te
 
 def split_step(task: TaskPlan, seed: int) -> Step:
     """The seed's weak_train, transfer and validation rows; test is the pool's own."""
-    params = {"seed": seed, **task.experiment.split.dealt}
+    params = {"seed": seed, **task.sizes}
     return Step("split", params, {"pool": task.step}, label=f"{task.title}: deal seed {seed}")
 
 

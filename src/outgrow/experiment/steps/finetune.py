@@ -131,7 +131,7 @@ def _finetune(
     terms: Terms,
 ) -> Step:
     """A whole model trained, with its predictions on the rows that anything reads."""
-    location, options = task.ground.locations[model.name], model.options
+    location, options = task.locations[model.name], model.options
     assert model.member is not None
     checkpoint = {"model": dict(model.member.identity), "fingerprint": location.fingerprint}
     parts = {"transfer", "validation"} if role == "supervisor" else set(terms.predict_on)
@@ -148,7 +148,7 @@ def _finetune(
     words = sum(min(len(str(text)) / 4 + 2, limit) for text in task.pool.inputs) / texts  # tokens a text, about
     name = f"{task.title}: tokens of {options.checkpoint}"
     tokens = Step("tokens", {**checkpoint, **options.reading()}, {"pool": task.step}, label=name)
-    split = task.experiment.split.dealt
+    split = task.sizes
     dealt = split[params["part"]] // (terms.fold[1] if terms.fold else 1)
     learned = min(dealt, options.rows or dealt) * options.epochs
     asked = int(task.pool.test.sum()) + sum(split[part] for part in reads if part != "test")

@@ -77,7 +77,7 @@ def _heads(
 
 def features_step(task: TaskPlan, model: ModelSpec) -> Step:
     """The frozen features of every row of the pool: one pass a model and pool, whatever is learned on them."""
-    location = task.ground.locations[model.name]
+    location = task.locations[model.name]
     assert model.member is not None
     params = {
         "model": dict(model.member.identity),

@@ -45,7 +45,7 @@ def _prompt(
 ) -> Step:
     """A language model's answers; without examples they depend on no seed, no label and no deal, but for what is read."""
     assert model.member is not None
-    location, options = task.ground.locations[model.name], model.options
+    location, options = task.locations[model.name], model.options
     parts = {"transfer", "validation"} if role == "supervisor" else set(terms.predict_on)
     reads = [part for part in ("transfer", "validation", "test") if part in parts or part == "test"]
     asked = {
@@ -55,7 +55,7 @@ def _prompt(
         "reads": reads,
     }
     label = f"{task.title}: {role} {model.name}"
-    split = task.experiment.split.dealt
+    split = task.sizes
     count = int(task.pool.test.sum()) + sum(split[part] for part in reads if part != "test")
     tokens = sum(len(str(text)) for text in task.pool.inputs) / len(task.pool) / 4 + 8
     work = 2.0 * location.parameters * count * tokens * (1 + options.shots)

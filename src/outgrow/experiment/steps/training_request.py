@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from outgrow.core.pool import Pool
@@ -11,8 +11,7 @@ from outgrow.core.registry import find
 from outgrow.execution.step import Step
 from outgrow.experiment.spec.method_entries import method_spec
 from outgrow.experiment.spec.model_entries import ModelSpec
-from outgrow.experiment.spec.resolve import Resolved
-from outgrow.experiment.spec.schema import Experiment
+from outgrow.models.contract import Location
 from outgrow.models.heads.probe import Probe
 
 TRUTH: Literal["truth"] = "truth"
@@ -22,17 +21,14 @@ STOPS = tuple((place + 1) / 10 for place in range(10))  # shares of a head's tra
 
 @dataclass(frozen=True)
 class TaskPlan:
-    """What everything planned for one task stands on."""
+    """What every training of one task is planned from, whether an experiment asks for it or something else."""
 
-    experiment: Experiment
-    ground: Resolved
     title: str
     pool: Pool
-
-    @property
-    def step(self) -> Step:
-        """The pool's."""
-        return self.ground.pools[self.title]
+    step: Step  # the pool's
+    sizes: Mapping[str, int]  # rows of weak_train, transfer and validation
+    locations: Mapping[str, Location]  # model entry -> checkpoint
+    given: Mapping[str, Step] = field(default_factory=dict)  # supervisor entry -> the step that reads its labels
 
 
 @dataclass(frozen=True)
