@@ -11,20 +11,21 @@ import pytest
 import toys
 from places import SRC, SUPPORT
 
+from outgrow.core import registry
 from outgrow.core.errors import OutgrowError
 from outgrow.core.files import disk
 from outgrow.execution.execute import environment, execute
 from outgrow.execution.progress import Silent
 from outgrow.execution.schedule import Schedule, missing
-from outgrow.execution.step import KINDS, Context, Step
+from outgrow.execution.step import Context, Step
 from outgrow.execution.store import Store
 from outgrow.execution.throughput import rates
 
 
 @pytest.fixture(autouse=True)
 def toy_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, kind in toys.KINDS_OF_TOYS.items():
-        monkeypatch.setitem(KINDS, name, kind)
+    for name, target in toys.ROWS.items():
+        monkeypatch.setitem(registry.BUILT_IN["step kinds"], name, target)
     # Where another test has loaded torch, every worker would load it too, for seconds.
     monkeypatch.setattr("outgrow.execution.execute._torch_is_loaded", lambda: False)
 

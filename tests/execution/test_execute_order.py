@@ -13,7 +13,7 @@ from test_execute import number, total, toy_kinds, value
 from outgrow.execution.execute import execute
 from outgrow.execution.progress import Lines, Live, Silent, clean, display
 from outgrow.execution.schedule import Schedule, missing
-from outgrow.execution.step import KINDS, Context, Step, walk
+from outgrow.execution.step import Context, Step, kind_of, walk
 from outgrow.execution.store import Store
 from outgrow.execution.throughput import rates
 
@@ -46,7 +46,7 @@ def test_any_graph_runs_whole_parents_first_and_once(steps: list[Step], data: st
     while schedule.todo:
         while len(running) < lanes and (batch := schedule.next()):
             assert len({(step.kind, step.batch) for step in batch}) == 1
-            assert len(batch) == 1 or KINDS[batch[0].kind].together > 1
+            assert len(batch) == 1 or kind_of(batch[0].kind).together > 1
             assert all(set(step.parents.values()) <= set(made) for step in batch)
             running.append(batch)
         assert running, "something can always start"

@@ -15,16 +15,19 @@ from hypothesis import given as hypothesis_given
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from outgrow.core.errors import OutgrowError
 from outgrow.core.identity import canonical_json
 from outgrow.core.pool import Pool
+from outgrow.core.registry import names
 from outgrow.execution.machine import Machine
-from outgrow.execution.step import KINDS, Kind, Step, walk
+from outgrow.execution.step import Step, walk
 from outgrow.execution.store import Store
 from outgrow.experiment.pipeline import prepare
 from outgrow.experiment.planning.plan import Plan
 from outgrow.experiment.planning.training import split_step, training_step
 from outgrow.experiment.spec.model_entries import model_spec
 from outgrow.experiment.spec.schema import Experiment
+from outgrow.experiment.steps import heads
 from outgrow.experiment.steps.training_request import NAIVE, TRUTH, TaskPlan
 from outgrow.models.checkpoints.locate import resolve
 
@@ -173,7 +176,7 @@ def test_a_change_reaches_what_it_may_change(
     folder: Path, changes: dict[str, Any], same: set[str], other: set[str]
 ) -> None:
     def by_kind(plan: Plan) -> Mapping[str, set[str]]:
-        return {kind: {step.key for step in walk(plan.wanted) if step.kind == kind} for kind in KINDS}
+        return {kind: {step.key for step in walk(plan.wanted) if step.kind == kind} for kind in names("step kinds")}
 
     before, after = by_kind(planned(folder)), by_kind(planned(folder, asked(folder, **changes)))
     for kind in same:
@@ -235,9 +238,8 @@ def test_a_kinds_version_is_in_the_keys_of_it_and_of_what_stands_on_it(monkeypat
         return [pool.key, features.key, Step("head", {"c": 1}, {"features": features}).key]
 
     before = chain()
-    monkeypatch.setattr(
-        "outgrow.execution.step.KINDS", {**KINDS, "features": Kind(KINDS["features"].version + 1, "x:y")}
-    )
+    newer = replace(heads.FEATURES, version=heads.FEATURES.version + 1)
+    monkeypatch.setattr(heads, "FEATURES", newer)
     assert [old == new for old, new in zip(before, chain(), strict=True)] == [True, False, False]
 
 
@@ -290,3 +292,19 @@ def test_walk_has_every_step_once_and_parents_first(edges: list[tuple[int, int]]
     assert len({step.key for step in order}) == len(order) == 31
     place = {step.key: position for position, step in enumerate(order)}
     assert all(place[parent.key] < place[step.key] for step in order for parent in step.parents.values())
+
+
+def test_a_kind_in_a_plugin_file_is_known_by_what_the_file_holds(folder: Path) -> None:
+    code = "from outgrow.execution.step import Kind\n\n\ndef make(jobs, context):\n    pass\n\n\nTOY = Kind({version}, make)\n"
+
+    def key(name: str, version: int) -> str:
+        (folder / name).write_text(code.format(version=version))
+        return Step(f"{folder / name}:TOY", {}).key
+
+    assert key("toy.py", 1) == key("elsewhere.py", 1) != key("toy.py", 2)
+
+
+def test_what_is_not_a_kind_is_refused(folder: Path) -> None:
+    (folder / "toy.py").write_text("TOY = 3\n")
+    with pytest.raises(OutgrowError, match="is not a step kind"):
+        _ = Step(f"{folder / 'toy.py'}:TOY", {}).key

@@ -9,21 +9,16 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from outgrow.core import registry
 from outgrow.core.errors import OutgrowError, UsageError
-from outgrow.execution.step import KINDS, Context, Job, Kind, Step
+from outgrow.execution.step import Context, Job, Kind, Step
 
-KINDS_OF_TOYS = {
-    "number": Kind(1, "toys:number"),
-    "sum": Kind(1, "toys:total"),
-    "many": Kind(1, "toys:many", together=64),
-    "bad": Kind(1, "toys:bad"),
-    "threads": Kind(1, "toys:threads"),
-}
+ROWS = {name: f"toys:{name.upper()}" for name in ("number", "sum", "many", "bad", "threads")}
 
 
 def register() -> None:
     """Make the toy kinds known in this process for good."""
-    KINDS.update(KINDS_OF_TOYS)  # type: ignore[attr-defined]
+    registry.BUILT_IN["step kinds"].update(ROWS)
 
 
 def log(context: Context, line: str) -> None:
@@ -96,6 +91,17 @@ def threads(jobs: Sequence[Job], context: Context) -> None:
 
     for job in jobs:
         write(job, torch.get_num_threads())
+
+
+def same_features(step: Step) -> str | None:
+    return step.parents["features"].key if "features" in step.parents else None
+
+
+NUMBER = Kind(1, number)
+SUM = Kind(1, total)
+MANY = Kind(1, many, together=64, company=same_features)
+BAD = Kind(1, bad)
+THREADS = Kind(1, threads)
 
 
 def slow_graph() -> list[Step]:

@@ -6,13 +6,15 @@ import inspect
 from typing import TYPE_CHECKING
 
 from outgrow.core.errors import UsageError
-from outgrow.core.registry import BUILT_IN, find, names, nearest
+from outgrow.core.registry import find, names, nearest
 from outgrow.models.checkpoints.locate import SHORT
 from outgrow.models.contract import FeatureModel
 from outgrow.models.label_sources.options import Join, Simulate
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+LISTED = ("methods", "models", "tasks")  # what an experiment names and nothing else lists
 
 
 def catalogue(what: str) -> RenderableType:
@@ -21,8 +23,8 @@ def catalogue(what: str) -> RenderableType:
     from rich.markup import escape
     from rich.table import Table
 
-    if what not in BUILT_IN:
-        raise UsageError(f'list: there is no list of "{what}"{nearest(what, BUILT_IN)}')
+    if what not in LISTED:
+        raise UsageError(f'list: there is no list of "{what}"{nearest(what, LISTED)}')
     table = Table("name", "options", "what it is", box=None, pad_edge=False)
     for name in names(what):
         thing = find(what, name).load()

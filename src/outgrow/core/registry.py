@@ -15,7 +15,7 @@ from typing import Any
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.identity import digest_file
 
-BUILT_IN: Mapping[str, Mapping[str, str]] = {
+BUILT_IN: dict[str, dict[str, str]] = {
     "tasks": {"sentiment": "outgrow.tasks.sentiment:sentiment"},
     "models": {
         "static": "outgrow.models.heads.static:Static",
@@ -41,6 +41,23 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "generative": "outgrow.methods.procedures:Generative",
         "lp_ft": "outgrow.methods.procedures:LpFt",
     },
+    "step kinds": {
+        "pool": "outgrow.experiment.steps.data:POOL",
+        "split": "outgrow.experiment.steps.data:SPLIT",
+        "given": "outgrow.experiment.steps.data:GIVEN",
+        "features": "outgrow.experiment.steps.heads:FEATURES",
+        "head": "outgrow.experiment.steps.heads:HEAD",
+        "choose": "outgrow.experiment.steps.choose:CHOOSE",
+        "custom": "outgrow.experiment.steps.custom:CUSTOM",
+        "tokens": "outgrow.experiment.steps.finetune:TOKENS",
+        "language": "outgrow.experiment.steps.finetune:LANGUAGE",
+        "finetune": "outgrow.experiment.steps.finetune:FINETUNE",
+        "prompt": "outgrow.experiment.steps.prompt:PROMPT",
+        "labels": "outgrow.experiment.steps.labels:LABELS",
+        "join": "outgrow.experiment.steps.labels:JOIN",
+        "simulate": "outgrow.experiment.steps.labels:SIMULATE",
+        "shuffle": "outgrow.experiment.steps.controls:SHUFFLE",
+    },
 }
 
 
@@ -53,8 +70,10 @@ class Member:
     identity: Mapping[str, str]  # built in: the name; a package: name, distribution, version; a file: Name, SHA-256
 
     def load(self) -> Any:
-        """The thing itself. Raises OutgrowError if its module cannot be imported or has no such name."""
+        """The thing itself. Raises OutgrowError if its file changed, or if its module cannot be imported."""
         place, _, attribute = self.target.rpartition(":")
+        if "file" in self.identity and digest_file(Path(place)) != self.identity["file"]:
+            raise OutgrowError(f"{self.name}: was changed while the run went on; give the same command again")
         try:
             module = _import_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
         except OutgrowError:
@@ -67,25 +86,27 @@ class Member:
         return getattr(module, attribute)
 
 
-def find(kind: str, name: str) -> Member:
-    """The member `name` of `kind` (tasks, models, methods). Raises UsageError with the nearest known names."""
+def find(group: str, name: str) -> Member:
+    """The member `name` of a group (tasks, models, methods, step kinds). Raises UsageError with the nearest known names."""
     if is_file_name(name):
         path = Path(name.rpartition(":")[0])
         if not path.is_file():
             raise UsageError(f"{name}: there is no file {path}")
         return Member(name, name, {"file": digest_file(path), "name": name.rpartition(":")[2]})
-    if name in BUILT_IN[kind]:
-        return Member(name, BUILT_IN[kind][name], {"name": name})
-    for entry in entry_points(group=f"outgrow.{kind}"):
+    if name in BUILT_IN[group]:
+        return Member(name, BUILT_IN[group][name], {"name": name})
+    for entry in entry_points(group="outgrow." + group.replace(" ", "_")):
         if entry.name == name and entry.dist is not None:
             origin = {"name": name, "distribution": entry.dist.name, "version": entry.dist.version}
             return Member(name, entry.value, origin)
-    raise UsageError(f'unknown {kind.removesuffix("s")} "{name}"' + nearest(name, names(kind)))
+    raise UsageError(f'unknown {group.removesuffix("s")} "{name}"' + nearest(name, names(group)))
 
 
-def names(kind: str) -> list[str]:
-    """Every name of `kind` that works here, sorted."""
-    return sorted({*BUILT_IN[kind], *(entry.name for entry in entry_points(group=f"outgrow.{kind}"))})
+def names(group: str) -> list[str]:
+    """Every name of a group that works here, sorted."""
+    return sorted(
+        {*BUILT_IN[group], *(entry.name for entry in entry_points(group="outgrow." + group.replace(" ", "_")))}
+    )
 
 
 def is_file_name(name: str) -> bool:

@@ -10,6 +10,7 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from types import FrameType
 from typing import Any, NoReturn
@@ -17,13 +18,14 @@ from typing import Any, NoReturn
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.files.disk import FullDisk
 from outgrow.core.identity import canonical_json
+from outgrow.core.registry import find
 from outgrow.core.units import shown_duration
 from outgrow.execution.executor import Executor, Failure, Outcome, Reports, WorkItem, WorkOrder
 from outgrow.execution.in_process import InProcess
 from outgrow.execution.processes import Processes
 from outgrow.execution.progress import Display, Silent
 from outgrow.execution.schedule import Schedule, missing
-from outgrow.execution.step import KINDS, Context, Step
+from outgrow.execution.step import Context, Step, kind_of
 from outgrow.execution.store import Store
 from outgrow.execution.throughput import RATES, expected_rate, matrix_product, rate_name, rates
 
@@ -111,7 +113,7 @@ class _Run:
     def _present(self, step: Step) -> bool:
         if self.store.open(step.key) is None:
             return False
-        if not KINDS[step.kind].exact:
+        if not kind_of(step.kind).exact:
             self.reused.append(step.key)
         return True
 
@@ -165,7 +167,7 @@ class _Run:
             params = json.loads(canonical_json(step.params))
             record = {
                 "kind": step.kind,
-                "version": KINDS[step.kind].version,
+                "version": kind_of(step.kind).version,
                 "params": params,
                 "parents": parents,
                 "flops": float(step.flops),
@@ -173,10 +175,10 @@ class _Run:
             }
             folders = {role: str(self.store.folder(key).absolute()) for role, key in parents.items()}
             items.append(WorkItem(step.key, params, folders, record))
-        kind, context = KINDS[steps[0].kind], self.context
+        kind, context = asdict(find("step kinds", steps[0].kind)), self.context
         sources = dict(context.sources)
         machine = (context.device, context.threads, sources, context.checkpoint_every)
-        return WorkOrder(kind.target, kind.version, tuple(items), *machine, self.torch)
+        return WorkOrder(kind, tuple(items), *machine, self.torch)
 
     def _end(self, outcome: Outcome) -> None:
         steps = self.running.pop(outcome.order.name)

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.files import disk
-from outgrow.execution.step import Context, Job, Kind
+from outgrow.core.registry import Member
+from outgrow.execution.step import Context, Job
 from outgrow.execution.store import Store
 
 THREAD_VARIABLES = (
@@ -37,8 +38,7 @@ class WorkItem:
 class WorkOrder:
     """Steps of one kind to make together, and what they may use: JSON values only."""
 
-    target: str
-    version: int
+    kind: Mapping[str, Any]  # where their kind is found: see `registry.Member`
     items: tuple[WorkItem, ...]
     device: str
     threads: int
@@ -109,7 +109,7 @@ def carry_out(order: WorkOrder, store: Store, progress: Callable[[int, int], Non
             for item, folder in zip(order.items, folders, strict=True):
                 parents = {role: Path(path) for role, path in item.parents.items()}
                 jobs.append(Job(folder, item.params, parents, store.halfway(item.key)))
-            Kind(order.version, order.target).make(jobs, context)
+            Member(**order.kind).load().make(jobs, context)
             seconds = time.perf_counter() - begin
             for record in records.values():
                 record["seconds"] = seconds / len(records)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Sequence
 
-from outgrow.execution.step import KINDS, Step, walk
+from outgrow.execution.step import Step, kind_of, walk
 
 
 def missing(wanted: Sequence[Step], present: Callable[[Step], bool]) -> list[Step]:
@@ -96,7 +96,7 @@ class Schedule:
             if key in self.todo and key not in self.running and not self._waits[key]:
                 return [key]
         groups = sorted(self._groups.values(), key=min)
-        sized = [(group, KINDS[self.todo[group[min(group)]].kind].together) for group in groups]
+        sized = [(group, kind_of(self.todo[group[min(group)]].kind).together) for group in groups]
         for group, together in sized:
             if len(group) >= together or not self._may_grow(group):
                 return _first(group, together)
@@ -118,7 +118,7 @@ class Schedule:
         )
 
     def _offer(self, key: str) -> None:
-        if key in self._alone or KINDS[self.todo[key].kind].together == 1:
+        if key in self._alone or kind_of(self.todo[key].kind).together == 1:
             heapq.heappush(self._single, (self._order[key], key))
         else:
             self._groups.setdefault(self._batch[key], {})[self._order[key]] = key

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from outgrow.core.errors import OutgrowError
 from outgrow.core.identity import digest
+from outgrow.core.registry import find
 
 
 @dataclass(frozen=True)
@@ -38,36 +39,38 @@ class Job:
 
 @dataclass(frozen=True)
 class Kind:
-    """What the steps of one kind do: `make(jobs, context)`, and how many of them it makes together."""
+    """What the steps of one kind do and say. Declared beside the function that plans them, found by registry name.
+
+    notes: sentences about a result that people must see. facts: what a result says of the model that it holds.
+    labels: what a result says of students that learn from it. The results that have notes or labels are always wanted.
+    """
 
     version: int
-    target: str  # "module:function", imported when the first step of the kind runs
-    together: int = 1
+    make: Callable[[Sequence[Job], Context], None]  # writes each job's result into its folder
+    together: int = 1  # how many steps one call makes at most
+    company: Callable[[Step], Any] = lambda step: None  # steps share a call only where this JSON value is equal
     exact: bool = False  # no arithmetic in it: the same bits whatever the threads, the device and the versions
+    efficiency: float = 0.3  # of a matrix product's rate: padding, attention and losses take the rest
+    plan: Callable[[Any], Step] | None = (
+        None  # plans one training from an `experiment.steps` request; None: trains nothing
+    )
+    notes: Callable[[Path], Sequence[str]] | None = None
+    facts: Callable[[Step, Path], Mapping[str, Any]] | None = None
+    labels: Callable[[Path], Mapping[str, Any]] | None = None
+    curve: Callable[[Path], Any] | None = None  # the learning curve in a result
 
-    def make(self, jobs: Sequence[Job], context: Context) -> None:
-        """Write each job's result into its folder."""
-        module, _, name = self.target.partition(":")
-        getattr(importlib.import_module(module), name)(jobs, context)
+    @property
+    def reports(self) -> bool:
+        """Whether its results are wanted wherever a model stands on them."""
+        return self.notes is not None or self.labels is not None
 
 
-KINDS: Mapping[str, Kind] = {
-    "pool": Kind(1, "outgrow.experiment.steps.data:pool", exact=True),
-    "split": Kind(1, "outgrow.experiment.steps.data:split", exact=True),
-    "given": Kind(1, "outgrow.experiment.steps.data:given", exact=True),
-    "features": Kind(1, "outgrow.experiment.steps.heads:features"),
-    "shuffle": Kind(1, "outgrow.experiment.steps.controls:shuffle"),
-    "head": Kind(1, "outgrow.experiment.steps.heads:heads", together=64),
-    "choose": Kind(1, "outgrow.experiment.steps.choose:choose"),
-    "custom": Kind(1, "outgrow.experiment.steps.custom:custom"),
-    "tokens": Kind(2, "outgrow.experiment.steps.finetune:tokens"),
-    "finetune": Kind(2, "outgrow.experiment.steps.finetune:finetune"),
-    "language": Kind(1, "outgrow.experiment.steps.finetune:language"),
-    "labels": Kind(1, "outgrow.experiment.steps.labels:labels"),
-    "join": Kind(2, "outgrow.experiment.steps.labels:join"),
-    "prompt": Kind(2, "outgrow.experiment.steps.prompt:prompt"),
-    "simulate": Kind(1, "outgrow.experiment.steps.labels:simulate"),
-}
+def kind_of(name: str) -> Kind:
+    """The kind of that registry name. Raises UsageError for an unknown one, OutgrowError for what is not a kind."""
+    kind = find("step kinds", name).load()
+    if not isinstance(kind, Kind):
+        raise OutgrowError(f"{name}: is not a step kind: a `Kind` with a version and the function that makes its steps")
+    return kind
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,10 +89,13 @@ class Step:
     @cached_property
     def key(self) -> str:
         """64 hex digits. Raises TypeError on a parameter that has no exact JSON form."""
+        identity = dict(
+            find("step kinds", self.kind).identity
+        )  # of a plug-in's kind: what its file holds, not its path
         return digest(
             {
-                "kind": self.kind,
-                "version": KINDS[self.kind].version,
+                "kind": self.kind if identity == {"name": self.kind} else identity,
+                "version": kind_of(self.kind).version,
                 "params": self.params,
                 "parents": {role: parent.key for role, parent in self.parents.items()},
             }
@@ -103,9 +109,8 @@ class Step:
 
     @property
     def batch(self) -> str:
-        """Steps of a kind that is made together share a pass exactly where this is equal."""
-        shared = {role: parent.key for role, parent in self.parents.items() if role == "features"}
-        return digest([self.kind, shared, self.params.get("solver"), self.params.get("classes")])
+        """Steps share a call exactly where this is equal, up to as many as their kind makes together."""
+        return digest([self.kind, kind_of(self.kind).company(self)])
 
 
 def walk(steps: Iterable[Step]) -> Iterator[Step]:

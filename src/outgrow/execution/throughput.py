@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from outgrow.execution.step import Context, Step
+from outgrow.execution.step import Context, Step, kind_of
 from outgrow.execution.store import Store
-
-# Of a matrix product's rate, what a kind of step reaches: padding, attention and loss functions take the rest.
-EFFICIENCY = {"features": 0.5, "head": 0.1, "finetune": 0.4}
 
 
 def expected_rate(kind: str, product: float) -> float:
     """FLOPs a second that a step of `kind` may reach where a matrix product reaches `product`."""
-    return product * EFFICIENCY.get(kind, 0.3)
+    return product * kind_of(kind).efficiency
 
 
 def matrix_product() -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,9 @@ import numpy as np
 
 from outgrow.core.examples import Labels, Strings
 from outgrow.core.pool import Pool
-from outgrow.execution.step import Step, walk
-from outgrow.experiment.planning.plan import Plan, Run, readers
+from outgrow.execution.step import Step, kind_of, walk
+from outgrow.experiment.planning.plan import Plan, Run, reporting
+from outgrow.experiment.steps.choose import candidates, chosen
 from outgrow.experiment.steps.job_files import fold_of
 from outgrow.results.cells import NO_LESSON, Entry, RunToScore
 from outgrow.results.predictions import HeldOut, ModelKey, Predictions
@@ -41,8 +41,8 @@ def collect(plan: Plan, open_step: Open) -> tuple[list[RunToScore], Predictions,
             speaker = speakers[role]
             if step is not None and speaker is not None and speaker not in predictions:
                 predictions[speaker] = heard(step, pool)[pool.test]
-                if step.kind == "finetune":
-                    curves[speaker] = json.loads((open_step(step) / "curve.json").read_text(encoding="utf-8"))
+                if (curve := kind_of(step.kind).curve) is not None:
+                    curves[speaker] = curve(open_step(step))
         for role, step in run.extras.items():
             whose = run.weak.name if role == "shuffled" else None
             speaker = ModelKey(run.task, role, whose, run.strong.name, None, run.seed)
@@ -88,54 +88,43 @@ def _facts(run: Run, pool: Pool, transfer: Any, weak: Any, open_step: Open) -> d
         facts["no_ceiling"] = NO_LESSON
     student, tries = _chosen_method(run, open_step)
     facts |= tries
-    chosen = {}
+    chosen_l2 = {}
     for role, step in (("weak", run.supervisor), ("student", student), ("ceiling", run.ceiling)):
-        if step is not None and step.kind == "choose" and len({one.params["l2"] for one in _candidates(step)}) > 1:
-            chosen[role] = float(_chosen(step, open_step).params["l2"])
-    stops = getattr(run.method.parts.procedure, "on", None) is not None
-    if student.kind == "choose" and stops:
-        facts["stopped_at"] = _chosen(student, open_step).params.get("stop", 1.0)
-    elif student.kind == "finetune" and student.params["options"]["early_stop"] is not None:
-        found = json.loads((open_step(student) / "facts.json").read_text(encoding="utf-8"))
-        facts["stopped_at"] = found["taken_at"]
+        says = kind_of(step.kind).facts if step is not None else None
+        found = dict(says(step, open_step(step))) if step is not None and says is not None else {}
+        if "l2" in found:
+            chosen_l2[role] = found["l2"]
+        if role == "student" and "stopped_at" in found:
+            facts["stopped_at"] = found["stopped_at"]
     facts |= _learned(student, pool.groups, transfer, covered, open_step)
-    return {**facts, "chosen_l2": chosen} if chosen else facts
+    return {**facts, "chosen_l2": chosen_l2} if chosen_l2 else facts
 
 
 def _chosen_method(run: Run, open_step: Open) -> tuple[Step, dict[str, Any]]:
     """The student that a grid of values chose, with the choice and the number of tries; else the student."""
     if not run.method.candidates:
         return run.student, {}
-    found = json.loads((open_step(run.student) / "facts.json").read_text(encoding="utf-8"))
-    place = found["chosen"]
+    place = chosen(run.student, open_step(run.student))
     judge = "weak labels" if run.method.select_on == "weak" else "the truth (oracle)"
     facts = {
         "chosen_method": run.method.candidates[place].name,
         "methods_tried": len(run.method.candidates),
         "method_chosen_by": judge,
     }
-    return _candidates(run.student)[place], facts
-
-
-def _chosen(step: Step, open_step: Open) -> Step:
-    place = int(json.loads((open_step(step) / "facts.json").read_text(encoding="utf-8"))["chosen"])
-    return _candidates(step)[place]
-
-
-def _candidates(step: Step) -> list[Step]:
-    return [parent for role, parent in sorted(step.parents.items()) if role.startswith("candidate_")]
+    return candidates(run.student)[place], facts
 
 
 def _learned(student: Step, groups: Strings, transfer: Any, covered: Any, open_step: Open) -> dict[str, Any]:
     """How many rows the student itself learned from, where its method leaves some out; what the labels part did."""
-    leaf = _candidates(student)[0] if student.kind == "choose" else student
+    leaf = (candidates(student) or [student])[0]
     facts: dict[str, Any] = {}
-    made = next((step for step in walk([leaf]) if step.kind == "labels"), None)
-    if made is not None:
-        found = json.loads((open_step(made) / "facts.json").read_text(encoding="utf-8"))
-        facts |= {"n_learned": found["kept"], "labels_changed": found["changed"], "label_accuracy": found["accuracy"]}
-    if leaf.parents.get("weak_labels") != made:  # another student labelled: every row that was covered
-        facts.pop("n_learned", None)
+    for step in walk([leaf]):
+        says = kind_of(step.kind).labels
+        if says is not None:
+            facts |= says(open_step(step))
+            if leaf.parents.get("weak_labels") != step:  # another student labelled: every row that was covered
+                facts.pop("n_learned", None)
+            break
     if "fold" in leaf.params:
         facts["n_learned"] = int(np.isin(fold_of(transfer, groups, *leaf.params["fold"]), transfer[covered]).sum())
     return facts
@@ -143,13 +132,8 @@ def _learned(student: Step, groups: Strings, transfer: Any, covered: Any, open_s
 
 def _notes(plan: Plan, pools: dict[str, Pool], open_step: Open) -> list[str]:
     notes = [f"{task}: {note}" for task, pool in pools.items() for note in pool.notes]
-    for step in dict.fromkeys(run.supervisor for run in plan.runs if run.supervisor.kind == "given"):
-        facts = json.loads((open_step(step) / "facts.json").read_text(encoding="utf-8"))
-        notes += [f"{step.label}: {note}" for note in facts["notes"]]
     trained = [step for run in plan.runs for step in (run.supervisor, run.student, run.ceiling) if step is not None]
-    for step in sorted(readers(trained), key=lambda step: step.label):
-        path = open_step(step) / "facts.json"
-        truncated = json.loads(path.read_text(encoding="utf-8")).get("truncated", 0)
-        if truncated:
-            notes.append(f"{step.label}: {truncated} texts are longer than the model reads, and were cut")
+    for step in sorted(reporting(trained), key=lambda step: step.label):
+        says = kind_of(step.kind).notes
+        notes += [f"{step.label}: {note}" for note in says(open_step(step))] if says is not None else []
     return notes

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from outgrow.core.units import shown_duration
 from outgrow.execution.execute import LONG
 from outgrow.execution.machine import Machine
-from outgrow.execution.step import KINDS, Step, walk
+from outgrow.execution.step import Step, walk
 from outgrow.execution.store import Store
 from outgrow.execution.throughput import expected_rate, matrix_product, rate_name, rates
 from outgrow.experiment.pipeline import prepare
@@ -26,15 +26,14 @@ def forecast(experiment: Experiment, store: Store, machine: Machine) -> Iterator
     steps = list(walk(planned.wanted))
     new = [step for step in steps if not store.has(step.key)]
     seconds = _seconds(new, store, machine)
+    by_kind: dict[str, list[Step]] = {}
+    for step in steps:
+        by_kind.setdefault(step.kind, []).append(step)
     table = Table("kind", "done", "new", "work (TFLOP)", "time", box=None, pad_edge=False)
-    for kind in KINDS:
-        of_kind = [step for step in steps if step.kind == kind]
-        if of_kind:
-            to_do = [step for step in new if step.kind == kind]
-            work, time = sum(step.flops for step in to_do), sum(seconds[step] for step in to_do)
-            table.add_row(
-                kind, str(len(of_kind) - len(to_do)), str(len(to_do)), f"{work / 1e12:.2f}", shown_duration(time)
-            )
+    for kind, of_kind in by_kind.items():
+        to_do = [step for step in of_kind if not store.has(step.key)]
+        work, time = sum(step.flops for step in to_do), sum(seconds[step] for step in to_do)
+        table.add_row(kind, str(len(of_kind) - len(to_do)), str(len(to_do)), f"{work / 1e12:.2f}", shown_duration(time))
     yield table
     cells = len(planned.runs) // len(experiment.seeds)
     total = sum(seconds.values()) / machine.jobs

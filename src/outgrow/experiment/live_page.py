@@ -21,7 +21,7 @@ from outgrow.execution.progress import Display
 from outgrow.execution.step import Step
 from outgrow.execution.store import Store
 from outgrow.experiment.collect import collect
-from outgrow.experiment.planning.plan import Plan, Run, readers
+from outgrow.experiment.planning.plan import Plan, Run, reporting
 from outgrow.report.page import Live, Pending, ReportedRun, render
 from outgrow.results.cells import Scored
 from outgrow.results.run_results import Results
@@ -120,7 +120,7 @@ class Board:
 
 def _steps(run: Run) -> list[Step]:
     trained = [step for step in (run.supervisor, run.student, run.ceiling) if step is not None]
-    return [run.pool, run.split, *trained, *readers(trained)]
+    return [run.pool, run.split, *trained, *reporting(trained)]
 
 
 def _page(text: str) -> Page:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from outgrow.core.pool import Pool
-from outgrow.execution.step import Step, walk
+from outgrow.execution.step import Step, kind_of, walk
 from outgrow.experiment.planning.curves_and_controls import extras
 from outgrow.experiment.planning.supervision import student_step, supervisor_step
 from outgrow.experiment.planning.training import split_step, training_step
@@ -35,12 +35,9 @@ class Run:
     extras: Mapping[str, Step] = field(default_factory=dict)  # by role: label curve and controls, where asked for
 
 
-TELLING = ("features", "tokens", "labels", "prompt")  # kinds that leave something to be told beside predictions
-
-
-def readers(trained: Iterable[Step]) -> list[Step]:
-    """The steps behind trained models that leave facts: what read the texts, and what a method made of the labels."""
-    return [step for step in walk(trained) if step.kind in TELLING]
+def reporting(trained: Iterable[Step]) -> list[Step]:
+    """The steps that trained models stand on whose results have something to report: cut texts, changed labels."""
+    return [step for step in walk(trained) if kind_of(step.kind).reports]
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ class Plan:
         wanted: list[Step] = []
         for run in self.runs:
             trained = [step for step in (run.supervisor, run.student, run.ceiling) if step is not None]
-            wanted += [run.pool, run.split, *trained, *readers(trained), *run.extras.values()]
+            wanted += [run.pool, run.split, *trained, *reporting(trained), *run.extras.values()]
         return list(dict.fromkeys(wanted))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import numpy as np
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Labels
 from outgrow.core.pool import Pool
-from outgrow.execution.step import Context, Job, Step
+from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.steps.job_files import save, targets_of
 
 
@@ -44,3 +46,28 @@ def choose_among(judges: Mapping[str, Step], candidates: Sequence[Step], params:
     width = max(2, len(str(len(candidates) - 1)))
     roles = {f"candidate_{place:0{width}}": step for place, step in enumerate(candidates)}
     return Step("choose", params, {**judges, **roles}, label=label)
+
+
+def candidates(step: Step) -> list[Step]:
+    """The steps that a choice is among, in order; none for any other step."""
+    return [parent for role, parent in sorted(step.parents.items()) if role.startswith("candidate_")]
+
+
+def chosen(step: Step, folder: Path) -> int:
+    """Which candidate the result of a choice is."""
+    return int(json.loads((folder / "facts.json").read_text(encoding="utf-8"))["chosen"])
+
+
+def _decided(step: Step, folder: Path) -> dict[str, Any]:
+    """What the candidates differ in, of a head's own options, and what was taken."""
+    tried = candidates(step)
+    taken = tried[chosen(step, folder)]
+    facts: dict[str, Any] = {}
+    if len({one.params.get("l2") for one in tried}) > 1:
+        facts["l2"] = float(taken.params["l2"])
+    if len({one.params.get("stop") for one in tried}) > 1:
+        facts["stopped_at"] = taken.params.get("stop", 1.0)
+    return facts
+
+
+CHOOSE = Kind(1, choose, facts=_decided)

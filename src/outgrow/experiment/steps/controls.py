@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from outgrow.execution.step import Context, Job
+from outgrow.execution.step import Context, Job, Kind
 
 
 def shuffle(jobs: Sequence[Job], context: Context) -> None:
@@ -24,3 +24,6 @@ def shuffle(jobs: Sequence[Job], context: Context) -> None:
             order = np.random.default_rng([job.params["seed"], place]).permutation(len(rows))
             shuffled[rows] = values[rows[order]]
         np.save(job.folder / "probabilities.npy", shuffled)
+
+
+SHUFFLE = Kind(1, shuffle)

@@ -9,7 +9,7 @@ import numpy as np
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Labels
 from outgrow.core.pool import Pool
-from outgrow.execution.step import Context, Job
+from outgrow.execution.step import Context, Job, Kind
 from outgrow.experiment.steps.job_files import lesson, member, method_of, save
 
 
@@ -31,3 +31,6 @@ def custom(jobs: Sequence[Job], context: Context) -> None:
                 f"{list(probabilities.shape)} for {len(data.ids)} examples of {len(data.classes)} classes"
             )
         save(job.folder, probabilities)
+
+
+CUSTOM = Kind(1, custom)

@@ -11,8 +11,8 @@ import numpy as np
 from outgrow.core.errors import OutgrowError
 from outgrow.core.identity import digest_file
 from outgrow.core.pool import Pool
-from outgrow.execution.step import Context, Job
-from outgrow.experiment.steps.job_files import member, save
+from outgrow.execution.step import Context, Job, Kind
+from outgrow.experiment.steps.job_files import facts, member, save
 
 
 def pool(jobs: Sequence[Job], context: Context) -> None:
@@ -76,3 +76,12 @@ def _path(file: Mapping[str, str], context: Context) -> Path:
     if not path.is_file() or digest_file(path) != file["sha256"]:
         raise OutgrowError(f"{path}: was changed while the run went on; give the same command again")
     return path
+
+
+def _notes(folder: Path) -> list[str]:
+    return list(facts(folder)["notes"])
+
+
+POOL = Kind(1, pool, exact=True)
+SPLIT = Kind(1, split, exact=True)
+GIVEN = Kind(1, given, exact=True, notes=_notes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,9 @@ import numpy as np
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Ints, Labels
 from outgrow.core.pool import Pool
-from outgrow.execution.step import Context, Job, Step
+from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.spec.model_entries import ModelSpec
-from outgrow.experiment.steps.job_files import lesson, method_of, save, targets_of
+from outgrow.experiment.steps.job_files import facts, lesson, method_of, save, targets_of, truncated
 from outgrow.experiment.steps.training_request import STOPS, TRUTH, TaskPlan, Terms
 from outgrow.models.checkpoints.tokens import Tokens, read_texts
 from outgrow.models.contract import Location
@@ -165,3 +166,16 @@ def _finetune(
             cost = 6.0 * split["transfer"] * more["epochs"] * words * location.parameters
             parents["start"] = Step("language", reading, shared, label=name, flops=cost)
     return Step("finetune", params, parents, label=label, flops=work)
+
+
+def _curve(folder: Path) -> Any:
+    return json.loads((folder / "curve.json").read_text(encoding="utf-8"))
+
+
+def _stopped(step: Step, folder: Path) -> dict[str, Any]:
+    return {} if step.params["options"]["early_stop"] is None else {"stopped_at": facts(folder)["taken_at"]}
+
+
+TOKENS = Kind(2, tokens, notes=truncated)
+LANGUAGE = Kind(1, language)
+FINETUNE = Kind(2, finetune, efficiency=0.4, facts=_stopped, curve=_curve)

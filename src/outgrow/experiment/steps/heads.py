@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from outgrow.core.pool import Pool
-from outgrow.execution.step import Context, Job, Step
+from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.experiment.steps.choose import choose_among
-from outgrow.experiment.steps.job_files import lesson, member, method_of, save
+from outgrow.experiment.steps.job_files import lesson, member, method_of, save, truncated
 from outgrow.experiment.steps.training_request import STOPS, TRUTH, TaskPlan, Terms
 from outgrow.models.contract import Location
 
@@ -87,3 +87,12 @@ def features_step(task: TaskPlan, model: ModelSpec) -> Step:
     tokens = sum(len(str(text)) for text in task.pool.inputs) / 4 + 2 * len(task.pool.inputs)
     label = f"{task.title}: features of {model.options.checkpoint}"
     return Step("features", params, {"pool": task.step}, label=label, flops=2.0 * location.parameters * tokens)
+
+
+def _same_pass(step: Step) -> Any:
+    """Heads on the same features are solved together, where solver and classes are the same too."""
+    return [step.parents["features"].key, step.params["solver"], step.params["classes"]]
+
+
+FEATURES = Kind(1, features, efficiency=0.5, notes=truncated)
+HEAD = Kind(1, heads, together=64, company=_same_pass, efficiency=0.1)

@@ -59,6 +59,18 @@ def save(folder: Path, probabilities: Floats, **facts: Any) -> None:
         (folder / "facts.json").write_text(json.dumps(facts))
 
 
+def facts(folder: Path) -> dict[str, Any]:
+    """What `save` left in `facts.json` of a result."""
+    found: dict[str, Any] = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+    return found
+
+
+def truncated(folder: Path) -> list[str]:
+    """A note about texts that were cut, for kinds whose facts count them."""
+    count = facts(folder)["truncated"]
+    return [f"{count} texts are longer than the model reads, and were cut"] if count else []
+
+
 def method_of(members: Sequence[Mapping[str, Any]], context: Context) -> Method:
     """What supplies the loss, of the members that the identities in a key mean."""
     return compose([member(part["member"], "methods", context).load()(**part["options"]) for part in members]).loss

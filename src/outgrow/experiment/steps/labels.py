@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats, Labels
 from outgrow.core.pool import Pool
-from outgrow.execution.step import Context, Job
-from outgrow.experiment.steps.job_files import PARTS, member, save
+from outgrow.execution.step import Context, Job, Kind
+from outgrow.experiment.steps.job_files import PARTS, facts, member, save
 from outgrow.methods.contract import Rows
 from outgrow.models.label_sources import aggregate as joining
 from outgrow.models.label_sources.options import Simulate
@@ -85,3 +87,13 @@ def simulate(jobs: Sequence[Job], context: Context) -> None:
         lengths = np.array([len(str(text)) for text in data.inputs])
         asked = Simulate.model_validate(options)
         save(job.folder, simulated(data.labels, data.classes, lengths, parts, asked, job.params["seed"], opinion))
+
+
+def _changed(folder: Path) -> dict[str, Any]:
+    found = facts(folder)
+    return {"n_learned": found["kept"], "labels_changed": found["changed"], "label_accuracy": found["accuracy"]}
+
+
+LABELS = Kind(1, labels, labels=_changed)
+JOIN = Kind(2, join)
+SIMULATE = Kind(1, simulate)

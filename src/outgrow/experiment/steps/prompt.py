@@ -9,9 +9,9 @@ import numpy as np
 
 from outgrow.core.examples import Labels
 from outgrow.core.pool import Pool
-from outgrow.execution.step import Context, Job, Step
+from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.spec.model_entries import ModelSpec
-from outgrow.experiment.steps.job_files import lesson, save
+from outgrow.experiment.steps.job_files import lesson, save, truncated
 from outgrow.experiment.steps.training_request import TaskPlan, Terms
 from outgrow.models.contract import Location
 from outgrow.models.prompt.ask import ask, chosen_shots
@@ -64,3 +64,6 @@ def _prompt(
         return Step("prompt", asked, parents, label=f"{label}, seed {params['seed']}", flops=work)
     needed = {name: parents[name] for name in ("pool", "split") if name == "pool" or reads != ["test"]}
     return Step("prompt", asked, needed, label=label, flops=work)
+
+
+PROMPT = Kind(2, prompt, notes=truncated)
