@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from outgrow.core.errors import OutgrowError, UsageError
     from outgrow.core.examples import Examples, Labels
+    from outgrow.core.inputs import InputType
     from outgrow.experiment.pipeline import run
     from outgrow.experiment.spec.schema import Experiment
     from outgrow.methods.contract import Method
@@ -27,6 +28,7 @@ __all__ = [
     "Experiment",
     "FeatureModel",
     "Features",
+    "InputType",
     "Labels",
     "Method",
     "OutgrowError",
@@ -42,6 +44,7 @@ _HOME = {
     "Experiment": "experiment.spec.schema",
     "FeatureModel": "models.contract",
     "Features": "models.contract",
+    "InputType": "core.inputs",
     "Labels": "core.examples",
     "Method": "methods.contract",
     "OutgrowError": "core.errors",

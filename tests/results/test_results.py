@@ -157,9 +157,9 @@ def test_predictions_round_trip_whatever_the_order_and_classes(tmp_path: Path) -
     }
     Predictions({"t": held_out(5)}, said).write(tmp_path)
     again = Predictions.read(tmp_path)
-    assert set(again.said) == set(said)
+    assert set(again.probabilities) == set(said)
     for speaker, probabilities in said.items():
-        np.testing.assert_array_equal(again.said[speaker], probabilities)
+        np.testing.assert_array_equal(again.probabilities[speaker], probabilities)
     np.testing.assert_array_equal(again.tests["t"].truth, held_out(5).truth)
     assert again.tests["t"].classes == ("0", "1", "2", "3", "4")
     assert again.tests["t"].inputs[7] == "text 7"

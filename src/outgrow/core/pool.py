@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from outgrow.core.examples import Examples, Ints, Labels, Strings
 from outgrow.core.files.tables import (
     _spelled,
 )
+from outgrow.core.inputs import TEXT, InputType, type_identity, type_with_identity
 
 
 @dataclass(frozen=True)
@@ -58,18 +60,25 @@ class Source:
 class Pool:
     """The distinct rows of a task, sorted by content id, with the test rows fixed for all seeds and models."""
 
-    ids: Strings  # [n] content ids (`core.content_id` of the input), each once
-    inputs: Sequence[Any]  # n texts
+    ids: Strings  # [n] content ids (`InputType.id` of the input), each once
+    inputs: Sequence[Any]  # n values of the input type
     labels: Ints  # [n] class numbers, -1 where the truth is not known
     classes: tuple[str, ...]
     groups: Strings  # [n] rows of one group never stand in two splits; the row's own id where it belongs with no other
     test: NDArray[np.bool_]  # [n]
     notes: tuple[str, ...] = ()  # sentences for people: what was merged, left out, down-sampled
+    input_type: InputType = TEXT
+    allowed: NDArray[np.bool_] | None = None  # [n, classes] the classes that a row can have; None: all, in every row
     # Saved with the pool and not read again by `load`: only labels from elsewhere ask for it (`Source.load`).
     source: Source | None = field(default=None, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @cached_property
+    def sizes(self) -> Ints:
+        """What reading each input costs, in characters of text `[n]`; for forecasts."""
+        return np.array([self.input_type.size(value) for value in self.inputs], dtype=np.int64)
 
     def examples(self, rows: Ints) -> Examples:
         """The examples at positions `rows [m]`."""
@@ -83,21 +92,26 @@ class Pool:
         return Labels.one_hot(self.ids[rows], labels, len(self.classes))
 
     def save(self, folder: Path) -> None:
-        """Write `rows.parquet` (id, input, label, group, test), `pool.json` (classes, notes) and `source.parquet`."""
+        """Write `rows.parquet` (id, input, label, group, test), `pool.json` (classes, notes) and `source.parquet`.
+
+        The column `allowed` and the JSON key `input_type` are there where they say anything: not for texts of any class.
+        """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        rows = pa.table(
-            {
-                "id": pa.array(self.ids.tolist(), pa.string()),
-                "input": pa.array(list(self.inputs), pa.large_string()),
-                "label": pa.array(self.labels.tolist(), pa.int32()),
-                "group": pa.array(self.groups.tolist(), pa.string()),
-                "test": pa.array(self.test.tolist(), pa.bool_()),
-            }
-        )
-        pq.write_table(rows, folder / "rows.parquet", compression="zstd")
-        about = {"classes": list(self.classes), "notes": list(self.notes)}
+        columns = {
+            "id": pa.array(self.ids.tolist(), pa.string()),
+            "input": pa.array(self.input_type.write(self.inputs, folder), pa.large_string()),
+            "label": pa.array(self.labels.tolist(), pa.int32()),
+            "group": pa.array(self.groups.tolist(), pa.string()),
+            "test": pa.array(self.test.tolist(), pa.bool_()),
+        }
+        if self.allowed is not None:
+            columns["allowed"] = pa.array(self.allowed.tolist(), pa.list_(pa.bool_()))
+        pq.write_table(pa.table(columns), folder / "rows.parquet", compression="zstd")
+        about: dict[str, Any] = {"classes": list(self.classes), "notes": list(self.notes)}
+        if self.input_type is not TEXT:
+            about["input_type"] = dict(type_identity(self.input_type))
         (folder / "pool.json").write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         if self.source is not None:
             self.source.save(folder / "source.parquet")
@@ -109,12 +123,16 @@ class Pool:
 
         rows = pq.read_table(folder / "rows.parquet")
         about = json.loads((folder / "pool.json").read_text(encoding="utf-8"))
+        input_type = type_with_identity(about["input_type"]) if "input_type" in about else TEXT
+        allowed = np.array(rows["allowed"].to_pylist(), dtype=np.bool_) if "allowed" in rows.column_names else None
         return cls(
             ids=np.array(rows["id"].to_pylist(), dtype=np.str_),
-            inputs=rows["input"].to_pylist(),
+            inputs=input_type.read(rows["input"].to_pylist(), folder),
             labels=rows["label"].to_numpy().astype(np.int64),
             classes=tuple(about["classes"]),
             groups=np.array(rows["group"].to_pylist(), dtype=np.str_),
             test=rows["test"].to_numpy().astype(np.bool_),
             notes=tuple(about["notes"]),
+            input_type=input_type,
+            allowed=allowed,
         )

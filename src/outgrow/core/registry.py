@@ -16,6 +16,7 @@ from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.identity import digest_file
 
 BUILT_IN: dict[str, dict[str, str]] = {
+    "inputs": {"text": "outgrow.core.inputs:Text"},
     "tasks": {"sentiment": "outgrow.tasks.sentiment:sentiment"},
     "models": {
         "static": "outgrow.models.heads.static:Static",
@@ -60,6 +61,9 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
 }
 
+PLUGIN_MODULE = "outgrow_plugin_"
+FILES: dict[str, str] = {}  # SHA-256 of a plug-in file -> where it is on this machine, as found or as `remember` says
+
 
 @dataclass(frozen=True)
 class Member:
@@ -87,12 +91,17 @@ class Member:
 
 
 def find(group: str, name: str) -> Member:
-    """The member `name` of a group (tasks, models, methods, step kinds). Raises UsageError with the nearest known names."""
+    """The member `name` of a group (inputs, tasks, models, methods, step kinds).
+
+    Raises UsageError with the nearest known names.
+    """
     if is_file_name(name):
         path = Path(name.rpartition(":")[0])
         if not path.is_file():
             raise UsageError(f"{name}: there is no file {path}")
-        return Member(name, name, {"file": digest_file(path), "name": name.rpartition(":")[2]})
+        identity = {"file": digest_file(path), "name": name.rpartition(":")[2]}
+        FILES[identity["file"]] = str(path)
+        return Member(name, name, identity)
     if name in BUILT_IN[group]:
         return Member(name, BUILT_IN[group][name], {"name": name})
     for entry in entry_points(group="outgrow." + group.replace(" ", "_")):
@@ -100,6 +109,43 @@ def find(group: str, name: str) -> Member:
             origin = {"name": name, "distribution": entry.dist.name, "version": entry.dist.version}
             return Member(name, entry.value, origin)
     raise UsageError(f'unknown {group.removesuffix("s")} "{name}"' + nearest(name, names(group)))
+
+
+def find_identity(group: str, identity: Mapping[str, str]) -> Member:
+    """The member of a group with this identity. Raises OutgrowError where its file or package is not here any more."""
+    name = identity["name"]
+    if "file" in identity:
+        if identity["file"] not in FILES:
+            raise OutgrowError(
+                f"the plug-in file of {name} (SHA-256 {identity['file'][:12]}…) is not there; put it back"
+            )
+        name = f"{FILES[identity['file']]}:{name}"
+    found = find(group, name)
+    if dict(found.identity) != dict(identity):
+        raise OutgrowError(f"{name}: has changed since it was used; give the same command again")
+    return found
+
+
+def identity_of(group: str, thing: Any) -> Mapping[str, str]:
+    """The identity by which `find_identity` finds a class or function again.
+
+    Raises OutgrowError where it is neither in the registry nor in a plug-in file.
+    """
+    if thing.__module__.startswith(PLUGIN_MODULE):
+        return {"file": digest_file(Path(sys.modules[thing.__module__].__file__ or "")), "name": thing.__name__}
+    target = f"{thing.__module__}:{thing.__qualname__}"
+    for name in names(group):
+        found = find(group, name)
+        if found.target == target:
+            return found.identity
+    raise OutgrowError(
+        f"{target}: is not registered under outgrow.{group}; name it by path/to/file.py:Name or register it"
+    )
+
+
+def remember(sources: Mapping[str, Any]) -> None:
+    """Note where plug-in files are, of all sources by fingerprint: a worker finds them as its order says."""
+    FILES.update({key: place for key, place in sources.items() if isinstance(place, str) and place.endswith(".py")})
 
 
 def names(group: str) -> list[str]:
@@ -125,7 +171,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def _import_file(path: Path) -> Any:
     # Named by content, so that an edited file is not answered from sys.modules and two files of one name don't meet.
-    name = f"outgrow_plugin_{digest_file(path)[:16]}"
+    name = f"{PLUGIN_MODULE}{digest_file(path)[:16]}"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -31,15 +31,15 @@ def validated(model: type[BaseModel], options: Mapping[str, Any], where: str) ->
             option = fault["loc"][:1]
             if option not in faults or len(fault["loc"]) > len(faults[option]["loc"]):
                 faults[option] = fault
-        raise Problems(*(f"{where}: {sentence(fault, model)}" for fault in faults.values())) from error
+        raise Problems(*(f"{where}: {sentence(fault, model.model_fields)}" for fault in faults.values())) from error
 
 
-def sentence(fault: Any, model: type[BaseModel]) -> str:
-    """One pydantic fault in plain words."""
+def sentence(fault: Any, known: Iterable[str]) -> str:
+    """One pydantic fault in plain words; `known`: the options that there are."""
     option = ".".join(str(part) for part in fault["loc"][:1])
     match fault["type"]:
         case "extra_forbidden":
-            return f'unknown option "{option}"{nearest(option, model.model_fields)}'
+            return f'unknown option "{option}"{nearest(option, known)}'
         case "missing":
             return f'"{option}" is missing'
         case "value_error":
@@ -61,11 +61,11 @@ def _shown(value: Any) -> str:
 
 
 def faults(
-    error: ValidationError, whole: type[BaseModel], parts: Mapping[str, type[BaseModel]]
+    error: ValidationError, whole: Collection[str], parts: Mapping[str, Collection[str]]
 ) -> list[tuple[Loc, str]]:
-    """Every fault of a validation of `whole`: where it is, and a sentence that begins with the place.
+    """Every fault of a validation: where it is, and a sentence that begins with the place.
 
-    parts: the model of each key whose value has keys of its own.
+    whole: the keys there are; parts: those of each key whose value has keys of its own.
     """
     found: list[tuple[Loc, str]] = []
     for fault in error.errors():

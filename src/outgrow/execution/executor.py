@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.files import disk
-from outgrow.core.registry import Member
+from outgrow.core.registry import Member, remember
 from outgrow.execution.step import Context, Job
 from outgrow.execution.store import Store
 
@@ -102,6 +102,7 @@ def carry_out(order: WorkOrder, store: Store, progress: Callable[[int, int], Non
     begin = time.perf_counter()
     seconds = 0.0
     try:
+        remember(order.sources)
         context = Context(order.device, order.threads, order.sources, progress, order.checkpoint_every)
         records = {item.key: dict(item.record) for item in order.items}
         with store.create_all(records) as folders:

@@ -70,8 +70,15 @@ def _speakers(run: Run) -> dict[str, ModelKey | None]:
 
 def _test_set(pool: Pool) -> HeldOut:
     rows = np.flatnonzero(pool.test)
-    inputs = tuple(str(pool.inputs[row]) for row in rows.tolist())
-    return HeldOut(pool.ids[rows], inputs, pool.labels[rows], pool.groups[rows], pool.classes)
+    return HeldOut(
+        pool.ids[rows],
+        tuple(pool.input_type.preview(pool.inputs[row]) for row in rows.tolist()),
+        pool.labels[rows],
+        pool.groups[rows],
+        pool.classes,
+        pool.input_type.name,
+        None if pool.allowed is None else pool.allowed[rows],
+    )
 
 
 def _facts(run: Run, pool: Pool, transfer: Any, weak: Any, open_step: Open) -> dict[str, Any]:

@@ -5,11 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
+
+from outgrow.core.inputs import InputType
+
+TEXTS = frozenset({"text"})
+ANY = frozenset({"any"})
 
 Strength = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 
@@ -36,6 +41,11 @@ class Features:
     padding: float  # padded tokens, as a share of the real ones
 
 
+def can_read(reads: frozenset[str], inputs: InputType) -> bool:
+    """Whether a model that declares `reads` can read inputs of this type."""
+    return inputs.name in reads or reads == ANY
+
+
 Reader = Callable[[Sequence[str], Callable[[int, int], None]], Features]
 
 
@@ -43,6 +53,8 @@ class FeatureModel(BaseModel, ABC):
     """A frozen model with a linear head. Fields a subclass adds decide its features; those here decide the head."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    reads: ClassVar[frozenset[str]] = TEXTS  # names of input types
 
     checkpoint: Annotated[str, Field(min_length=1)]
     rows: Annotated[int, Field(ge=1)] | None = None  # as a supervisor: learn from the first `rows` of weak_train only

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from outgrow.core.examples import Examples, Floats, Labels
+from outgrow.models.contract import ANY
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Majority(BaseModel):
     """The class that most labels name, for every text: what any student must beat to have learned anything."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reads: ClassVar[frozenset[str]] = ANY
 
     def fit(self, examples: Examples, targets: Labels, objective: Any, seed: int) -> Shares:
         """The classes' shares among the labels; a method's loss and the seed decide nothing."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from outgrow.core.examples import Ints
+from outgrow.core.inputs import Preview, cut, texts_of
 from outgrow.results.cells import RunToScore, Scored, cells_of
 from outgrow.results.predictions import ModelKey
 
@@ -106,14 +107,13 @@ def _chosen(sorts: Sequence[Mapping[str, Ints]], scored: Scored, task: str, most
     return np.array(list(chosen), dtype=np.int64)
 
 
-def _texts(scored: Scored, task: str, rows: Ints, budget: int) -> tuple[list[str], int]:
-    """The rows' texts, cut where long, and how many fit into the budget (ten at least)."""
+def _texts(scored: Scored, task: str, rows: Ints, budget: int) -> tuple[list[Preview], int]:
+    """What the page shows of the rows' inputs, cut where long, and how many fit into the budget (ten at least)."""
     inputs = scored.test(task).inputs
-    texts: list[str] = []
+    texts: list[Preview] = []
     for row in rows.tolist():
-        text = inputs[row]
-        texts.append(text if len(text) <= LONGEST else text[:LONGEST] + " […]")
-        budget -= len(texts[-1])
+        texts.append(cut(inputs[row], LONGEST))
+        budget -= sum(len(text) for text in texts_of(texts[-1]))
         if budget < 0 and len(texts) >= 10:
             break
     return texts, len(texts)

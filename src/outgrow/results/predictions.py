@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats, Ints, Labels, Strings
+from outgrow.core.identity import canonical_json
+from outgrow.core.inputs import TEXT, Preview
 
 
 class ModelKey(NamedTuple):
@@ -26,13 +30,15 @@ class ModelKey(NamedTuple):
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A task's test examples: ids, texts, true class numbers and groups, `[n]` each."""
+    """A task's test examples: ids, what people see of the inputs, true class numbers and groups, `[n]` each."""
 
     ids: Strings
-    inputs: tuple[str, ...]
+    inputs: tuple[Preview, ...]
     truth: Ints
     groups: Strings
     classes: tuple[str, ...]
+    input_type: str = TEXT.name
+    allowed: NDArray[np.bool_] | None = None  # [n, classes] the classes that a row can have; None: all, in every row
 
 
 @dataclass(frozen=True)
@@ -106,14 +112,18 @@ def _examples(task: str, test: HeldOut) -> Any:
     import pyarrow as pa
 
     n = len(test.ids)
+    # A text as it is; what other types show as JSON, so that a folder is read without their code.
+    inputs = test.inputs if test.input_type == TEXT.name else [canonical_json(shown) for shown in test.inputs]
     return pa.table(
         {
             "task": _words([task] * n),
             "id": pa.array(test.ids.tolist(), pa.string()),
-            "input": pa.array(test.inputs, pa.large_string()),
+            "input_type": _words([test.input_type] * n),
+            "input": pa.array(inputs, pa.large_string()),
             "truth": pa.array(test.truth, pa.int32()),
             "group": pa.array(test.groups.tolist(), pa.string()),
             "classes": pa.array([list(test.classes)] * n, pa.list_(pa.string())),
+            "allowed": pa.array([None] * n if test.allowed is None else test.allowed.tolist(), pa.list_(pa.bool_())),
         }
     )
 
@@ -173,4 +183,10 @@ def _test_set(examples: Any, task: str) -> HeldOut:
     rows = examples.filter(pc.equal(examples["task"], task))
     ids, groups = (np.array(rows[name].to_pylist(), dtype=np.str_) for name in ("id", "group"))
     truth = rows["truth"].to_numpy().astype(np.int64)
-    return HeldOut(ids, tuple(rows["input"].to_pylist()), truth, groups, tuple(rows["classes"][0].as_py()))
+    inputs, classes = rows["input"].to_pylist(), tuple(rows["classes"][0].as_py())
+    if "input_type" not in rows.column_names:  # of a run before there were other types
+        return HeldOut(ids, tuple(inputs), truth, groups, classes)
+    kind, allowed = rows["input_type"][0].as_py(), rows["allowed"].to_pylist()
+    shown = inputs if kind == TEXT.name else [json.loads(one) for one in inputs]
+    ragged = None if allowed[0] is None else np.array(allowed, dtype=np.bool_)
+    return HeldOut(ids, tuple(shown), truth, groups, classes, kind, ragged)

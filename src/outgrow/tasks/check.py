@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from outgrow.core.findings import Findings, global_randomness
-from outgrow.core.identity import content_id
+from outgrow.core.inputs import type_of_class
 from outgrow.tasks.contract import RawTask
 from outgrow.tasks.pool import build_pool
 
@@ -22,14 +24,33 @@ def check_task(task: Callable[..., Any], name: str) -> list[str]:
         isinstance(first, RawTask), "returns a RawTask", f"returns {type(first).__name__}, not a RawTask"
     ):
         return found.close()
+    kind = found.attempt(lambda: type_of_class(first.input_type), "its input_type")
+    if kind is None:
+        return found.close()
+    wrong = [(row, problem) for row, value in enumerate(first.inputs) if (problem := kind.problem(value)) is not None]
+    if not found.expect(
+        not wrong,
+        f"every input is of type {kind.name}",
+        f"{len(wrong)} inputs cannot be of type {kind.name}; the first, in row {wrong[:1] and wrong[0][0]}, "
+        f"{wrong[:1] and wrong[0][1]}",
+    ):
+        return found.close()
     found.expect(
-        [content_id(value) for value in first.inputs] == [content_id(value) for value in second.inputs]
+        [kind.id(value) for value in first.inputs] == [kind.id(value) for value in second.inputs]
         and list(first.labels) == list(second.labels),
         "returns the same rows each time",
         "returns other rows when called again: take randomness from a fixed seed",
     )
-    blank = [row for row, value in enumerate(first.inputs) if not str(value).strip()]
-    found.expect(not blank, "has no empty input", f"has empty inputs, the first in row {blank[:1]}")
+    with TemporaryDirectory() as folder:
+        again = found.attempt(
+            lambda: kind.read(kind.write(list(first.inputs), Path(folder)), Path(folder)),
+            "writing and reading its inputs",
+        )
+    found.expect(
+        again is None or [kind.id(value) for value in again] == [kind.id(value) for value in first.inputs],
+        "inputs that are written and read again are the same",
+        f"an input of type {kind.name} that is written and read again has another identity",
+    )
     size = None if first.test is not None else max(1, len(first.inputs) // 5)
     pool = found.attempt(lambda: build_pool(first, test_rows=size, balance=True, name=name), "making a pool of it")
     if pool is not None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from outgrow.core.errors import UsageError
 from outgrow.core.examples import sorted_classes
-from outgrow.core.files.row_text import render
 from outgrow.core.files.tables import Table, read_table
+from outgrow.core.inputs import TEXT, InputType, Read
 from outgrow.core.registry import nearest
 from outgrow.tasks.contract import RawTask
 
@@ -19,27 +21,30 @@ HUB_TIMEOUT = 5.0  # seconds to wait for the hub's first answer; it is asked onc
 def file_task(
     path: str | Path,
     *,
-    text: str,
-    label: str,
+    label: str | None,
     group: str | None = None,
     test: str | Path | None = None,
     unlabelled: bool = False,
+    inputs: InputType = TEXT,
+    **keys: Any,
 ) -> RawTask:
     """The rows of a file, then those of its test file.
 
-    `text` is a column or a template, `unlabelled` lets rows (or the whole file, without the column) have no label.
+    `keys` say how the input type reads a value from a row: of texts, `text` is a column or a template. `unlabelled` lets
+    rows (or the whole file, without the column) have no label.
     Raises UsageError with everything that is wrong, one sentence each.
     """
     problems: list[str] = []
     main = read_table(path, problems)
     held_out = read_table(test, problems) if test is not None else None
+    columns = Columns(inputs, keys, label, group, unlabelled)
     if main is None or (test is not None and held_out is None):
         # What can be looked at is looked at all the same, so that all problems come together.
         for table in (main, held_out):
             if table is not None:
-                _rows(table, text, label, group, unlabelled and table is main, problems)
+                _rows(table, columns, unlabelled and table is main, problems)
         raise UsageError(*problems)
-    return tables_task(main, held_out, text=text, label=label, group=group, unlabelled=unlabelled, problems=problems)
+    return tables_task(main, held_out, columns, problems)
 
 
 def hub_commit(name: str, revision: str | None = None) -> str:
@@ -64,13 +69,14 @@ def hub_task(
     name: str,
     commit: str,
     *,
-    text: str,
-    label: str,
+    label: str | None,
     config: str | None = None,
     split: str = "train",
     test: str | None = None,
     group: str | None = None,
     unlabelled: bool = False,
+    inputs: InputType = TEXT,
+    **keys: Any,
 ) -> RawTask:
     """The rows of a split of a hub data set at a commit, then those of its `test` split; labels as numbers stay such.
 
@@ -78,47 +84,58 @@ def hub_task(
     """
     main = _hub_table(name, commit, config, split)
     held_out = _hub_table(name, commit, config, test) if test is not None else None
-    return tables_task(main, held_out, text=text, label=label, group=group, unlabelled=unlabelled, problems=[])
+    return tables_task(main, held_out, Columns(inputs, keys, label, group, unlabelled), [])
 
 
-def tables_task(
-    main: Table,
-    test: Table | None,
-    *,
-    text: str,
-    label: str,
-    group: str | None,
-    unlabelled: bool,
-    problems: list[str],
-) -> RawTask:
+@dataclass(frozen=True)
+class Columns:
+    """How a table's rows are read: by the input type's own keys, and the label and group columns."""
+
+    inputs: InputType
+    keys: Mapping[str, Any]
+    label: str | None  # None: the type's own columns say which class is right
+    group: str | None
+    unlabelled: bool
+
+
+def tables_task(main: Table, test: Table | None, columns: Columns, problems: list[str]) -> RawTask:
     """The task of a table and, where there is one, a table of test rows. Raises UsageError, see `file_task`."""
-    inputs, labels, groups = _rows(main, text, label, group, unlabelled, problems)
-    known = sorted_classes(name for name in labels if name is not None)
-    if test is None:
-        _check_classes(main, label, known, unlabelled, problems)
-    if test is not None:
-        test_inputs, test_labels, test_groups = _rows(test, text, label, group, False, problems)
-        tested = sorted_classes(name for name in test_labels if name is not None)
-        if unlabelled:
-            _check_classes(test, label, sorted_classes((*known, *tested)), False, problems)
+    read = _rows(main, columns, columns.unlabelled, problems)
+    read_test = None if test is None else _rows(test, columns, False, problems)
+    known = sorted_classes(name for name in read.labels or () if name is not None)
+    if test is None or read_test is None:
+        _check_classes(main, columns, known, columns.unlabelled, problems)
+    else:
+        tested = sorted_classes(name for name in read_test.labels or () if name is not None)
+        if columns.unlabelled:
+            _check_classes(test, columns, sorted_classes((*known, *tested)), False, problems)
         else:
-            _check_classes(main, label, known, False, problems)
-            problems += [
-                f"{test.name}: class {name!r} does not stand in {main.name}{nearest(name, known)}"
-                for name in (tested if known else ())
-                if name not in known
-            ]
-        inputs, labels, groups = inputs + test_inputs, labels + test_labels, groups + test_groups
+            _check_classes(main, columns, known, False, problems)
+            problems += (
+                []
+                if read.classes
+                else [
+                    f"{test.name}: class {name!r} does not stand in {main.name}{nearest(name, known)}"
+                    for name in (tested if known else ())
+                    if name not in known
+                ]
+            )
     if problems:
         raise UsageError(*dict.fromkeys(problems))
     n_main, n_test = len(main), len(test) if test is not None else 0
     names = dict.fromkeys([*main.columns, *(test.columns if test is not None else ())])
+    parts = [read] if read_test is None else [read, read_test]
+    labels = [label for part in parts for label in part.labels or ()]
+    classes = max((part.classes for part in parts if part.classes is not None), key=len, default=None)
+    allowed = [[*row, *[False] * (len(classes or row) - len(row))] for part in parts for row in part.allowed or ()]
     return RawTask(
-        inputs=inputs,
+        inputs=[value for part in parts for value in part.values],
         labels=labels,
-        groups=groups if group is not None else None,
-        classes=sorted_classes(name for name in labels if name is not None),
+        groups=None if read.groups is None else [group for part in parts for group in part.groups or ()],
+        classes=classes or sorted_classes(name for name in labels if name is not None),
         test=[False] * n_main + [True] * n_test,
+        input_type=type(columns.inputs),
+        allowed=allowed or None,
         columns={
             name: [
                 *main.columns.get(name, [None] * n_main),
@@ -129,27 +146,41 @@ def tables_task(
     )
 
 
-def _rows(
-    table: Table, text: str, label: str, group: str | None, unlabelled: bool, problems: list[str]
-) -> tuple[list[str], list[str | None], list[str | None]]:
-    """Texts, class names and groups of a table's rows; lists are empty or full of None where something is wrong."""
-    inputs = render(table, text, problems) or []
+def _rows(table: Table, columns: Columns, unlabelled: bool, problems: list[str]) -> Read:
+    """Values, class names and groups of a table's rows; lists are empty or full of None where something is wrong."""
     labels: list[str | None] = [None] * len(table)
-    if not (unlabelled and label not in table.columns) and table.has(label, "label", problems):
-        labels = table.names(label, "label", problems)
+    label, group = columns.label, columns.group
+    wrong: list[str] = []
+    if label is not None and not (unlabelled and label not in table.columns) and table.has(label, "label", wrong):
+        labels = table.names(label, "label", wrong)
         missing = [row for row, name in enumerate(labels) if name is None]
         if missing and not unlabelled:
-            problems.append(
+            wrong.append(
                 f"{table.name}: column {label!r} holds no label in {table.where(missing)}; "
                 "fill it in, leave the rows out, or set unlabelled: true"
             )
-    groups: list[str | None] = [None] * len(table)
-    if group is not None and table.has(group, "group", problems):
-        groups = table.names(group, "group", problems)
-    return inputs, labels, groups
+    read = columns.inputs.rows(table, columns.keys, labels, problems)
+    if read is not None and len(table) > 1 and len({columns.inputs.id(value) for value in read.values}) == 1:
+        named = " and ".join(repr(value) for value in columns.keys.values() if isinstance(value, str))
+        problems.append(
+            f"{table.name}: all {len(table)} {columns.inputs.name}s are the same; is {named} the right column?"
+        )
+    problems += wrong
+    groups = None if read is None else read.groups
+    if group is not None:
+        groups = table.names(group, "group", problems) if table.has(group, "group", problems) else None
+        groups = groups or [None] * len(table)
+    if read is None:
+        return Read([], labels, groups)
+    return replace(read, labels=labels if read.labels is None else read.labels, groups=groups)
 
 
-def _check_classes(table: Table, label: str, classes: Sequence[str], unlabelled: bool, problems: list[str]) -> None:
+def _check_classes(
+    table: Table, columns: Columns, classes: Sequence[str], unlabelled: bool, problems: list[str]
+) -> None:
+    label = columns.label
+    if label is None:
+        return
     if len(classes) == 1:
         problems.append(
             f"{table.name}: column {label!r} holds one class only ({classes[0]!r}); at least two are needed"

@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 
-from outgrow.core.errors import OutgrowError, UsageError
+from outgrow.core.errors import UsageError
 from outgrow.core.examples import Ints, class_name, sorted_classes
 from outgrow.core.identity import content_id
+from outgrow.core.inputs import InputType, type_of_class
 from outgrow.core.pool import Pool, Source
 from outgrow.core.registry import nearest
 from outgrow.tasks.contract import RawTask
@@ -26,10 +28,11 @@ MOST_OF_ONE_CLASS = 55  # percent; a binary task above it is down-sampled (Burns
 @dataclass(frozen=True)
 class _Row:
     id: str
-    input: str
+    input: Any
     label: int  # -1: not known
     group: str
     test: bool  # of the official test split
+    allowed: tuple[bool, ...] | None
 
 
 def build_pool(raw: RawTask, *, test_rows: int | None, balance: bool, name: str = "the task") -> Pool:
@@ -42,9 +45,10 @@ def build_pool(raw: RawTask, *, test_rows: int | None, balance: bool, name: str 
         raise UsageError(f"{name}: test must be 1 row or more, not {test_rows}")
     classes, labels = _classes(raw, name)
     notes: list[str] = []
-    if not all(isinstance(text, str) for text in raw.inputs):
-        raise OutgrowError(f"{name}: the inputs of a task must be texts")
-    ids = [content_id(text) for text in raw.inputs]
+    kind = type_of_class(raw.input_type)
+    check_inputs(raw, kind, name)
+    ids = [kind.id(value) for value in raw.inputs]
+    _check_allowed(raw, ids, labels, classes, name)
     rows = _distinct(raw, ids, labels, notes)
     known = {row.label for row in rows if row.label >= 0}
     if len(known) < 2:
@@ -84,7 +88,30 @@ def build_pool(raw: RawTask, *, test_rows: int | None, balance: bool, name: str 
         test=np.array([row.id in chosen for row in rows], dtype=np.bool_),
         notes=tuple(notes),
         source=Source.of(ids, raw.columns, raw.test),
+        input_type=kind,
+        allowed=np.array([row.allowed for row in rows], dtype=np.bool_) if raw.allowed is not None else None,
     )
+
+
+def check_inputs(raw: RawTask, kind: InputType, name: str) -> None:
+    """Raises UsageError where values are none of their type's; its sentence names the first and their number."""
+    wrong = [(row, problem) for row, value in enumerate(raw.inputs) if (problem := kind.problem(value)) is not None]
+    if wrong:
+        row, problem = wrong[0]
+        more = f", and {len(wrong) - 1} more inputs are none either" if len(wrong) > 1 else ""
+        raise UsageError(f"{name}: the inputs are of type {kind.name}, and input {row + 1} {problem}{more}")
+
+
+def _check_allowed(raw: RawTask, ids: Sequence[str], labels: Sequence[int], classes: Sequence[str], name: str) -> None:
+    """Raises UsageError where a row's label is a class that it cannot have, or equal inputs allow different classes."""
+    first: dict[str, Sequence[bool]] = {}
+    for row, (id_, label, allowed) in enumerate(zip(ids, labels, raw.allowed or (), strict=False)):
+        if label >= 0 and not allowed[label]:
+            raise UsageError(
+                f"{name}: the label of input {row + 1} is {classes[label]!r}, which the row does not allow"
+            )
+        if list(first.setdefault(id_, allowed)) != list(allowed):
+            raise UsageError(f"{name}: input {row + 1} occurs before and allows other classes there")
 
 
 def deal(pool: Pool, seed: int, *, weak_train: int, transfer: int, validation: int) -> dict[str, Ints]:
@@ -199,7 +226,9 @@ def _distinct(raw: RawTask, ids: Sequence[str], labels: Sequence[int], notes: li
         counts["several"] += len(named) > 1
         # Not both groups as one: a text like "yes" would chain most of them. Known by a hash, as the value may be a passage.
         group = content_id({"group": named[0]}) if named else id_
-        rows.append(_Row(id_, raw.inputs[places[0]], known.pop() if known else -1, group, tests[places[0]]))
+        allowed = None if raw.allowed is None else tuple(raw.allowed[places[0]])
+        label = known.pop() if known else -1
+        rows.append(_Row(id_, raw.inputs[places[0]], label, group, tests[places[0]], allowed))
     said = {
         "merged": ("exact duplicate was merged", "exact duplicates were merged"),
         "texts": ("text was left out for contradicting labels", "texts were left out for contradicting labels"),

@@ -14,7 +14,7 @@ from outgrow.core.identity import canonical_json
 from outgrow.core.registry import Member, find, is_file_name, names, nearest
 from outgrow.core.validation import Problems, validated
 from outgrow.experiment.spec.paths import absolute, find_file
-from outgrow.models.contract import FeatureModel
+from outgrow.models.contract import TEXTS, FeatureModel
 from outgrow.models.finetune.options import Finetune
 from outgrow.models.label_sources.options import SOURCES, Given, Join, Simulate
 from outgrow.models.prompt.options import Prompt
@@ -57,6 +57,11 @@ class ModelSpec:
     def partial(self) -> bool:
         """Whether it is somebody's labels, which may leave rows out."""
         return self.role == "given" or (self.role == "join" and any(spec.partial for spec in self.beneath))
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The names of the input types that it reads; `ANY` where inputs make no difference to it."""
+        return getattr(self.options, "reads", TEXTS)
 
     @property
     def everyone(self) -> list[ModelSpec]:

@@ -14,6 +14,7 @@ from outgrow.core.errors import UsageError
 from outgrow.core.files.tables import table_format
 from outgrow.core.files.yaml_file import read_yaml
 from outgrow.core.identity import digest_file
+from outgrow.core.inputs import TEXT, type_identity
 from outgrow.core.pool import Pool
 from outgrow.core.registry import Member, find, is_file_name
 from outgrow.core.validation import Problems
@@ -23,7 +24,7 @@ from outgrow.experiment.spec.paths import BASE, find_file
 from outgrow.experiment.spec.schema import Experiment, TaskSpec
 from outgrow.models.checkpoints.families import encoder
 from outgrow.models.checkpoints.locate import resolve
-from outgrow.models.contract import Location
+from outgrow.models.contract import Location, can_read
 from outgrow.tasks.files import file_task, hub_commit
 from outgrow.tasks.pool import deal
 
@@ -60,14 +61,15 @@ def _faults_of_parts(path: Path) -> list[str]:
         for entry in _listed(content.get("tasks")):
             try:
                 task = TaskSpec.model_validate(entry)
-                if task.file and task.text and task.label:
+                if task.file:
                     file_task(
                         find_file(task.file),
-                        text=task.text,
                         label=task.label,
                         group=task.group,
                         test=None if task.test is None else find_file(task.test),
                         unlabelled=task.unlabelled,
+                        inputs=task.input_type,
+                        **task.columns,
                     )
             except UsageError as error:
                 problems += error.problems
@@ -167,7 +169,9 @@ class _Resolving:
             self.sources[member.identity["file"]] = member.target.rpartition(":")[0]
 
     def pool(self, task: TaskSpec) -> Step:
-        columns = {"text": task.text, "label": task.label, "group": task.group, "unlabelled": task.unlabelled}
+        columns = {"label": task.label, "group": task.group, "unlabelled": task.unlabelled, **task.columns}
+        if task.task is None and task.input_type is not TEXT:
+            columns["inputs"] = dict(type_identity(task.input_type))
         source: dict[str, Any]
         if task.file is not None:
             source = {**columns, "file": self.file(task.file)}
@@ -197,7 +201,9 @@ class _Resolving:
         file = self.file(spec.options.file)
         if pool is None:
             return None
-        params = {"file": file, **options, "text": options["text"] or task.text}
+        params = {"file": file, **options, "text": options["text"] or task.columns.get("text")}
+        if task.task is None and task.input_type is not TEXT:
+            params["columns"] = task.columns
         return Step("given", params, {"pool": pool}, label=f"{task.title}: read {spec.name}")
 
     def file(self, name: str) -> dict[str, str]:
@@ -214,8 +220,15 @@ class _Resolving:
 
 
 def check_splits(experiment: Experiment, pools: Mapping[str, Pool]) -> None:
-    """Hold every task's pool against the split asked for. Raises UsageError with all that is too large."""
+    """Compare every task's pool with the split and the models asked for. Raises UsageError with all that does not fit."""
     problems: list[str] = []
+    for title, pool in pools.items():
+        wrong = [model for model in experiment.models if not can_read(model.reads, pool.input_type)]
+        problems += dict.fromkeys(
+            f"{title}: its inputs are of type {pool.input_type.name}, and {model.name} reads "
+            + " and ".join(sorted(model.reads))
+            for model in wrong
+        )
     for title, pool in pools.items():
         try:
             deal(pool, experiment.seeds[0], **experiment.split.dealt)

@@ -20,14 +20,15 @@ from pydantic import (
     model_validator,
 )
 
-from outgrow.core.errors import UsageError
+from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.files.yaml_file import locate, read_yaml
 from outgrow.core.identity import canonical_json
+from outgrow.core.inputs import InputType, all_columns, input_type, type_with_columns
 from outgrow.core.registry import is_file_name, names, nearest
 from outgrow.core.validation import Problems, faults
 from outgrow.experiment.spec.method_entries import MethodSpec, method_spec, misfits
 from outgrow.experiment.spec.model_entries import ModelSpec, model_spec
-from outgrow.experiment.spec.paths import BASE, find_file
+from outgrow.experiment.spec.paths import BASE, absolute, find_file
 from outgrow.results.metrics.scores import METRICS
 
 
@@ -61,7 +62,8 @@ class TaskSpec(Strict):
     file: str | None = None
     hub: str | None = None
     task: str | None = None
-    text: str | None = None
+    inputs: str = ""
+    columns: dict[str, Any] = {}  # the input type's own keys; a file has them beside the others
     label: str | None = None
     group: str | None = None
     test: str | None = None
@@ -76,6 +78,20 @@ class TaskSpec(Strict):
     @classmethod
     def _registered_name(cls, value: Any) -> Any:
         return {"task": value} if isinstance(value, str) else value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_of_the_input_type(cls, value: Any) -> Any:
+        """Gathers the keys by which the input type reads a row, so that each type can have its own."""
+        if not isinstance(value, dict):
+            return value
+        try:
+            kind = input_type(absolute(str(value.get("inputs") or type_with_columns(value))))
+        except OutgrowError as error:
+            raise Problems(str(error)) from None
+        columns = {key: value[key] for key in kind.columns if key in value}
+        others = {key: item for key, item in value.items() if key not in columns}
+        return {**others, "columns": columns} if columns else others
 
     @field_validator("file", mode="after")
     @classmethod
@@ -93,20 +109,26 @@ class TaskSpec(Strict):
                 "a task has exactly one of `file`, `hub` and `task`, not " + (" and ".join(given) or "none of them")
             )
         allowed = {
-            "file": {"text", "label", "group", "test", "unlabelled"},
-            "hub": {"text", "label", "group", "test", "unlabelled", "config", "split", "revision"},
+            "file": {"inputs", "columns", "label", "group", "test", "unlabelled"},
+            "hub": {"inputs", "columns", "label", "group", "test", "unlabelled", "config", "split", "revision"},
             "task": {"options"},
         }[given[0]]
         common = {"name", "balance", given[0]}
         wrong = sorted(self.model_fields_set - allowed - common)
-        sentences = [f"`{key}` has no meaning beside `{given[0]}`" for key in wrong]
+        unfit = [name for key in wrong for name in (self.columns if key == "columns" else [key])]
+        sentences = [f"`{key}` has no meaning beside `{given[0]}`" for key in unfit]
         if given[0] != "task":
-            sentences += [f"`{key}` is missing: name the column" for key in ("text", "label") if not getattr(self, key)]
+            sentences += self.input_type.missing({**self.columns, "label": self.label})
         elif self.task and not is_file_name(self.task) and self.task not in names("tasks"):
             sentences.append(f'unknown task "{self.task}"{nearest(self.task, names("tasks"))}')
         if sentences:
             raise Problems(*sentences)
         return self
+
+    @property
+    def input_type(self) -> InputType:
+        """What the rows of a file or hub set hold. Raises UsageError where there is no such type."""
+        return input_type(absolute(self.inputs or type_with_columns(self.columns)))
 
     @property
     def title(self) -> str:
@@ -160,7 +182,7 @@ class Experiment(Strict):
         except ValidationError as error:
             where = _PLACE.get()
             raise UsageError(
-                *(f"{where(loc)}{text}" for loc, text in faults(error, Experiment, {"tasks": TaskSpec, "split": Split}))
+                *(f"{where(loc)}{text}" for loc, text in faults(error, set(Experiment.model_fields), _keys_of_parts()))
             ) from None
 
     @classmethod
@@ -289,7 +311,7 @@ class Experiment(Strict):
         return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 
     def _resolved(self, task: TaskSpec) -> dict[str, Any]:
-        content = {"name": task.title, **task.model_dump(exclude_defaults=True)}
+        content = {"name": task.title, **task.model_dump(exclude_defaults=True, exclude={"columns"}), **task.columns}
         if task.task:
             content["task"] = self._whole_paths(task.task)
         elif task.file:
@@ -319,6 +341,10 @@ class Experiment(Strict):
                     value = {**value, **models}
                 return {self._whole_paths(head): value, **dict(rest_items)}
         return entry
+
+
+def _keys_of_parts() -> dict[str, set[str]]:
+    return {"tasks": {*TaskSpec.model_fields, *all_columns()} - {"columns"}, "split": set(Split.model_fields)}
 
 
 def _reject_twins(value: list[Any], identities: list[tuple[str, str]]) -> list[Any]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from outgrow.core.errors import OutgrowError
 from outgrow.core.identity import digest_file
+from outgrow.core.inputs import TEXT, type_with_identity
 from outgrow.core.pool import Pool
 from outgrow.execution.step import Context, Job, Kind
 from outgrow.experiment.steps.job_files import facts, member, save
@@ -40,7 +41,10 @@ def _origin(source: Mapping[str, Any], context: Context) -> str:
 def _raw_task(source: Mapping[str, Any], context: Context) -> Any:
     from outgrow.tasks.files import file_task, hub_task
 
-    columns: dict[str, Any] = {key: source.get(key) for key in ("text", "label", "group", "unlabelled")}
+    columns: dict[str, Any] = {key: source.get(key) for key in ("label", "group", "unlabelled")}
+    if "file" in source or "hub" in source:
+        kind = type_with_identity(source["inputs"]) if "inputs" in source else TEXT
+        columns |= {"inputs": kind, **{key: source[key] for key in kind.columns if key in source}}
     if "file" in source:
         path, test = _path(source["file"], context), source.get("test")
         return file_task(path, **columns, test=_path(test, context) if test else None)

@@ -144,9 +144,7 @@ def _finetune(
     params = {**params, **checkpoint, "options": identity, "rows": options.rows, "reads": reads}
     if role == "student" and options.keep:
         params["keep"] = True
-    texts = len(task.pool.inputs)
-    limit = options.max_length or 512
-    words = sum(min(len(str(text)) / 4 + 2, limit) for text in task.pool.inputs) / texts  # tokens a text, about
+    words = float(np.minimum(task.pool.sizes / 4 + 2, options.max_length or 512).mean())  # tokens per text, about
     name = f"{task.title}: tokens of {options.checkpoint}"
     tokens = Step("tokens", {**checkpoint, **options.reading()}, {"pool": task.step}, label=name)
     split = task.sizes

@@ -84,7 +84,7 @@ def features_step(task: TaskPlan, model: ModelSpec) -> Step:
         "fingerprint": location.fingerprint,
         "options": model.options.identity(),
     }
-    tokens = sum(len(str(text)) for text in task.pool.inputs) / 4 + 2 * len(task.pool.inputs)
+    tokens = float(task.pool.sizes.sum()) / 4 + 2 * len(task.pool)
     label = f"{task.title}: features of {model.options.checkpoint}"
     return Step("features", params, {"pool": task.step}, label=label, flops=2.0 * location.parameters * tokens)
 

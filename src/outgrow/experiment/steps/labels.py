@@ -84,9 +84,8 @@ def simulate(jobs: Sequence[Job], context: Context) -> None:
             opinion = np.load(job.parents["by"] / "probabilities.npy")
             options["by"] = "known"
         parts = [np.load(job.parents["split"] / f"{part}.npy") for part in PARTS] + [np.flatnonzero(data.test)]
-        lengths = np.array([len(str(text)) for text in data.inputs])
         asked = Simulate.model_validate(options)
-        save(job.folder, simulated(data.labels, data.classes, lengths, parts, asked, job.params["seed"], opinion))
+        save(job.folder, simulated(data.labels, data.classes, data.sizes, parts, asked, job.params["seed"], opinion))
 
 
 def _changed(folder: Path) -> dict[str, Any]:

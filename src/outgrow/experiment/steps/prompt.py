@@ -29,11 +29,11 @@ def prompt(jobs: Sequence[Job], context: Context) -> None:
             rows, targets = lesson(job)
             hard = Labels(data.ids[rows], targets).hard
             taken = chosen_shots(hard, options.shots, len(data.classes))
-            shots = [(str(data.inputs[rows[place]]), int(hard[place])) for place in taken.tolist()]
+            shots = [(data.inputs[rows[place]], int(hard[place])) for place in taken.tolist()]
         parts = [np.flatnonzero(data.test)]
         parts += [np.load(job.parents["split"] / f"{part}.npy") for part in job.params["reads"] if part != "test"]
         wanted = np.unique(np.concatenate(parts))
-        texts = [str(data.inputs[row]) for row in wanted.tolist()]
+        texts = [data.inputs[row] for row in wanted.tolist()]
         found = ask(location, options, data.classes, texts, shots, context.device, context.progress)
         probabilities = np.full((len(data), len(data.classes)), np.nan, dtype=np.float32)
         probabilities[wanted] = found.probabilities
@@ -57,7 +57,7 @@ def _prompt(
     label = f"{task.title}: {role} {model.name}"
     split = task.sizes
     count = int(task.pool.test.sum()) + sum(split[part] for part in reads if part != "test")
-    tokens = sum(len(str(text)) for text in task.pool.inputs) / len(task.pool) / 4 + 8
+    tokens = float(task.pool.sizes.mean()) / 4 + 8
     work = 2.0 * location.parameters * count * tokens * (1 + options.shots)
     if options.shots:
         asked |= {name: params[name] for name in ("part", "targets", "fold") if name in params}

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from outgrow.core.files.label_columns import (
     class_probabilities,
 )
 from outgrow.core.files.tables import read_table
+from outgrow.core.inputs import TEXT, InputType, type_with_identity
 from outgrow.core.pool import Source
 from outgrow.models.label_sources.match_rows import examples_of, no_match
 
@@ -40,22 +42,24 @@ def read_given(
     probabilities: Sequence[str] | Mapping[str, str] | None = None,
     on: str | None = None,
     text: str | None = None,
+    columns: Mapping[str, Any] | None = None,
 ) -> GivenLabels:
     """The labels in a file for the pool saved in `folder`. Raises UsageError with everything that is wrong."""
     from pyarrow import parquet
 
     rows = parquet.read_table(folder / "rows.parquet", columns=["id", "test"])
-    classes = _classes(folder)
+    about = json.loads((folder / "pool.json").read_text(encoding="utf-8"))
     return given_labels(
         path,
         np.array(rows["id"].to_pylist(), dtype=np.str_),
         rows["test"].to_numpy().astype(np.bool_),
-        classes,
+        about["classes"],
         Source.load(folder / "source.parquet"),
         label=label,
         probabilities=probabilities,
         on=on,
-        text=text,
+        columns={"text": text, **(columns or {})},
+        inputs=type_with_identity(about["input_type"]) if "input_type" in about else TEXT,
     )
 
 
@@ -69,20 +73,21 @@ def given_labels(
     label: str | None = None,
     probabilities: Sequence[str] | Mapping[str, str] | None = None,
     on: str | None = None,
-    text: str | None = None,
+    columns: Mapping[str, Any] | None = None,
+    inputs: InputType = TEXT,
 ) -> GivenLabels:
     """The labels in a file for the examples `ids [n]`, of which `test [n]` are test rows.
 
     A label column (default `label`) or one probability column a class (default: columns named as the classes, or
-    `p_<class>`). Rows find their example by the id column `on`, by their number (`on="row"`), else by the text
-    (default column `text`). Raises UsageError with everything that is wrong.
+    `p_<class>`). Rows find their example by the id column `on`, by their number (`on="row"`), else by the input
+    itself, which its type reads by `columns`. Raises UsageError with everything that is wrong.
     """
     problems: list[str] = []
     table = read_table(path, problems)
     if table is None:
         raise UsageError(*problems)
     votes = class_probabilities(table, classes, label, probabilities, problems)
-    found = examples_of(table, source, on, text, problems)
+    found = examples_of(table, source, on, columns or {}, problems, inputs)
     if problems or votes is None or found is None:
         raise UsageError(*problems)
 
@@ -114,11 +119,6 @@ def given_labels(
         "unmatched": int((~matched).sum()),
     }
     return GivenLabels(result, _notes(counts), counts)
-
-
-def _classes(folder: Path) -> list[str]:
-    classes: list[str] = json.loads((folder / "pool.json").read_text(encoding="utf-8"))["classes"]
-    return classes
 
 
 def _notes(counts: Mapping[str, int]) -> tuple[str, ...]:

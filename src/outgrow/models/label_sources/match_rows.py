@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from outgrow.core.examples import class_name
-from outgrow.core.files.row_text import render
 from outgrow.core.files.tables import Table
-from outgrow.core.identity import content_id
+from outgrow.core.inputs import TEXT, InputType
 from outgrow.core.pool import Source
 from outgrow.core.registry import nearest
 
 
 def examples_of(
-    table: Table, source: Source, on: str | None, text: str | None, problems: list[str]
+    table: Table,
+    source: Source,
+    on: str | None,
+    keys: Mapping[str, Any],
+    problems: list[str],
+    inputs: InputType = TEXT,
 ) -> Sequence[str | None] | None:
     """Each given row's content id, None where the task has no such example; None where the join cannot be made.
 
-    By the id column `on`, by number (`on="row"`), else by the text. What is wrong goes to `problems`.
+    By the id column `on`, by number (`on="row"`), else by the input, read by
+    its type's `keys`. What is wrong goes to `problems`.
     """
     if on == "row":
         return _by_row(table, source, problems)
     if on is not None:
         return _by_column(table, source, on, problems)
-    wanted = text or "text"
-    if "{" not in wanted and wanted not in table.columns:
-        problems.append(
-            f"{table.name}: has no column {wanted!r} to find each text by{nearest(wanted, table.columns)}; name it "
-            "with `text`, or name an id column of both files with `on`, or go row by row with `on: row`"
-        )
-        return None
-    texts = render(table, wanted, problems, distinct=False)
-    return [content_id(value) for value in texts] if texts is not None else None
+    asked = {key: keys.get(key) or key for key in inputs.columns}
+    for key, wanted in asked.items():
+        if isinstance(wanted, str) and "{" not in wanted and wanted not in table.columns:
+            problems.append(
+                f"{table.name}: has no column {wanted!r} to find each {inputs.name} by{nearest(wanted, table.columns)}; "
+                f"name it with `{key}`, or name an id column of both files with `on`, or go row by row with `on: row`"
+            )
+            return None
+    read = inputs.rows(table, asked, [None] * len(table), problems)
+    return None if read is None else [inputs.id(value) for value in read.values]
 
 
 def _by_row(table: Table, source: Source, problems: list[str]) -> Sequence[str] | None:

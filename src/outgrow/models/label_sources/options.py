@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from outgrow.core.examples import class_name
+from outgrow.models.contract import ANY
 
 SOURCES = ("given", "join", "simulate")
 
@@ -15,6 +16,7 @@ class Given(BaseModel):
     """`{given: crowd.csv, on: id}`: a file with a label column, or with one probability column a class."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    reads: ClassVar[frozenset[str]] = ANY
 
     file: str = Field(validation_alias=AliasChoices("file", "checkpoint"))
     label: str | None = None  # default: the column `label`
@@ -41,6 +43,7 @@ class Join(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    reads: ClassVar[frozenset[str]] = ANY
 
     voters: tuple[Any, ...] = Field(validation_alias="join")
     by: Literal["mean", "majority", "dawid_skene"] = "mean"
@@ -81,6 +84,7 @@ class Simulate(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    reads: ClassVar[frozenset[str]] = ANY
 
     accuracy: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
     errors: Errors = "random"

@@ -28,22 +28,39 @@ const examples = {
       kind.value = [...kind.options].some((option) => option.value === kept) ? kept : "";
     };
 
+    // An input is a text, or {text, parts: [{name, text}, …]} with the parts side by side.
+    const wordsOf = (input) => (typeof input === "string" ? [input]
+      : [input.text || "", ...(input.parts || []).map((part) => part.text)]).join("\n").toLowerCase();
+    const paragraph = (text, name) => {
+      const words = document.createElement("p");
+      words.className = name;
+      words.dir = "auto";
+      words.textContent = text;
+      return words;
+    };
+    const inputOf = (input) => {
+      if (typeof input === "string") return [paragraph(input, "example-text")];
+      const sides = document.createElement("div");
+      sides.className = "example-parts";
+      sides.append(...(input.parts || []).map((part) => {
+        const side = document.createElement("div");
+        side.append(paragraph(part.name, "part-name"), paragraph(part.text, "example-text"));
+        return side;
+      }));
+      return [...(input.text ? [paragraph(input.text, "example-text")] : []), sides];
+    };
     const show = () => {
       const one = chosen();
       const task = data.tasks[one.task];
       const [weak, student, ceiling] = ["weak", "student", "ceiling"].map((role) => (one[role] === null ? null : data.answers[one[role]]));
       const wanted = text.value.trim().toLowerCase();
       const fits = [];
-      task.texts.forEach((words, row) => {
+      task.texts.forEach((input, row) => {
         const sort = kindOf(task.truth[row], weak && weak.said[row], student && student.said[row]);
-        if ((!kind.value || sort === kind.value) && words.toLowerCase().includes(wanted)) fits.push(row);
+        if ((!kind.value || sort === kind.value) && wordsOf(input).includes(wanted)) fits.push(row);
       });
       list.replaceChildren(...fits.slice(0, shown).map((row) => {
         const item = document.createElement("li");
-        const words = document.createElement("p");
-        words.className = "example-text";
-        words.dir = "auto";
-        words.textContent = task.texts[row];
         const answers = document.createElement("dl");
         answers.className = "answers";
         const truth = task.truth[row];
@@ -69,7 +86,7 @@ const examples = {
         for (const [term, model] of [["supervisor", weak], ["student", student], ["ceiling", ceiling]]) {
           if (model) add(term, model.said[row], model.sure[row]);
         }
-        item.append(words, answers);
+        item.append(...inputOf(task.texts[row]), answers);
         return item;
       }));
       const all = kind.value ? one.counts[kind.value] : task.total;
