@@ -9,7 +9,7 @@ import pytest
 from browser import Opened, chromium, column, written
 from grids import grid
 
-from outgrow.report import page as report
+from outgrow.report.scene import read
 from outgrow.report.tables import number
 from outgrow.results.run_results import Results
 
@@ -125,10 +125,10 @@ def test_examples_are_found(opened: Any) -> None:
 
 
 def test_example_counts_are_those_of_the_predictions(opened: Any, run: Path) -> None:
-    read = report.read([run.parent])[0]
-    one = read.asked[0]
-    weak, student = (read.scored.hard(one.speakers[role]) for role in ("weak", "student"))
-    truth = read.scored.test("reviews").truth
+    found = read([run.parent])[0]
+    one = found.asked[0]
+    weak, student = (found.scored.hard(one.speakers[role]) for role in ("weak", "student"))
+    truth = found.scored.test("reviews").truth
     corrected = int(((student == truth) & (weak != truth)).sum())
     opened.select_option("#example-kind", "corrected")
     assert f"of the {corrected} of this kind among the test examples" in opened.locator("#example-count").text_content()

@@ -14,8 +14,12 @@ from grids import grid
 
 from outgrow.core.errors import OutgrowError
 from outgrow.report import figure_files
-from outgrow.report import page as report
+from outgrow.report.figures.calibration import CALIBRATION
+from outgrow.report.figures.figure import drawn
 from outgrow.report.interval_bars import pgr_bars
+from outgrow.report.markup import embedded
+from outgrow.report.page import render, write
+from outgrow.report.scene import Scene, read
 from outgrow.report.summary import summary
 from outgrow.report.tables import terminal
 from outgrow.results.run_results import Results
@@ -199,16 +203,16 @@ def test_several_runs_together(tmp_path: Path) -> None:
     assert page.count('<tr role="row" data-cell') == 8
     assert "<bdi>first + second</bdi>" in page
     with pytest.raises(OutgrowError, match="given twice"):
-        report.read([first, first])
+        read([first, first])
 
 
 def test_a_report_is_the_same_again_and_loads_no_torch(tmp_path: Path) -> None:
     folder = grid(tmp_path / "run", seeds=[0, 1], n=80)
-    report.write(report.read([folder]), folder / "report.html")
+    write(read([folder]), folder / "report.html")
     before = (folder / "report.html").read_bytes()
     script = (
-        "import sys; from pathlib import Path; from outgrow.report import page as report\n"
-        f"folder = Path({str(folder)!r}); report.write(report.read([folder]), folder / 'report.html')\n"
+        "import sys; from pathlib import Path; from outgrow.report.page import write; from outgrow.report.scene import read\n"
+        f"folder = Path({str(folder)!r}); write(read([folder]), folder / 'report.html')\n"
         "print(sorted({'torch', 'transformers', 'datasets'} & set(sys.modules)))"
     )
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
@@ -217,7 +221,7 @@ def test_a_report_is_the_same_again_and_loads_no_torch(tmp_path: Path) -> None:
 
 
 def test_what_is_embedded_ends_no_tag() -> None:
-    text = report.embedded({"a": "</script><!-- \u2028\u2029 & 'x' \"y\" \x00"})
+    text = embedded({"a": "</script><!-- \u2028\u2029 & 'x' \"y\" \x00"})
     assert not set("<>&\u2028\u2029\x00") & set(text)
     assert json.loads(text) == {"a": "</script><!-- \u2028\u2029 & 'x' \"y\" \x00"}
 
@@ -231,10 +235,8 @@ def test_a_csv_value_is_no_formula() -> None:
 def test_calibration_by_hand(tmp_path: Path) -> None:
     """Ten bins of as many predictions, sorted by how sure they are: worked out again from the tables."""
     folder = grid(tmp_path / "run", weak=["static:w"], strong=["probe:s"], methods=["naive"], seeds=[0, 1], n=100)
-    told = report.read([folder])[0]
-    from outgrow.report.figures import figures
-
-    figure = next(one for one in figures(report.scene([told])) if one.name == "calibration")
+    told = read([folder])[0]
+    (figure,) = drawn([CALIBRATION], Scene([told]))
     rows = [row for row in next(iter(figure.panels.values())) if row["series"] == "ceiling"]
     values = [said for speaker, said in told.scored.tables.probabilities.items() if speaker.role == "ceiling"]
     truth = told.scored.test("reviews").truth
@@ -250,7 +252,7 @@ def test_calibration_by_hand(tmp_path: Path) -> None:
 
 def test_controls_and_what_a_student_is_worth(tmp_path: Path) -> None:
     folder = grid(tmp_path / "run", strong=["probe:s"], seeds=[0, 1], n=80)
-    page = report.render(report.read([folder]))
+    page = render(read([folder]))
     assert "No controls were run" in page
     assert "controls failed" not in page
     content = json.loads((folder / "results.json").read_text())
@@ -262,7 +264,7 @@ def test_controls_and_what_a_student_is_worth(tmp_path: Path) -> None:
         "estimate": 120, "low": 80, "high": None, "status": "ok", "smallest": 25, "largest": 400,
     }  # fmt: skip
     (folder / "results.json").write_text(json.dumps(content))
-    page = report.render(report.read([folder]))
+    page = render(read([folder]))
     assert "<b>1 of 2 controls failed</b>" in page
     assert page.index("something leaks") < page.index("&lt;b&gt;quiet&lt;/b&gt;")
     assert "does as well as 120 true labels would make it (95% interval 80 to more than 400)." in page

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from outgrow.report import page as report
+from outgrow.report import page
+from outgrow.report.scene import read
 
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -66,7 +67,7 @@ class Opened:
 
 def written(folder: Path) -> Path:
     """A run folder's report."""
-    report.write(report.read([folder]), folder / "report.html")
+    page.write(read([folder]), folder / "report.html")
     return folder / "report.html"
 
 

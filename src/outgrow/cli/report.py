@@ -17,21 +17,23 @@ def report(
 ) -> None:
     """Write a run's report, or one of several runs together. Nothing is trained."""
     from outgrow.core.errors import UsageError
-    from outgrow.report import page as pages
+    from outgrow.report import page
+    from outgrow.report.scene import Scene, read
 
     if len(folders) > 1 and out is None:
         raise UsageError("report: several runs together have no folder of their own; say where with --out report.html")
     out = out or folders[0] / "report.html"
     if out.is_dir():
         raise UsageError(f"report: {out} is a folder; --out names the HTML file to write")
-    runs = pages.read(folders)
-    pages.write(runs, out)
+    runs = read(folders)
+    page.write(runs, out)
     typer.echo(f"wrote {out}")
     if figures is not None:
         from outgrow.core.files import disk
         from outgrow.report.figure_files import write
-        from outgrow.report.figures import figures as drawn
+        from outgrow.report.figures.catalogue import FIGURES
+        from outgrow.report.figures.figure import drawn
 
         with disk.sentences(figures, "the folder of figures", "--figures"):
-            files = write(drawn(pages.scene(runs)), figures)
+            files = write(drawn(FIGURES, Scene(runs)), figures)
         typer.echo(f"wrote {len(files)} files into {figures}")

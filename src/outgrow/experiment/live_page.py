@@ -22,7 +22,8 @@ from outgrow.execution.step import Step
 from outgrow.execution.store import Store
 from outgrow.experiment.collect import collect
 from outgrow.experiment.planning.plan import Plan, Run, reporting
-from outgrow.report.page import Live, Pending, ReportedRun, render
+from outgrow.report.page import render
+from outgrow.report.scene import Live, Pending, ReportedRun
 from outgrow.results.cells import Scored
 from outgrow.results.run_results import Results
 

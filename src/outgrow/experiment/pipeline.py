@@ -23,6 +23,7 @@ from outgrow.experiment.planning.plan import Plan, plan
 from outgrow.experiment.spec.resolve import check_splits, read_experiment, resolve_experiment
 from outgrow.experiment.spec.schema import Experiment
 from outgrow.report import page as report
+from outgrow.report.scene import WORK, ReportedRun
 from outgrow.results.cells import Scored
 from outgrow.results.predictions import Predictions
 from outgrow.results.run_results import Results
@@ -100,7 +101,7 @@ def run(
         made_with, work = _made_with(store, planned), _work(store, planned)
         results = Results.compute(asked, tables, made_with, notes, experiment.metrics, experiment.controls)
         _write(out, experiment, tables, results, work)
-        told = report.ReportedRun(experiment.name, results, asked, Scored(tables), experiment.to_yaml(), work)
+        told = ReportedRun(experiment.name, results, asked, Scored(tables), experiment.to_yaml(), work)
         page = report.write([told], out / REPORT)
         if board is not None:
             board.end(page)
@@ -165,7 +166,7 @@ def _write(out: Path, experiment: Experiment, tables: Predictions, results: Resu
         new.mkdir()
         try:
             (new / "experiment.yaml").write_text(experiment.to_yaml(), encoding="utf-8")
-            (new / report.WORK).write_text(json.dumps(work) + "\n", encoding="utf-8")
+            (new / WORK).write_text(json.dumps(work) + "\n", encoding="utf-8")
             tables.write(new)
             results.write(new)
             disk.flush_tree(new)

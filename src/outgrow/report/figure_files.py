@@ -10,19 +10,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from outgrow.report.figures import Figure
+from outgrow.report.figures.figure import Drawn
 
 VEGA_LITE = "6.4"  # the one that altair 6.3 writes
 
 
-def specification(figure: Figure, panel: str, **more: Any) -> dict[str, Any]:
+def specification(figure: Drawn, panel: str, **more: Any) -> dict[str, Any]:
     """The whole Vega-Lite specification of one panel, its rows inside."""
     rows = [{name: row.get(name) for name in figure.columns} for row in figure.panels[panel]]
     height = figure.spec["height"] * (len({row[figure.band] for row in rows}) if figure.band else 1)
     return {**figure.spec, "height": height, "datasets": {"rows": rows}, **more}
 
 
-def write(made: Sequence[Figure], folder: Path) -> list[Path]:
+def write(made: Sequence[Drawn], folder: Path) -> list[Path]:
     """Every panel as SVG, PNG, PDF and CSV in `folder`; the files."""
     import vl_convert
 
@@ -32,7 +32,7 @@ def write(made: Sequence[Figure], folder: Path) -> list[Path]:
         taken: set[str] = set()
         for panel in figure.panels:
             stem = _stem(figure.name, panel, taken)
-            title = f"{figure.title}: {panel}" if panel else figure.title
+            title = f"{figure.figure.title}: {panel}" if panel else figure.figure.title
             spec = json.dumps(specification(figure, panel, width=480, title={"text": title, "anchor": "start"}))
             images: dict[str, bytes] = {
                 "svg": vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE).encode(),
@@ -46,7 +46,7 @@ def write(made: Sequence[Figure], folder: Path) -> list[Path]:
     return files
 
 
-def table(figure: Figure, panel: str) -> str:
+def table(figure: Drawn, panel: str) -> str:
     """A panel's rows as CSV. A text that a spreadsheet would take for a formula starts with an apostrophe."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")

@@ -2,8 +2,6 @@
 // What belongs to the whole page: the theme, copying, and following a run that goes on.
 function startPage() {
   const data = JSON.parse(document.getElementById("data").textContent);
-  cellTable.start();
-  examples.start(data.examples);
   for (const button of document.querySelectorAll(".copy")) {
     button.addEventListener("click", async () => {
       const code = button.closest(".yaml").querySelector("code");
@@ -17,7 +15,7 @@ function startPage() {
       setTimeout(() => { button.textContent = "Copy"; }, 2000);
     });
   }
-  return charts.start(data.figures);
+  return Promise.all(Object.entries(sections).map(([name, section]) => section.start?.(data[name])));
 }
 
 {
@@ -61,7 +59,7 @@ async function follow() {
 async function replaceContent(fresh) {
   const fields = [...document.querySelectorAll("main select[id], main input[id]")].map((field) => [field.id, field.value]);
   const open = [...document.querySelectorAll("main details[open][id]")].map((one) => one.id);
-  const sorted = cellTable.state();
+  const states = Object.entries(sections).map(([name, section]) => [name, section.state?.()]);
   const focused = document.activeElement?.id;
   document.getElementById("content").replaceChildren(...fresh.getElementById("content").childNodes);
   document.title = fresh.title;
@@ -74,8 +72,7 @@ async function replaceContent(fresh) {
     field.value = value;
     if (field.classList.contains("panel")) field.dispatchEvent(new Event("change"));
   }
-  cellTable.restore(sorted);
-  examples.again?.();
+  for (const [name, state] of states) sections[name].restore?.(state);
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   await drawn;

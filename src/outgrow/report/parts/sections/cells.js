@@ -1,6 +1,6 @@
 "use strict";
 // The table of cells: sort by a click on a head, filter by text and by name, save as CSV.
-const cellTable = {
+sections.cells = {
   start() {
     const table = document.getElementById("cells-table");
     const body = table.tBodies[0];
@@ -69,24 +69,3 @@ const cellTable = {
     this.restore = (sorted) => { if (sorted) sort(...sorted); show(); };
   },
 };
-
-const numberOrNothing = (text) => (text === "" ? null : Number(text));
-
-// Numbers in full, nothing as nothing; a text that a spreadsheet would take for a formula starts with an apostrophe.
-function csv(rows) {
-  const one = (value) => {
-    if (value === null || value === undefined) return "";
-    if (typeof value === "number") return String(value);
-    const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
-  return rows.map((row) => row.map(one).join(",")).join("\n") + "\n";
-}
-
-function save(name, type, content) {
-  const link = document.createElement("a");
-  link.href = content.startsWith("data:") ? content : URL.createObjectURL(new Blob([content], { type: `${type};charset=utf-8` }));
-  link.download = name;
-  link.click();
-  if (!content.startsWith("data:")) setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-}

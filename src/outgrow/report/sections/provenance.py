@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from outgrow.core.units import shown_duration
+from outgrow.report.scene import Scene
+from outgrow.report.sections.section import Data, Section
 from outgrow.results.run_results import Results
 
 FIRST = ("outgrow", "python", "torch", "transformers", "numpy", "device", "threads", "platform")
@@ -57,3 +59,10 @@ def _flops(value: float) -> str:
     """`1.2 × 10¹²`."""
     head, _, power = f"{value:.1e}".partition("e")
     return f"{head} × 10{str(int(power)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+
+
+def _data(scene: Scene) -> Data:
+    return Data({"runs": [facts(run.name, run.results, run.yaml, run.work) for run in scene.runs]})
+
+
+PROVENANCE = Section("made", "How it was made", _data)

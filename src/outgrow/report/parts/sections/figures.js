@@ -1,6 +1,6 @@
 "use strict";
 // The figures: drawn by Vega from rows that stand in this file; saved as SVG, PNG and CSV.
-const charts = {
+sections.figures = {
   views: [],
   start(figures) {
     for (const view of this.views) view.finalize();

@@ -9,6 +9,8 @@ import numpy as np
 
 from outgrow.core.examples import Ints
 from outgrow.core.inputs import Preview, cut, texts_of
+from outgrow.report.scene import ReportedRun
+from outgrow.report.sections.section import Data, Section
 from outgrow.results.cells import RunToScore, Scored, cells_of
 from outgrow.results.predictions import ModelKey
 
@@ -26,7 +28,7 @@ CHARACTERS = 1_000_000  # of all texts
 LONGEST = 1_500  # characters of one text
 
 
-def browsable(runs: Mapping[str, tuple[Sequence[RunToScore], Scored]]) -> dict[str, Any]:
+def browsable(runs: Sequence[ReportedRun]) -> dict[str, Any]:
     """Tasks with some of their test rows, cells with what their first seed's models say of them; JSON values.
 
     Rows are chosen cell by cell and kind by kind in turn, in the order of their ids, which are hashes: where a kind has
@@ -35,9 +37,9 @@ def browsable(runs: Mapping[str, tuple[Sequence[RunToScore], Scored]]) -> dict[s
     tasks: list[dict[str, Any]] = []
     cells: list[dict[str, Any]] = []
     answers: list[dict[str, Any]] = []
-    all_tasks = [(run, task) for run, (asked, _) in runs.items() for task in dict.fromkeys(one.task for one in asked)]
+    all_tasks = [(run, task) for run in runs for task in dict.fromkeys(one.task for one in run.asked)]
     for run, task in all_tasks:
-        asked, scored = runs[run]
+        asked, scored = run.asked, run.scored
         firsts = [group[0] for group in cells_of([one for one in asked if one.task == task])]
         sorts = [_sorted_rows(one, scored) for one in firsts]
         speakers = list(dict.fromkeys(s for one in firsts for s in one.speakers.values() if s is not None))
@@ -53,7 +55,7 @@ def browsable(runs: Mapping[str, tuple[Sequence[RunToScore], Scored]]) -> dict[s
             cells.append(
                 {
                     "task": len(tasks),
-                    "names": [run, task, one.weak.name, one.strong.name, one.method.name],
+                    "names": [run.name, task, one.weak.name, one.strong.name, one.method.name],
                     "seed": one.seed,
                     **{role: None if speaker is None else place[speaker] for role, speaker in one.speakers.items()},
                     "counts": {kind: len(found) for kind, found in kinds.items()},
@@ -127,3 +129,11 @@ def _said(speaker: ModelKey, scored: Scored, rows: Ints) -> dict[str, Any]:
     said = hard[rows] if hard is not None else np.where(known, np.nan_to_num(probabilities).argmax(axis=1), -1)
     sure = np.where(known, np.nan_to_num(probabilities[np.arange(len(rows)), said]) * 100, 0)
     return {"said": said.tolist(), "sure": np.floor(sure).astype(int).tolist()}
+
+
+EXAMPLES = Section(
+    "examples",
+    "Examples",
+    lambda scene: Data(for_script=browsable(scene.runs)) if scene.cells else None,
+    script="examples.js",
+)

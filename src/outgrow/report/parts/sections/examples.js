@@ -1,6 +1,6 @@
 "use strict";
 // Examples to browse. Every text of the data goes into the page as text, never as markup.
-const examples = {
+sections.examples = {
   start(data) {
     const list = document.getElementById("example-list");
     if (!list || !data) return;
@@ -105,6 +105,6 @@ const examples = {
     document.getElementById("browse").addEventListener("submit", (event) => event.preventDefault());
     kinds();
     show();
-    this.again = () => { kinds(); show(); };
+    this.restore = () => { kinds(); show(); };
   },
 };

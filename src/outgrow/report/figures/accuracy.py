@@ -1,0 +1,107 @@
+"""Accuracy: of a ladder of students against the student, else of supervisor, student and ceiling side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from outgrow.core.entry_names import display
+from outgrow.report.figures.figure import Figure, Key, Row, Rows, ends, label_lines, labelled, models, panel_key
+from outgrow.report.figures.forms import (
+    TALL,
+    finished,
+    line_colour,
+    points,
+    rows_with_intervals,
+    start_chart,
+    tooltips,
+)
+from outgrow.report.scene import Scene, names
+
+
+def _is_ladder(cells: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether some task has several students."""
+    students = {(cell.get("run"), cell["task"], display(cell["strong"])) for cell in cells}
+    return len({(run, task) for run, task, _ in students}) < len(students)
+
+
+def _by_model(scene: Scene) -> Rows:
+    if _is_ladder(scene.cells):
+        return {}
+    rows: dict[Key, list[Row]] = {}
+    for cell, label in labelled(scene.cells):
+        for role, name in (("weak", "supervisor"), ("student", "student"), ("ceiling", "ceiling")):
+            found = cell[f"{role}_accuracy"]
+            if found["estimate"] is not None:
+                rows.setdefault(panel_key(cell, "run", "task", "strong"), []).append(
+                    {**models(cell), "row": label, "role": name, **ends(found)}
+                )
+    return rows
+
+
+def _by_student(scene: Scene) -> Rows:
+    if not _is_ladder(scene.cells):
+        return {}
+    rows: dict[Key, list[Row]] = {}
+    ceilings: dict[tuple[Key, str], Row] = {}
+    row: Row
+    for cell in scene.cells:
+        who, key = names(cell), panel_key(cell, "run", "task", "method")
+        student, ceiling = cell["student_accuracy"], cell["ceiling_accuracy"]
+        if student["estimate"] is not None:
+            row = {
+                "strong": who["strong"],
+                "series": f"taught by {who['weak']}",
+                "weak": cell["weak_accuracy"]["estimate"],
+            }
+            rows.setdefault(key, []).append({**row, **ends(student)})
+        if ceiling["estimate"] is not None:
+            # Given labels that leave rows out have a ceiling of their own; the first supervisor's is drawn.
+            row = {"strong": who["strong"], "series": "taught the truth", "weak": None, **ends(ceiling)}
+            ceilings.setdefault((key, who["strong"]), row)
+    for (key, _), row in ceilings.items():
+        rows.setdefault(key, []).append(row)
+    return rows
+
+
+def _against_student(scene: Scene) -> dict[str, Any]:
+    """Accuracy against the student, in the ladder's order: a line a supervisor, its own accuracy dashed, truth above."""
+    del scene
+    alt, rows = start_chart()
+    base = rows.encode(
+        x=alt.X("strong:N", sort=None, title="strong student", axis=alt.Axis(labelAngle=-25, labelLimit=140))
+    )
+    y = alt.Y("estimate:Q", title="accuracy", scale=alt.Scale(zero=False), axis=alt.Axis(format=".2f"))
+    shown = tooltips("strong", "series", "estimate", "low", "high", "weak")
+    colour = line_colour("series")
+    return finished(
+        alt.layer(
+            base.mark_line(strokeDash=[4, 4], strokeWidth=1.2, opacity=0.8).encode(y=alt.Y("weak:Q"), stroke=colour),
+            base.mark_rule(strokeWidth=1.5, opacity=0.7).encode(
+                y=alt.Y("low:Q"), y2="high:Q", stroke=colour, tooltip=shown
+            ),
+            base.mark_line(strokeWidth=2).encode(y=y, stroke=colour),
+            points(base, "series", 70).encode(y=y, tooltip=shown),
+        ),
+        height=TALL,
+    )
+
+
+ACCURACY = Figure(
+    "accuracy",
+    "Accuracy of supervisor, student and ceiling",
+    "Each with its 95% interval, on the same test examples.",
+    ("weak", "method", "row", "role", "estimate", "low", "high"),
+    _by_model,
+    lambda scene: rows_with_intervals("accuracy", "role", label_lines(scene.cells)),
+    band="row",
+)
+ACCURACY_BY_STUDENT = Figure(
+    "accuracy",
+    "Accuracy against student",
+    "In the ladder's order: one line per supervisor, its own accuracy dashed in its colour, and the same students taught "
+    "the truth. Bars are 95% intervals.",
+    ("strong", "series", "weak", "estimate", "low", "high"),
+    _by_student,
+    _against_student,
+)

@@ -1,0 +1,110 @@
+"""The contract of a figure, and what figures share: keys of panels, labels of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from outgrow.core.entry_names import display
+from outgrow.report.scene import Scene, names
+
+Row = Mapping[str, Any]
+Key = tuple[str, ...]
+Rows = Mapping[Key, Sequence[Row]]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure: the rows that it shows of a scene, and the chart that draws them.
+
+    rows: the rows of each panel, which is known by the names that may tell it from the others; none where there is nothing
+    to show. columns: what of a row is drawn, tabulated and saved. chart: a Vega-Lite specification that reads a table named
+    `rows`. band: the column whose distinct values are the chart's rows: the specification's height is that of one.
+    """
+
+    name: str
+    title: str
+    caption: str
+    columns: tuple[str, ...]
+    rows: Callable[[Scene], Rows]
+    chart: Callable[[Scene], dict[str, Any]]
+    band: str | None = None
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure of one scene: its specification, and the rows of each panel by the panel's name."""
+
+    figure: Figure
+    spec: Mapping[str, Any]
+    panels: Mapping[str, Sequence[Row]]
+
+    @property
+    def name(self) -> str:
+        """The figure's."""
+        return self.figure.name
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The figure's."""
+        return self.figure.columns
+
+    @property
+    def band(self) -> str | None:
+        """The figure's."""
+        return self.figure.band
+
+
+def drawn(figures: Sequence[Figure], scene: Scene) -> list[Drawn]:
+    """Those of the figures that have something to show."""
+    made = []
+    for figure in figures:
+        filled = {key: panel for key, panel in figure.rows(scene).items() if panel}
+        if filled:
+            made.append(Drawn(figure, figure.chart(scene), _named(filled)))
+    return made
+
+
+def _named(filled: Rows) -> dict[str, Sequence[Row]]:
+    """Each panel by the names that tell it from the others."""
+    vary = [place for place in range(len(next(iter(filled)))) if len({key[place] for key in filled}) > 1]
+    panels = {", ".join(key[place] for place in vary): panel for key, panel in filled.items()}
+    if len(panels) < len(filled):  # names that hold commas may read alike
+        panels = {f"{number + 1}: {', '.join(key)}": panel for number, (key, panel) in enumerate(filled.items())}
+    return panels
+
+
+def labelled(cells: Sequence[Mapping[str, Any]]) -> Iterable[tuple[Mapping[str, Any], str]]:
+    """Each cell with the label of its row: supervisor and method, as far as they tell it from others; two lines."""
+    vary = _vary(cells)
+    for cell in cells:
+        found = names(cell)
+        yield cell, "\n".join(" ".join(found[name].split()) for name in vary)
+
+
+def _vary(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    vary = [name for name in ("weak", "method") if len({display(cell[name]) for cell in cells}) > 1]
+    return vary or ["weak", "method"]
+
+
+def label_lines(cells: Sequence[Mapping[str, Any]]) -> int:
+    """How many lines `labelled` gives a row's label."""
+    return len(_vary(cells))
+
+
+def models(cell: Mapping[str, Any]) -> dict[str, str]:
+    """The names of its supervisor, student and method."""
+    found = names(cell)
+    return {name: found[name] for name in ("weak", "strong", "method")}
+
+
+def panel_key(cell: Mapping[str, Any], *parts: str) -> Key:
+    """The panel that a cell is drawn in."""
+    found = names(cell)
+    return tuple(found[part] for part in parts)
+
+
+def ends(interval: Mapping[str, Any]) -> dict[str, float | None]:
+    """An interval's estimate and ends."""
+    return {end: interval[end] for end in ("estimate", "low", "high")}

@@ -1,0 +1,27 @@
+"""PGR of every cell with its interval."""
+
+from __future__ import annotations
+
+from outgrow.report.figures.figure import Figure, Key, Row, Rows, ends, label_lines, labelled, models, panel_key
+from outgrow.report.figures.forms import rows_with_intervals
+from outgrow.report.scene import Scene
+
+
+def _rows(scene: Scene) -> Rows:
+    rows: dict[Key, list[Row]] = {}
+    for cell, label in labelled(scene.cells):
+        if cell["pgr"]["estimate"] is not None:
+            row = {**models(cell), "row": label, **ends(cell["pgr"])}
+            rows.setdefault(panel_key(cell, "run", "task", "strong"), []).append(row)
+    return rows
+
+
+PGR = Figure(
+    "pgr",
+    "Performance gap recovered, by method",
+    "0 is the supervisor, 1 the ceiling; 95% intervals. Where it is undefined, the table says why.",
+    ("weak", "method", "row", "estimate", "low", "high"),
+    _rows,
+    lambda scene: rows_with_intervals("performance gap recovered", "method", label_lines(scene.cells), rule=[0, 1]),
+    band="row",
+)

@@ -1,0 +1,38 @@
+"""Text of unknown origin on its way into a page: HTML, JSON in a script tag, and names whose direction is their own."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+MARKS = (2, 3, 0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+
+
+def safe(text: str) -> Any:
+    """Text that jinja2 puts into the page as it is: only for what this package wrote or escaped itself."""
+    from markupsafe import Markup
+
+    return Markup(text)
+
+
+def embedded(value: Any) -> str:
+    """JSON for a script tag: no character of it ends the tag or a line, or is a sign of HTML."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def isolated(name: str) -> str:
+    """A name between marks that become a <bdi>: one written from right to left must not turn its sentence around.
+
+    Without its own marks of direction, one too many of which would end the <bdi>'s.
+    """
+    return f"\x02{name.translate(dict.fromkeys(MARKS))}\x03"
+
+
+def sentence(text: str) -> Any:
+    """A sentence as HTML, its `isolated` names each in a <bdi>."""
+    from markupsafe import escape
+
+    return safe(str(escape(text)).replace("\x02", "<bdi>").replace("\x03", "</bdi>"))

@@ -1,0 +1,24 @@
+"use strict";
+// What every section's script may use. Each one adds itself: sections.<name> = { start(data), state(), restore(state) }.
+const sections = {};
+
+const numberOrNothing = (text) => (text === "" ? null : Number(text));
+
+// Numbers in full, nothing as nothing; a text that a spreadsheet would take for a formula starts with an apostrophe.
+function csv(rows) {
+  const one = (value) => {
+    if (value === null || value === undefined) return "";
+    if (typeof value === "number") return String(value);
+    const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  return rows.map((row) => row.map(one).join(",")).join("\n") + "\n";
+}
+
+function save(name, type, content) {
+  const link = document.createElement("a");
+  link.href = content.startsWith("data:") ? content : URL.createObjectURL(new Blob([content], { type: `${type};charset=utf-8` }));
+  link.download = name;
+  link.click();
+  if (!content.startsWith("data:")) setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}

@@ -1,0 +1,112 @@
+"""What a report is written from: one run or several, read from their folders or still going on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from outgrow.core.entry_names import display
+from outgrow.core.errors import OutgrowError
+from outgrow.results.cells import RunToScore, Scored
+from outgrow.results.run_folder import read_run
+from outgrow.results.run_results import Results
+
+WORK = "work.json"  # in a run folder, beside the results: it differs each time that the same is made
+NAMES = ("run", "task", "weak", "strong", "method")
+
+
+@dataclass(frozen=True)
+class ReportedRun:
+    """A run as the report needs it: its name, results, the runs behind them with all predictions, and its YAML."""
+
+    name: str
+    results: Results
+    asked: Sequence[RunToScore]
+    scored: Scored
+    yaml: str = ""
+    work: Mapping[str, float] = field(default_factory=dict)  # what all steps behind it took: steps, seconds, flops
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A cell of which not all seeds are done."""
+
+    names: Mapping[str, str]
+    done: int
+    seeds: int
+
+
+@dataclass(frozen=True)
+class Live:
+    """A run that goes on: its steps, and the cells that are still to come."""
+
+    done: int
+    total: int
+    pending: Sequence[Pending] = ()
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that figures and sections show: runs and, while one goes on, how far it is."""
+
+    runs: Sequence[ReportedRun]
+    live: Live | None = None
+
+    @cached_property
+    def cells(self) -> Sequence[Mapping[str, Any]]:
+        """The cells of all runs, each with the name of its `run`."""
+        return [{"run": run.name, **cell} for run in self.runs for cell in run.results.cells]
+
+    @property
+    def pending(self) -> Sequence[Pending]:
+        """The cells that are not finished."""
+        return self.live.pending if self.live else ()
+
+
+def names(cell: Mapping[str, Any]) -> dict[str, str]:
+    """A cell's names as people read them."""
+    return {"run": str(cell.get("run", "")), **{name: display(cell[name]) for name in NAMES[1:]}}
+
+
+def read(folders: Sequence[Path]) -> list[ReportedRun]:
+    """Run folders, named by their experiments; where two names are equal by the folder, and by its whole path.
+
+    Raises OutgrowError where one is not a run folder.
+    """
+    runs = []
+    for folder in folders:
+        reading = read_run(folder)
+        written = folder / "experiment.yaml"
+        yaml = written.read_text(encoding="utf-8", errors="replace") if written.is_file() else ""
+        work = _work(folder / WORK)
+        runs.append(ReportedRun(_name(yaml, folder), reading.results, reading.asked, reading.scored, yaml, work))
+    for other in ([folder.resolve().name for folder in folders], [str(folder) for folder in folders]):
+        if len({run.name for run in runs}) < len(runs):
+            runs = [replace(run, name=name) for run, name in zip(runs, other, strict=True)]
+    if len({run.name for run in runs}) < len(runs):
+        raise OutgrowError("report: the same run folder is given twice; give each once")
+    return runs
+
+
+def _name(text: str, folder: Path) -> str:
+    """The experiment's name, or the folder's where its YAML has none."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        content = None
+    name = content.get("name") if isinstance(content, dict) else None
+    return name if isinstance(name, str) and name else folder.resolve().name
+
+
+def _work(path: Path) -> Mapping[str, float]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}  # a run folder of an earlier version has none
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,12 @@
+"""The sections of the page, in order. A new one is a file beside this, a template, and a row here."""
+
+from __future__ import annotations
+
+from outgrow.report.sections.cells import CELLS
+from outgrow.report.sections.controls import CONTROLS
+from outgrow.report.sections.examples import EXAMPLES
+from outgrow.report.sections.figures import FIGURES
+from outgrow.report.sections.headline import HEADLINE
+from outgrow.report.sections.provenance import PROVENANCE
+
+SECTIONS = (HEADLINE, CELLS, FIGURES, EXAMPLES, CONTROLS, PROVENANCE)

@@ -1,0 +1,97 @@
+"""The table of cells with their intervals, and what can be said of each in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from outgrow.report.method_sentences import doings
+from outgrow.report.scene import Scene, names
+from outgrow.report.sections.section import Data, Section
+from outgrow.report.sentences import equivalents
+from outgrow.report.tables import number, over
+
+NUMBERS = (("weak_accuracy", "weak"), ("student_accuracy", "student"), ("ceiling_accuracy", "ceiling"), ("pgr", "PGR"))
+TITLES = {"run": "run", "task": "task", "weak": "weak supervisor", "strong": "strong student", "method": "method"}
+MOST_CHOICES = 60  # of a filter: more are found by text
+WIDEST = (-1.0, 2.0)  # of the PGR scale: an interval beyond would press all others together
+
+
+def _data(scene: Scene) -> Data:
+    cells, pending = scene.cells, scene.pending
+    columns, shared = _columns([*(names(cell) for cell in cells), *(one.names for one in pending)])
+    accuracies = _scale([cell[key] for cell in cells for key, _ in NUMBERS[:3]], (0.0, 1.0), ())
+    shares = _scale([cell["pgr"] for cell in cells], WIDEST, (0.0, 1.0))
+    return Data(
+        {
+            "columns": columns,
+            "shared": shared,
+            "numbers": NUMBERS,
+            "cells": [_row(cell, accuracies, shares) for cell in cells],
+            "pending": pending,
+            "over": f"{over(cells)}." if cells else "",
+            "scale": [f"{end:.2f}" for end in accuracies],
+            "worth": [sentence for run in scene.runs for sentence in equivalents(run.results.cells)],
+            "doings": [sentence for run in scene.runs for sentence in doings(run.results.runs)],
+        }
+    )
+
+
+def _row(cell: Mapping[str, Any], accuracies: tuple[float, float], shares: tuple[float, float]) -> dict[str, Any]:
+    weak, student, ceiling, pgr = (cell[key] for key, _ in NUMBERS)
+    gap = None
+    if student["estimate"] is not None:
+        at = [_at(model["estimate"], accuracies) for model in (weak, ceiling) if model["estimate"] is not None]
+        gap = {"ends": at, "line": at if len(at) == 2 else None, **_mark(student, accuracies)}
+    share = None
+    if pgr["estimate"] is not None:
+        share = {"zero": _at(0.0, shares), "one": _at(1.0, shares), **_mark(pgr, shares)}
+    numbers = {title.lower(): _number(cell[key]) for key, title in NUMBERS}
+    return {"names": names(cell), **numbers, "gap": gap, "share": share}
+
+
+def _number(interval: Mapping[str, Any]) -> dict[str, Any]:
+    text = number(interval)
+    estimate, _, ends = text.partition(" ")
+    return {
+        **interval,
+        "text": text,
+        "estimate_text": estimate,
+        "ends": ends if interval["estimate"] is not None else "",
+    }
+
+
+def _mark(interval: Mapping[str, Any], scale: tuple[float, float]) -> dict[str, Any]:
+    known = interval["low"] is not None and interval["high"] is not None
+    span = [_at(interval["low"], scale), _at(interval["high"], scale)] if known else None
+    return {"dot": _at(interval["estimate"], scale), "span": span}
+
+
+def _at(value: float, scale: tuple[float, float]) -> str:
+    low, high = scale
+    return f"{100 * (min(max(value, low), high) - low) / (high - low):.2f}"
+
+
+def _scale(
+    intervals: Sequence[Mapping[str, Any]], limits: tuple[float, float], holds: Sequence[float]
+) -> tuple[float, float]:
+    """The common scale of a column's bars: all that there is, within `limits`."""
+    ends = [found[end] for found in intervals for end in ("estimate", "low", "high") if found[end] is not None]
+    low, high = min([*ends, *holds], default=limits[0]), max([*ends, *holds], default=limits[1])
+    low, high = max(low, limits[0]), min(high, limits[1])
+    return (low, high) if high > low else limits
+
+
+def _columns(rows: Sequence[Mapping[str, str]]) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
+    """The names that tell cells apart, each a column, with what a filter offers; and those that all cells share."""
+    columns, shared = [], []
+    for name, title in TITLES.items():
+        values = list(dict.fromkeys(row[name] for row in rows))
+        if len(values) > 1:
+            columns.append({"name": name, "title": title, "choices": values if len(values) <= MOST_CHOICES else []})
+        elif values and values[0] and name != "run":
+            shared.append((title, values[0]))
+    return columns, shared
+
+
+CELLS = Section("cells", "Cells", _data, script="cells.js")
