@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from places import EXAMPLES, SRC
 
 from outgrow.cli.check_plugin import check
 from outgrow.cli.new_plugin import new
@@ -38,14 +39,21 @@ def test_what_is_written_keeps_its_contract_and_runs(kind: str, name: str, tmp_p
     assert results.runs[0]["student_accuracy"] is not None
 
 
+@pytest.mark.parametrize("name", ["my_method.py:MyMethod", "my_model.py:MyModel", "my_task.py:my_task"])
+def test_the_examples_keep_their_contract(name: str) -> None:
+    file = name.partition(":")[0]
+    assert (EXAMPLES / "plugins" / file).resolve() == (SRC / "outgrow" / "cli" / "plugins" / file).resolve()
+    assert check(f"{EXAMPLES / 'plugins'}/{name}")
+
+
 def test_nothing_is_written_over_or_where_python_cannot_read_it(tmp_path: Path) -> None:
     new("method", tmp_path / "mine.py")
-    with pytest.raises(UsageError, match=r"mine.py and .*test_mine.py is there already"):
+    with pytest.raises(UsageError, match=r"mine.py and .*test_mine.py exists already"):
         new("task", tmp_path / "mine.py")
     for name in ("my-own.py", "mine", "class.py", "1st.py"):
-        with pytest.raises(UsageError, match="is no Python file's name"):
+        with pytest.raises(UsageError, match="is not the name of a Python module"):
             new("method", tmp_path / name)
-    with pytest.raises(UsageError, match=r'"metod" is nothing to write; did you mean "method"'):
+    with pytest.raises(UsageError, match=r'there is no example of a "metod"; did you mean "method"'):
         new("metod", tmp_path / "x.py")
 
 

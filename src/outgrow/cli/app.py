@@ -146,7 +146,7 @@ def list_(
 def check(
     name: Annotated[str, typer.Argument(metavar="PATH.PY:NAME", help="A task, model or method of your own.")],
 ) -> None:
-    """Hold somebody's task, model or method against its contract."""
+    """Check a task, model or method of your own against its contract."""
     from outgrow.cli.check_plugin import check as held
 
     for line in held(name):

@@ -1,0 +1,1 @@
+../../src/outgrow/cli/plugins/test_my_method.py
