@@ -14,11 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from outgrow.core.answers import Answers
+from outgrow.core.registry import names
 from outgrow.results.metrics.agreement import agreements
 from outgrow.results.metrics.comparison import Triple, difference, pgr_difference
 from outgrow.results.metrics.equivalence import equivalent
 from outgrow.results.metrics.intervals import Interval, contrast
-from outgrow.results.metrics.scores import METRICS
+from outgrow.results.metrics.scores import metric_named
+from outgrow.results.predictions import HeldOut
 
 SEEDS = (3, 5, 10)
 EXPERIMENTS = 400
@@ -111,17 +114,19 @@ def agreed(scores: NDArray[np.float64]) -> dict[str, Interval]:
 def of_metrics(n_seeds: int) -> dict[str, float]:
     """Three classes of unequal shares, a model surer than it should be, 500 test rows."""
     random = np.random.default_rng(n_seeds)
-    found: dict[str, list[Interval]] = {name: [] for name in METRICS}
+    found: dict[str, list[Interval]] = {name: [] for name in names("metrics")}
     for _ in range(EXPERIMENTS):
         truth = random.choice(3, 500, p=(0.2, 0.3, 0.5))
+        ids = np.arange(500).astype(np.str_)
         shared = random.normal(0, 0.8, (500, 3))
         tables = []
         for _ in range(n_seeds):
             logits = (1.3 + random.normal(0, 0.1)) * np.eye(3)[truth] + shared + random.normal(0, 0.6, (500, 3))
             values = np.exp(1.8 * logits)
             values /= values.sum(axis=1, keepdims=True)
-            tables.append((values, values.argmax(axis=1), truth))
-        for name, metric in METRICS.items():
+            tables.append((Answers(ids, values), HeldOut(ids, (), truth, ids, ("0", "1", "2"))))
+        for name in found:
+            metric = metric_named(name)
             scores = np.stack([metric.contributions(*table) for table in tables])[None]
             found[name].append(contrast(scores, [1.0], limits=metric.limits))
     return {name: held(intervals) for name, intervals in found.items()}

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 
 from outgrow.core.identity import content_id
+from outgrow.core.registry import names
 from outgrow.results.cells import Entry, RunToScore, cell_rows, run_rows
 from outgrow.results.compare import compare
-from outgrow.results.metrics.scores import METRICS
 from outgrow.results.predictions import HeldOut, ModelKey, Predictions
 from outgrow.results.run_folder import read_run
 from outgrow.results.run_results import Results
@@ -94,12 +94,12 @@ def everything(path: Path) -> None:
 
     reading = timed("read the folder", lambda: read_run(path))
     asked, scored = reading.asked, reading.scored
-    timed("runs, every metric", lambda: run_rows(asked, scored, list(METRICS)))
+    timed("runs, every metric", lambda: run_rows(asked, scored, names("metrics")))
     timed(
         "accuracy, PGR, agreement, equivalent labels and supervision, controls",
         lambda: Results.compute(asked, scored.tables, {}, controls=True),
     )
-    timed("cells, every metric", lambda: cell_rows(asked, scored, list(METRICS)))
+    timed("cells, every metric", lambda: cell_rows(asked, scored, names("metrics")))
     timed("compare by method", lambda: compare(reading, "method", "m0"))
     timed("compare by supervisor", lambda: compare(reading, "weak", "w0"))
     print(f"{perf_counter() - whole:7.2f} s  {process_time() - busy:7.2f} s  all")

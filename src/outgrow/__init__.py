@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from outgrow.experiment.spec.schema import Experiment
     from outgrow.methods.contract import Method
     from outgrow.models.contract import FeatureModel, Features
+    from outgrow.results.metrics.scores import Metric
     from outgrow.results.run_results import Results
     from outgrow.tasks.contract import RawTask
     from outgrow.teaching.estimator import WeakToStrongClassifier
@@ -31,6 +32,7 @@ __all__ = [
     "InputType",
     "Labels",
     "Method",
+    "Metric",
     "OutgrowError",
     "RawTask",
     "Results",
@@ -47,6 +49,7 @@ _HOME = {
     "InputType": "core.inputs",
     "Labels": "core.examples",
     "Method": "methods.contract",
+    "Metric": "results.metrics.scores",
     "OutgrowError": "core.errors",
     "RawTask": "tasks.contract",
     "Results": "results.run_results",

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from outgrow import OutgrowError, UsageError
 from outgrow.cli.app import app
+from outgrow.core.answers import Answers
 from outgrow.report.comparison_tables import best_first, rows, shown
 from outgrow.report.comparison_tables import csv_text as compared_csv
 from outgrow.report.sentences import agreements
@@ -23,7 +24,8 @@ from outgrow.report.tables import AGREEMENT, csv_text, latex, markdown, terminal
 from outgrow.report.tables import rows as cell_rows
 from outgrow.results.compare import compare, in_seeds_and_rows
 from outgrow.results.metrics.comparison import difference
-from outgrow.results.run_folder import metric_named, read_run, with_metric
+from outgrow.results.metrics.scores import metric_named
+from outgrow.results.run_folder import read_run, with_metric
 from outgrow.results.run_results import Results
 
 TWO_TASKS = {
@@ -132,11 +134,11 @@ def test_what_is_printed_is_json(tmp_path: Path) -> None:
 def test_any_metric_is_read_from_the_predictions(tmp_path: Path, name: str, classes: int) -> None:
     place = folder(tmp_path, {"a": TWO_TASKS["a"]}, classes=classes)
     metric = metric_named(name)
-    found = with_metric(place, metric)
+    found = with_metric(place, name)
     (cell, *_) = found.cells
     test = held_out("a", 300, classes)
     values = [
-        metric.contributions(p, p.argmax(1), test.truth).mean()
+        metric.contributions(Answers(test.ids, p), test).mean()
         for p in (guesses(test, 0.6, [0, 0, seed]) for seed in range(3))
     ]
     assert cell[f"weak_{name}"]["estimate"] == pytest.approx(np.mean(values))
@@ -150,11 +152,11 @@ def test_any_metric_is_read_from_the_predictions(tmp_path: Path, name: str, clas
 
 def test_a_metric_that_results_hold_is_not_counted_again(tmp_path: Path) -> None:
     place = folder(tmp_path, {"a": TWO_TASKS["a"]})
-    with_metric(place, metric_named("brier")).write(place)
+    with_metric(place, "brier").write(place)
     (place / "predictions.parquet").unlink()
-    assert "pgr_brier" in with_metric(place, metric_named("brier")).cells[0]
+    assert "pgr_brier" in with_metric(place, "brier").cells[0]
     with pytest.raises(OutgrowError, match=r"predictions\.parquet is missing"):
-        with_metric(place, metric_named("ece"))
+        with_metric(place, "ece")
 
 
 def test_agreement_in_a_table_and_in_words(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Hold somebody's task, model or method against its contract, and say what is wrong in sentences."""
+"""Checks a user's task, model, method or metric against its contract, and says what is wrong in sentences."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from outgrow.experiment.spec.model_entries import model_spec
 from outgrow.methods.check import check_method
 from outgrow.methods.contract import Method
 from outgrow.models.check import check_model
+from outgrow.results.metrics.check import check_metric
+from outgrow.results.metrics.scores import Metric
 from outgrow.tasks.check import check_task
 
 
@@ -24,9 +26,11 @@ def check(name: str) -> list[str]:
         return check_method(thing, name, partial(model_spec, student=True))
     if isinstance(thing, type) and issubclass(thing, BaseModel):
         return check_model(thing, name)
+    if isinstance(thing, Metric):
+        return check_metric(thing, name)
     if callable(thing) and not isinstance(thing, type):
         return check_task(thing, name)
     raise OutgrowError(
         f"{name}: is neither a task (a function), nor a model (a pydantic class with fit, or a FeatureModel), "
-        "nor a method (a class that extends outgrow.Method)"
+        "nor a method (a class that extends outgrow.Method), nor a metric (an outgrow.Metric)"
     )

@@ -14,7 +14,7 @@ from outgrow.models.label_sources.options import Join, Simulate
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-LISTED = ("methods", "models", "tasks")  # what an experiment names and nothing else lists
+LISTED = ("inputs", "methods", "metrics", "models", "tasks")  # what an experiment names and nothing else lists
 
 
 def catalogue(what: str) -> RenderableType:

@@ -19,7 +19,7 @@ RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, su
 def show(
     folder: RunFolder,
     metric: Annotated[
-        str, typer.Option("--metric", help="accuracy, balanced_accuracy, auroc, log_loss, brier or ece.")
+        str, typer.Option("--metric", help="A name of `outgrow list metrics`, or path/to/file.py:Name.")
     ] = "accuracy",
     agreement: Annotated[
         bool, typer.Option("--agreement", help="How far the student copies its supervisor's mistakes.")
@@ -32,14 +32,15 @@ def show(
     """Print the cells of a run folder."""
     from outgrow.core.errors import UsageError
     from outgrow.report import tables
-    from outgrow.results.run_folder import metric_named, with_metric
+    from outgrow.results.metrics.scores import metric_named
+    from outgrow.results.run_folder import with_metric
 
     if json + csv + markdown + latex > 1:
         raise UsageError("show: ask for one of --json, --csv, --markdown and --latex at a time")
     if agreement and metric != "accuracy":
         raise UsageError("show: ask for --metric or for --agreement, one at a time")
     asked = metric_named(metric)
-    results = with_metric(folder, asked)
+    results = with_metric(folder, metric)
     shows = tables.AGREEMENT if agreement else tables.view(asked)
     if json:
         typer.echo(results.to_json(), nl=False)
@@ -110,7 +111,7 @@ def score(
     from outgrow.report import tables
     from outgrow.results.external import score as scores
     from outgrow.results.external.reference_folder import score_folder
-    from outgrow.results.run_folder import metric_named
+    from outgrow.results.metrics.scores import metric_named
 
     asked = metric_named(metric)
     predictions = {"--weak": weak, "--student": student, "--ceiling": ceiling, "--truth": truth}

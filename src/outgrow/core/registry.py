@@ -42,6 +42,15 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "generative": "outgrow.methods.procedures:Generative",
         "lp_ft": "outgrow.methods.procedures:LpFt",
     },
+    "metrics": {
+        "accuracy": "outgrow.results.metrics.scores:ACCURACY",
+        "balanced_accuracy": "outgrow.results.metrics.scores:BALANCED_ACCURACY",
+        "macro_f1": "outgrow.results.metrics.scores:MACRO_F1",
+        "auroc": "outgrow.results.metrics.scores:AUROC",
+        "log_loss": "outgrow.results.metrics.scores:LOG_LOSS",
+        "brier": "outgrow.results.metrics.scores:BRIER",
+        "ece": "outgrow.results.metrics.scores:ECE",
+    },
     "step kinds": {
         "pool": "outgrow.experiment.steps.data:POOL",
         "split": "outgrow.experiment.steps.data:SPLIT",
@@ -91,7 +100,7 @@ class Member:
 
 
 def find(group: str, name: str) -> Member:
-    """The member `name` of a group (inputs, tasks, models, methods, step kinds).
+    """The member `name` of a group (inputs, tasks, models, methods, metrics, step kinds).
 
     Raises UsageError with the nearest known names.
     """

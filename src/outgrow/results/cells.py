@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from outgrow.core.answers import Answers
+from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Ints
 from outgrow.results.metrics.agreement import agreement, agreements, squared_misfit
 from outgrow.results.metrics.intervals import Interval, contrast
 from outgrow.results.metrics.recovery import pgr_key, recovery
-from outgrow.results.metrics.scores import ACCURACY, METRICS, Contributions, Metric
+from outgrow.results.metrics.scores import ACCURACY, Contributions, Metric, metric_named
 from outgrow.results.predictions import HeldOut, ModelKey, Predictions
 
 NO_TRUTH = "undefined: no truth on transfer"
@@ -52,7 +54,7 @@ class Scored:
 
     def __init__(self, tables: Predictions) -> None:
         self.tables = tables
-        self._hard: dict[ModelKey, Ints | None] = {}
+        self._answers: dict[ModelKey, Answers] = {}
         self._contributions: dict[ModelKey, Contributions] = {}
         self._metric: Metric | None = None
         self._groups: dict[str, Ints | None] = {}
@@ -71,26 +73,41 @@ class Scored:
         """Predicted classes `[n]`; None where there is no such model or it leaves test rows out."""
         if speaker is None:
             return None
-        if speaker not in self._hard:
-            self._hard[speaker] = self.tables.hard(speaker)
-        return self._hard[speaker]
+        answers = self.answers(speaker)
+        return answers.hard if answers.complete else None
+
+    def answers(self, speaker: ModelKey) -> Answers:
+        """A model's answers, hardened once."""
+        if speaker not in self._answers:
+            self._answers[speaker] = self.tables.answers(speaker)
+        return self._answers[speaker]
 
     def contributions(self, speaker: ModelKey | None, metric: Metric) -> Contributions | None:
         """What each test row contributes to the metric, `[n]`; None as for `hard`. Keeps one metric's at a time."""
-        hard = self.hard(speaker)
-        if speaker is None or hard is None:
+        if speaker is None or not self.answers(speaker).complete:
             return None
         if metric is not self._metric:
             self._metric, self._contributions = metric, {}
         if speaker not in self._contributions:
-            truth = self.test(speaker.task).truth
-            self._contributions[speaker] = metric.contributions(self.tables.probabilities[speaker], hard, truth)
+            test = self.test(speaker.task)
+            self._contributions[speaker] = _checked(metric, metric.contributions(self.answers(speaker), test), test)
         return self._contributions[speaker]
 
     def table(self, speakers: Sequence[ModelKey | None], metric: Metric = ACCURACY) -> Contributions | None:
         """Contributions `[seeds, n]` of one model's seeds; None where one of them has none."""
         rows = [self.contributions(speaker, metric) for speaker in speakers]
         return None if any(row is None for row in rows) else np.stack(rows)  # type: ignore[arg-type]
+
+
+def _checked(metric: Metric, values: Contributions, test: HeldOut) -> Contributions:
+    """A metric's values, one number per row. Raises OutgrowError on anything else, as a plug-in may return."""
+    values = np.asarray(values, dtype=np.float64)
+    if values.shape != test.truth.shape or not np.isfinite(values).all():
+        raise OutgrowError(
+            f"the metric {metric.name} returned values of shape {list(values.shape)}, or some that are not finite, for "
+            f"{len(test.truth)} rows; it returns one finite number per row"
+        )
+    return values
 
 
 def cells_of(asked: Sequence[RunToScore]) -> list[list[RunToScore]]:
@@ -124,13 +141,13 @@ def run_rows(
         )
     for name in _others(metrics):
         for run, row in zip(asked, rows, strict=True):
-            row.update(_scores(run, scored, METRICS[name]))
+            row.update(_scores(run, scored, metric_named(name)))
     return rows
 
 
 def _scores(run: RunToScore, scored: Scored, metric: Metric) -> dict[str, float | None]:
     values: dict[str, float | None] = {}
-    undefined = metric.undefined(scored.test(run.task).truth)
+    undefined = metric.undefined(scored.test(run.task))
     for role in ROLES:
         row = None if undefined else scored.contributions(run.speakers[role], metric)
         values[f"{role}_{metric.name}"] = None if row is None else float(row.mean())
@@ -165,7 +182,7 @@ def cell_rows(
         )
     for name in _others(metrics):
         for runs, row in zip(together, rows, strict=True):
-            found = _intervals(runs, scored, METRICS[name])
+            found = _intervals(runs, scored, metric_named(name))
             row.update({key: value for key, value in found.items() if key != "covers"})
     return rows
 
@@ -178,7 +195,7 @@ def _intervals(runs: Sequence[RunToScore], scored: Scored, metric: Metric) -> di
     test = scored.test(runs[0].task)
     groups = scored.groups(runs[0].task)
     keys = {role: f"{role}_{metric.name}" for role in ROLES}
-    undefined = metric.undefined(test.truth)
+    undefined = metric.undefined(test)
     if undefined:
         nothing = Interval(None, None, None, undefined)
         return {key: written(nothing) for key in (*keys.values(), pgr_key(metric))}
@@ -211,7 +228,7 @@ def _agreements(runs: Sequence[RunToScore], scored: Scored) -> dict[str, Any] | 
     taught = np.stack(ceiling) if len(ceiling) == len(runs) else None
     values = scored.tables.probabilities
     soft = [np.stack([values[pair[place]] for pair in speakers]) for place in (0, 1)]  # type: ignore[index]
-    found = agreements(np.stack(weak), np.stack(student), test.truth, len(test.classes), groups, ceiling=taught)
+    found = agreements(np.stack(weak), np.stack(student), test.truth, test.alternatives, groups, ceiling=taught)
     found |= squared_misfit(soft[0], soft[1], test.truth, groups)
     return {key: written(value) for key, value in found.items()}
 

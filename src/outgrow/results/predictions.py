@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from outgrow.core.answers import Allowed, Answers
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats, Ints, Labels, Strings
 from outgrow.core.identity import canonical_json
@@ -38,7 +38,14 @@ class HeldOut:
     groups: Strings
     classes: tuple[str, ...]
     input_type: str = TEXT.name
-    allowed: NDArray[np.bool_] | None = None  # [n, classes] the classes that a row can have; None: all, in every row
+    allowed: Allowed | None = None  # [n, classes] the classes that a row can have; None: all, in every row
+
+    @property
+    def alternatives(self) -> float:
+        """The number of classes of a row; where rows differ, that of which a random wrong answer is right as often."""
+        if self.allowed is None:
+            return len(self.classes)
+        return 1 + 1 / float((1 / np.maximum(self.allowed.sum(axis=1) - 1, 1)).mean())
 
 
 @dataclass(frozen=True)
@@ -54,10 +61,13 @@ class Predictions:
 
     def hard(self, speaker: ModelKey) -> Ints | None:
         """The classes that a speaker predicts, `[n]`; None where it leaves any test example out."""
-        probabilities = self.probabilities[speaker]
-        if np.isnan(probabilities).any():
-            return None
-        return Labels(self.tests[speaker.task].ids, probabilities).hard
+        answers = self.answers(speaker)
+        return answers.hard if answers.complete else None
+
+    def answers(self, speaker: ModelKey) -> Answers:
+        """What a speaker answers to its task's test examples, as metrics read it."""
+        test = self.tests[speaker.task]
+        return Answers(test.ids, self.probabilities[speaker], test.allowed)
 
     def write(self, folder: Path) -> None:
         """Write `examples.parquet`, `predictions.parquet`, and where there are curves `curves.parquet`.

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from outgrow.core.entry_names import display
-from outgrow.core.errors import OutgrowError, UsageError
-from outgrow.core.registry import nearest
+from outgrow.core.errors import OutgrowError
 from outgrow.results.cells import Entry, RunToScore, Scored, cell_rows, run_rows
-from outgrow.results.metrics.scores import METRICS, Metric
+from outgrow.results.metrics.scores import metric_named
 from outgrow.results.predictions import ModelKey, Predictions
 from outgrow.results.run_results import Results
 
@@ -54,20 +53,14 @@ def _asked(row: Mapping[str, Any], tables: Predictions, folder: Path) -> RunToSc
     return RunToScore(task, weak, strong, method, seed, speakers, {"n_transfer": row.get("n_transfer")})
 
 
-def metric_named(name: str) -> Metric:
-    """The metric that the command line names. Raises UsageError."""
-    if name not in METRICS:
-        raise UsageError(f'--metric: unknown metric "{name}"{nearest(name, METRICS)}')
-    return METRICS[name]
-
-
-def with_metric(folder: Path, metric: Metric) -> Results:
+def with_metric(folder: Path, name: str) -> Results:
     """A run folder's results with a metric beside accuracy: as stored, or counted now from its predictions."""
+    metric = metric_named(name)
     results = Results.read(folder)
     if all(f"student_{metric.name}" in cell and "agreement" in cell for cell in results.cells):
         return results
     reading = read_run(folder)
-    names = ("accuracy", metric.name)
+    names = ("accuracy", name)
     runs, cells = run_rows(reading.asked, reading.scored, names), cell_rows(reading.asked, reading.scored, names)
     return replace(
         results,

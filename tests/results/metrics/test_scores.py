@@ -10,10 +10,22 @@ import pytest
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 
+from outgrow.core.answers import Answers, within
 from outgrow.core.errors import OutgrowError
+from outgrow.core.registry import BUILT_IN
 from outgrow.results.metrics.intervals import contrast
 from outgrow.results.metrics.recovery import NOT_BETTER, recovery
-from outgrow.results.metrics.scores import ACCURACY, BINS, METRICS, score
+from outgrow.results.metrics.scores import ACCURACY, BINS, metric_named, score
+from outgrow.results.predictions import HeldOut
+
+METRICS = {name: metric_named(name) for name in BUILT_IN["metrics"]}
+
+
+def asked(values: Any, truth: Any, allowed: Any = None) -> tuple[Answers, HeldOut]:
+    """Probabilities and the truth, as a metric gets them."""
+    ids = np.array([f"{row:032x}" for row in range(len(truth))])
+    rows = HeldOut(ids, (), truth, ids, tuple(str(c) for c in range(values.shape[1])), allowed=allowed)
+    return Answers(ids, values, allowed), rows
 
 
 def predictions(seed: int, n: int, classes: int, ties: bool = False) -> tuple[Any, Any, Any]:
@@ -26,7 +38,7 @@ def predictions(seed: int, n: int, classes: int, ties: bool = False) -> tuple[An
         values = np.round(values, 1) + 1e-3
         values /= values.sum(axis=1, keepdims=True)
     values = values.astype(np.float32)
-    return values, values.argmax(axis=1), truth
+    return values, asked(values, truth)[0].hard, truth
 
 
 @pytest.mark.parametrize("classes", [2, 3, 7])
@@ -39,6 +51,7 @@ def test_every_metric_is_scikit_learns(classes: int, ties: bool) -> None:
         expected = {
             "accuracy": sk.accuracy_score(truth, hard),
             "balanced_accuracy": sk.balanced_accuracy_score(truth, hard),
+            "macro_f1": sk.f1_score(truth, hard, average="macro", labels=np.unique(truth)),
             "auroc": sk.roc_auc_score(truth, values[:, 1])
             if classes == 2
             else np.mean([sk.roc_auc_score(truth == c, values[:, c]) for c in names]),
@@ -48,14 +61,14 @@ def test_every_metric_is_scikit_learns(classes: int, ties: bool) -> None:
             else sk.brier_score_loss(truth, values.astype(np.float64), labels=names),
         }
     for name, value in expected.items():
-        assert score(METRICS[name], values, hard, truth) == pytest.approx(value, rel=1e-6), name
+        assert score(METRICS[name], *asked(values, truth)) == pytest.approx(value, rel=1e-6), name
 
 
 def test_macro_auroc_is_scikit_learns_own() -> None:
-    values, hard, truth = predictions(1, 300, 4)
+    values, _, truth = predictions(1, 300, 4)
     exact = values.astype(np.float64) / values.astype(np.float64).sum(axis=1, keepdims=True)
     expected = sk.roc_auc_score(truth, exact, multi_class="ovr", average="macro")
-    assert score(METRICS["auroc"], exact, hard, truth) == pytest.approx(expected)
+    assert score(METRICS["auroc"], *asked(exact, truth)) == pytest.approx(expected)
 
 
 def test_calibration_error_against_bins_written_out() -> None:
@@ -63,7 +76,7 @@ def test_calibration_error_against_bins_written_out() -> None:
     confidence, right = values.max(axis=1).astype(float), hard == truth
     parts = np.argsort(confidence).reshape(BINS, 30)
     expected = np.mean([abs(confidence[part].mean() - right[part].mean()) for part in parts])
-    assert score(METRICS["ece"], values, hard, truth) == pytest.approx(expected)
+    assert score(METRICS["ece"], *asked(values, truth)) == pytest.approx(expected)
 
 
 def two(*second: float) -> NDArray[np.float64]:
@@ -72,10 +85,9 @@ def two(*second: float) -> NDArray[np.float64]:
 
 def test_by_hand() -> None:
     values, truth = two(0.9, 0.6, 0.6, 0.2), np.array([1, 0, 1, 0])
-    hard = np.array([1, 1, 1, 0])
 
     def value(name: str) -> float:
-        return score(METRICS[name], values, hard, truth)
+        return score(METRICS[name], *asked(values, truth))
 
     assert value("accuracy") == 0.75
     assert value("balanced_accuracy") == pytest.approx((0.5 + 1) / 2)
@@ -88,40 +100,40 @@ def test_by_hand() -> None:
 
 def test_equal_confidences_are_one_bin_whatever_the_order() -> None:
     truth = np.arange(200) % 2
-    values, hard = two(*[0.7] * 200), np.ones(200, dtype=int)
+    values = two(*[0.7] * 200)
     for order in (np.arange(200), np.argsort(truth, kind="stable")):
-        assert score(METRICS["ece"], values[order], hard[order], truth[order]) == pytest.approx(0.2)
+        assert score(METRICS["ece"], *asked(values[order], truth[order])) == pytest.approx(0.2)
 
 
 def test_sure_and_wrong_is_a_large_loss_and_no_infinity() -> None:
-    assert score(METRICS["log_loss"], two(0.0), np.array([0]), np.array([1])) == pytest.approx(np.log(2**23))
+    assert score(METRICS["log_loss"], *asked(two(0.0), np.array([1]))) == pytest.approx(np.log(2**23))
 
 
 def test_one_class_leaves_auroc_undefined() -> None:
     values, truth = two(0.2, 0.3), np.array([1, 1])
-    assert METRICS["auroc"].undefined(truth) == "undefined: the test rows have one class"
-    assert METRICS["accuracy"].undefined(truth) is None
+    assert METRICS["auroc"].undefined(asked(values, truth)[1]) == "undefined: the test rows have one class"
+    assert METRICS["accuracy"].undefined(asked(values, truth)[1]) is None
     with pytest.raises(OutgrowError, match="two classes"):
-        METRICS["auroc"].contributions(values, np.array([0, 0]), truth)
+        METRICS["auroc"].contributions(*asked(values, truth))
 
 
 def test_a_class_that_does_not_occur_counts_for_nothing() -> None:
-    values, hard, truth = predictions(3, 200, 2)
+    values, _, truth = predictions(3, 200, 2)
     wide = np.column_stack([values, np.zeros(200)])
-    assert score(METRICS["balanced_accuracy"], wide, hard, truth) == pytest.approx(
-        score(METRICS["balanced_accuracy"], values, hard, truth)
+    assert score(METRICS["balanced_accuracy"], *asked(wide, truth)) == pytest.approx(
+        score(METRICS["balanced_accuracy"], *asked(values, truth))
     )
 
 
-@pytest.mark.parametrize("name", ["balanced_accuracy", "auroc"])
+@pytest.mark.parametrize("name", ["balanced_accuracy", "macro_f1", "auroc"])
 @pytest.mark.parametrize("classes", [2, 4])
 def test_influences_are_what_leaving_one_out_finds(name: str, classes: int) -> None:
-    values, hard, truth = predictions(4, 300, classes)
+    values, _, truth = predictions(4, 300, classes)
     metric, n = METRICS[name], 300
-    found = metric.contributions(values, hard, truth)
+    found = metric.contributions(*asked(values, truth))
     keep = ~np.eye(n, dtype=bool)
     whole = found.mean()
-    jackknife = np.array([n * whole - (n - 1) * score(metric, values[rows], hard[rows], truth[rows]) for rows in keep])
+    jackknife = np.array([n * whole - (n - 1) * score(metric, *asked(values[rows], truth[rows])) for rows in keep])
     assert np.corrcoef(found, jackknife)[0, 1] > 0.999
     assert found.var() == pytest.approx(jackknife.var(), rel=0.1)  # the smallest class has 30 rows
 
@@ -157,7 +169,7 @@ def simulated(random: np.random.Generator, n_seeds: int, n: int, classes: int) -
         logits *= 1.8  # surer than it should be
         values = np.exp(logits - logits.max(axis=1, keepdims=True))
         values /= values.sum(axis=1, keepdims=True)
-        tables.append((values, values.argmax(axis=1), truth))
+        tables.append(asked(values, truth))
     return tables
 
 
@@ -177,3 +189,45 @@ def test_intervals_hold_the_truth_as_often_as_they_say(n_seeds: int, classes: in
         truth = np.mean([interval.estimate for interval in intervals])
         held = np.mean([interval.low <= truth <= interval.high for interval in intervals])
         assert 0.91 <= held <= 0.995, (name, held)
+
+
+def test_rows_of_fewer_classes_are_scored_among_those_that_they_allow() -> None:
+    """Classes beyond a row's own change no metric, and no row takes one of them."""
+    values, _, truth = predictions(5, 300, 3)
+    narrow = np.column_stack([values, np.zeros(300, np.float32)])
+    allowed = np.ones((300, 4), dtype=bool)
+    allowed[:, 3] = False
+    for name, metric in METRICS.items():
+        alone = metric.contributions(*asked(values, truth))
+        assert metric.contributions(*asked(narrow, truth, allowed)) == pytest.approx(alone, abs=1e-6), name
+    nothing = Answers(np.array(["a", "b"]), np.zeros((2, 3)), np.array([[False, True, False], [False, False, True]]))
+    assert nothing.hard.tolist() == [1, 2]
+
+
+def test_auroc_of_a_class_is_among_the_rows_that_allow_it() -> None:
+    values, _, truth = predictions(6, 400, 3)
+    allowed = np.ones((400, 3), dtype=bool)
+    allowed[:150, 2] = False
+    truth[:150] %= 2
+    values = within(values, allowed)
+    rest = values[150:]
+    expected = np.mean([
+        sk.roc_auc_score(truth == 0, values[:, 0]), sk.roc_auc_score(truth == 1, values[:, 1]),
+        sk.roc_auc_score(truth[150:] == 2, rest[:, 2]),
+    ])  # fmt: skip
+    assert score(METRICS["auroc"], *asked(values, truth, allowed)) == pytest.approx(expected)
+
+
+def test_brier_is_halved_where_a_row_has_two_classes() -> None:
+    values = np.array([[0.7, 0.3, 0.0], [0.7, 0.2, 0.1]])
+    allowed = np.array([[True, True, False], [True, True, True]])
+    found = METRICS["brier"].contributions(*asked(values, np.array([0, 0]), allowed))
+    assert found == pytest.approx([0.3**2, 0.3**2 + 0.2**2 + 0.1**2])
+
+
+def test_rows_keep_to_the_classes_that_they_allow() -> None:
+    allowed = np.array([[True, True, False], [False, True, True], [True, False, True], [True, True, True]])
+    values = np.array([[0.5, 0.3, 0.2], [1.0, 0.0, 0.0], [np.nan] * 3, [0.2, 0.3, 0.5]])
+    found = within(values, allowed)
+    assert found[[0, 1, 3]] == pytest.approx(np.array([[0.625, 0.375, 0], [0, 0.5, 0.5], [0.2, 0.3, 0.5]]))
+    assert np.isnan(found[2]).all()

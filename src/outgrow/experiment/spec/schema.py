@@ -29,7 +29,7 @@ from outgrow.core.validation import Problems, faults
 from outgrow.experiment.spec.method_entries import MethodSpec, method_spec, misfits
 from outgrow.experiment.spec.model_entries import ModelSpec, model_spec
 from outgrow.experiment.spec.paths import BASE, absolute, find_file
-from outgrow.results.metrics.scores import METRICS
+from outgrow.results.metrics.scores import metric_named
 
 
 class Strict(BaseModel):
@@ -228,9 +228,15 @@ class Experiment(Strict):
     @field_validator("metrics", mode="after")
     @classmethod
     def _known(cls, value: list[str]) -> list[str]:
-        unknown = [f'unknown metric "{name}"{nearest(name, METRICS)}' for name in value if name not in METRICS]
-        if unknown:
-            raise Problems(*unknown)
+        value = [absolute(name) for name in value]
+        wrong: list[str] = []
+        for name in value:
+            try:
+                metric_named(name)
+            except OutgrowError as error:
+                wrong.append(str(error))
+        if wrong:
+            raise Problems(*wrong)
         return list(dict.fromkeys(["accuracy", *value]))  # accuracy is always there: PGR is told in it
 
     @field_validator("tasks", "weak", "strong", "methods", "metrics", mode="before")

@@ -37,7 +37,7 @@ def agreements(
     weak: Ints,
     student: Ints,
     truth: Ints,
-    classes: int,
+    classes: float,
     groups: Groups = None,
     level: float = 0.95,
     ceiling: Ints | None = None,
@@ -140,7 +140,7 @@ def _beyond(
     copied: NDArray[np.bool_],
     wrong: NDArray[np.bool_],
     right: NDArray[np.bool_],
-    classes: int,
+    classes: float,
     groups: Groups,
     level: float,
 ) -> Interval:

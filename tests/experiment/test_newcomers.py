@@ -1,12 +1,16 @@
-"""A new input type is a class of its own: with a task and a model it goes through check, run, show and report."""
+"""Input types and metrics of one's own, each a class or object in a file: through check, run, show and report."""
 
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from folders import folder
+from typer.testing import CliRunner
 
-from outgrow import Experiment, RawTask, UsageError, run
+from outgrow import Experiment, OutgrowError, RawTask, UsageError, run
+from outgrow.cli.app import app
 from outgrow.cli.check_plugin import check
 from outgrow.core.inputs import TEXT, cut, shown, texts_of, type_of_class
 from outgrow.core.pool import Pool
@@ -15,10 +19,13 @@ from outgrow.execution.machine import Machine
 from outgrow.execution.store import Store
 from outgrow.experiment.pipeline import prepare
 from outgrow.report import page
+from outgrow.report.scene import read
 from outgrow.results.predictions import Predictions
+from outgrow.results.run_folder import with_metric
 from outgrow.tasks.pool import build_pool
 
 PLUGIN = Path(__file__).parents[2] / "examples" / "plugins" / "number_lists.py"
+METRIC = PLUGIN.with_name("margin.py")
 
 
 def experiment(**changes: Any) -> Experiment:
@@ -44,8 +51,44 @@ def test_a_type_of_its_own_runs_with_the_tasks_and_models_that_name_it(tmp_path:
     test = Predictions.read(tmp_path / "run").tests[results.runs[0]["task"]]
     assert test.input_type == "numbers"
     assert len(test.inputs[0].split()) == 4
-    page.write(page.read([tmp_path / "run"]), tmp_path / "again.html")
+    page.write(read([tmp_path / "run"]), tmp_path / "again.html")
     assert test.inputs[0] in (tmp_path / "again.html").read_text()
+
+
+def test_a_metric_of_its_own_goes_through_run_show_and_report(tmp_path: Path) -> None:
+    results = run(experiment(metrics=[f"{METRIC}:margin"]), store=tmp_path / "store", out=tmp_path / "run")
+    tables = Predictions.read(tmp_path / "run")
+    student = next(key for key in tables.probabilities if key.role == "student")
+    values, test = tables.probabilities[student], tables.tests[student.task]
+    expected = np.mean([row[truth] - row[1 - truth] for row, truth in zip(values, test.truth, strict=True)])
+    assert results.runs[0]["student_margin"] == pytest.approx(expected, abs=1e-6)
+    assert results.cells[0]["pgr_margin"]["status"] == "ok"
+    shown = CliRunner().invoke(app, ["show", str(tmp_path / "run"), "--metric", f"{METRIC}:margin"])
+    assert shown.exit_code == 0
+    assert "margin of the truth" in shown.output
+    # A run that did not ask for it has it too, computed from its predictions.
+    run(experiment(), store=tmp_path / "store", out=tmp_path / "plain")
+    again = with_metric(tmp_path / "plain", f"{METRIC}:margin")
+    assert again.cells[0]["student_margin"] == results.cells[0]["student_margin"]
+    page.write(read([tmp_path / "run"]), tmp_path / "again.html")
+    assert check(f"{METRIC}:margin")[0] == "ok: 2 classes: one finite number per row"
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        ("margin = 3", "is not a metric: an outgrow.Metric(name, title, contributions)"),
+        ("margin = Metric('accuracy', 'x', lambda a, r: r.truth)", "is called 'accuracy' like a built-in metric"),
+        ("margin = Metric('m', 'x', lambda a, r: r.truth[:3])", "the metric m returned values of shape [3]"),
+        ("margin = Metric('m', 'x', lambda a, r: r.truth / 0)", "or some that are not finite"),
+    ],
+)
+def test_what_is_no_metric_is_one_sentence(tmp_path: Path, lines: str, sentence: str) -> None:
+    (tmp_path / "bad.py").write_text(f"from outgrow import Metric\n{lines}\n")
+    place = folder(tmp_path / "run", {"a": {"weak": 0.6, "naive": 0.7, "ceiling": 0.8}})
+    with np.errstate(all="ignore"), pytest.raises(OutgrowError) as error:
+        with_metric(place, f"{tmp_path / 'bad.py'}:margin")
+    assert sentence in str(error.value)
 
 
 def test_a_model_that_cannot_read_a_tasks_inputs_is_named_while_planning(tmp_path: Path) -> None:

@@ -1,0 +1,61 @@
+"""Answers: what every trained thing leaves and every metric gets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outgrow.core.examples import Floats, Ints, Strings, harden
+
+Allowed = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One model's answers to the rows `ids [n]`.
+
+    A class that a row does not allow has probability 0 there. A row of NaN has no answer.
+    """
+
+    ids: Strings
+    probabilities: Floats  # [n, classes]
+    allowed: Allowed | None = None  # [n, classes] the classes that a row can have; None: all, in every row
+    texts: Sequence[str] | None = None  # [n] what was written, where the model writes
+
+    @cached_property
+    def complete(self) -> bool:
+        """Whether every row has an answer."""
+        return not bool(np.isnan(self.probabilities).any())
+
+    @cached_property
+    def hard(self) -> Ints:
+        """The likeliest class of each row that it allows, `[n]`; ties go by a hash of the id (see `harden`)."""
+        if self.allowed is None:
+            return harden(self.probabilities, self.ids)
+        return harden(np.where(self.allowed, self.probabilities, -1), self.ids)
+
+
+def within(probabilities: Floats, allowed: Allowed | None) -> Floats:
+    """Probabilities `[n, classes]` with nothing on classes that a row does not allow, and rows that sum to one again.
+
+    A row that leaves nothing is uniform over its classes; a row of NaN stays. None allows everything.
+    """
+    if allowed is None:
+        return probabilities
+    kept = np.where(allowed, probabilities, 0).astype(probabilities.dtype)
+    total = kept.sum(axis=1, keepdims=True)
+    uniform = allowed / allowed.sum(axis=1, keepdims=True)
+    shares: Floats = np.where(total == 0, uniform, kept / np.where(total == 0, 1, total)).astype(probabilities.dtype)
+    shares[np.isnan(probabilities).any(axis=1)] = np.nan
+    return shares
+
+
+def uniform(n: int, classes: int, allowed: Allowed | None) -> Floats:
+    """Each row's probabilities where nothing is known: equal over the classes it allows, `[n, classes]`."""
+    if allowed is None:
+        return np.full((n, classes), 1 / classes)
+    return np.asarray(allowed / allowed.sum(axis=1, keepdims=True))
