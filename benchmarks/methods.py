@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from outgrow.core.entry_names import display
+from outgrow.execution.machine import Machine
 from outgrow.experiment.pipeline import run
 from outgrow.experiment.spec.schema import Experiment
 from outgrow.results.compare import compare
@@ -81,7 +82,7 @@ def measure(data: Path, folder: Path) -> dict[str, Any]:
         seeds=10,
         split=SPLIT,
     )
-    done = run(experiment, store=folder / "store", out=folder / "run", threads=1, jobs=2)
+    done = run(experiment, store=folder / "store", out=folder / "run", machine=Machine(jobs=2, threads=1))
     content = compare(read_run(folder / "run"), "method", "naive").content()
     accuracies = ("weak_accuracy", "student_accuracy", "ceiling_accuracy", "pgr")
     tasks: dict[str, Any] = {

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from outgrow.core.errors import OutgrowError, UsageError
     from outgrow.core.examples import Examples, Labels
     from outgrow.core.inputs import InputType
+    from outgrow.execution.machine import Machine
     from outgrow.experiment.pipeline import run
     from outgrow.experiment.spec.schema import Experiment
     from outgrow.methods.contract import Method
@@ -31,6 +32,7 @@ __all__ = [
     "Features",
     "InputType",
     "Labels",
+    "Machine",
     "Method",
     "Metric",
     "OutgrowError",
@@ -48,6 +50,7 @@ _HOME = {
     "Features": "models.contract",
     "InputType": "core.inputs",
     "Labels": "core.examples",
+    "Machine": "execution.machine",
     "Method": "methods.contract",
     "Metric": "results.metrics.scores",
     "OutgrowError": "core.errors",

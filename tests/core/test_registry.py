@@ -50,13 +50,13 @@ def test_a_packages_entry_point_is_a_name(package: Path) -> None:
 
 
 def test_a_packages_method_runs_in_an_experiment(package: Path) -> None:
-    from outgrow import Experiment, run
+    from outgrow import Experiment, Machine, run
 
     asked = Experiment(
         name="x", tasks=["sentiment"], weak=[{"static": "wordllama", "rows": 30}], strong=["static:wordllama"],
         methods=["half", "naive"], seeds=[0], split={"weak_train": 50, "transfer": 100, "test": 100},
     )  # fmt: skip
-    half, naive = run(asked, store=package / "store", out=package / "out", threads=1).runs
+    half, naive = run(asked, store=package / "store", out=package / "out", machine=Machine(threads=1)).runs
     assert half["method"] == "half"
     assert half["student_accuracy"] > 0.5
     assert half["ceiling_accuracy"] == naive["ceiling_accuracy"]

@@ -18,7 +18,7 @@ import pytest
 import test_cli
 from test_cli import FILES, ROWS, SMALL, Answer, bad, good, objects, outgrow, table
 
-from outgrow import Experiment, Results, run
+from outgrow import Experiment, Machine, Results, run
 from outgrow.tasks.sentiment import sentiment
 
 folder = test_cli.folder  # the fixture: a run of a small experiment
@@ -327,7 +327,12 @@ def test_six_classes_groups_and_a_template(tmp_path: Path) -> None:
 
 def test_python_gives_the_same(folder: Path, tmp_path: Path) -> None:
     out = folder / "runs" / "small"
-    made = run(Experiment.read(folder / "small.yaml"), store=tmp_path / "store", out=tmp_path / "out", threads=1)
+    made = run(
+        Experiment.read(folder / "small.yaml"),
+        store=tmp_path / "store",
+        out=tmp_path / "out",
+        machine=Machine(threads=1),
+    )
     for name in FILES:
         assert (tmp_path / "out" / name).read_bytes() == (out / name).read_bytes(), name
     read = Results.read(tmp_path / "out")
@@ -335,4 +340,7 @@ def test_python_gives_the_same(folder: Path, tmp_path: Path) -> None:
     assert read.cells == made.cells
     assert read.notes == list(made.notes)
     assert read.to_json() == made.to_json() == (out / "results.json").read_text()
-    assert run(folder / "small.yaml", store=tmp_path / "store", out=tmp_path / "two", threads=1).cells == made.cells
+    assert (
+        run(folder / "small.yaml", store=tmp_path / "store", out=tmp_path / "two", machine=Machine(threads=1)).cells
+        == made.cells
+    )

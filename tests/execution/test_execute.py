@@ -14,12 +14,13 @@ from places import SRC, SUPPORT
 from outgrow.core import registry
 from outgrow.core.errors import OutgrowError
 from outgrow.core.files import disk
-from outgrow.execution.execute import environment, execute
+from outgrow.execution.execute import execute
+from outgrow.execution.machine import environment
 from outgrow.execution.progress import Silent
 from outgrow.execution.schedule import Schedule, missing
-from outgrow.execution.step import Context, Step
+from outgrow.execution.step import Step
 from outgrow.execution.store import Store
-from outgrow.execution.throughput import rates
+from outgrow.execution.throughput import Rates
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +28,7 @@ def toy_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, target in toys.ROWS.items():
         monkeypatch.setitem(registry.BUILT_IN["step kinds"], name, target)
     # Where another test has loaded torch, every worker would load it too, for seconds.
-    monkeypatch.setattr("outgrow.execution.execute._torch_is_loaded", lambda: False)
+    monkeypatch.setattr("outgrow.execution.processes.torch_is_loaded", lambda: False)
 
 
 def number(value: int, **more: object) -> Step:
@@ -68,7 +69,7 @@ def start(root: Path, jobs: int = 1, sleep: float = 0) -> "subprocess.Popen[str]
         from pathlib import Path
         import toys
         from outgrow.execution.execute import execute
-        from outgrow.execution.step import Context, Step
+        from outgrow.execution.step import Step
         from outgrow.execution.store import Store
         toys.register()
         wanted = toys.slow_graph()
@@ -76,7 +77,7 @@ def start(root: Path, jobs: int = 1, sleep: float = 0) -> "subprocess.Popen[str]
             wanted = [Step("number", {"value": n, "sleep": float(sys.argv[3])}) for n in range(8)]
         print("ready", flush=True)
         log = {"log": sys.argv[1] + ".log"}
-        execute(wanted, Store(Path(sys.argv[1])), Context(sources=log), jobs=int(sys.argv[2]))
+        execute(wanted, Store(Path(sys.argv[1])), toys.machine(jobs=int(sys.argv[2])), log)
     """
     path = os.pathsep.join([str(SRC), str(SUPPORT)])
     process = subprocess.Popen(
@@ -108,10 +109,10 @@ def pids(log: Path) -> set[int]:
 
 def test_what_is_missing_is_made_and_nothing_else(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    store, context = Store(tmp_path / "store"), Context(sources={"log": str(log)})
+    store, sources = Store(tmp_path / "store"), {"log": str(log)}
     one, two = number(1), number(2)
     both = total(one, two)
-    execute([both], store, context)
+    execute([both], store, toys.machine(), sources)
     assert value(store, both) == 3
     assert [line.split()[:2] for line in log.read_text().splitlines()] == [
         ["number", "1"],
@@ -120,7 +121,7 @@ def test_what_is_missing_is_made_and_nothing_else(tmp_path: Path) -> None:
     ]
 
     log.unlink()
-    execute([both], store, context)
+    execute([both], store, toys.machine(), sources)
     assert not log.exists(), "all is there"
 
     # A parent of a present step is not looked at: it may have been pruned or damaged.
@@ -128,7 +129,7 @@ def test_what_is_missing_is_made_and_nothing_else(tmp_path: Path) -> None:
     (store.folder(two.key) / "value.json").write_text("7")
     more = total(both, number(3))
     shown = Silent()
-    execute([more], Store(store.root), context, display=shown)
+    execute([more], Store(store.root), toys.machine(), sources, shown)
     assert value(store, more) == 6
     assert [line.split()[:2] for line in log.read_text().splitlines()] == [["number", "3"], ["sum", "0"]]
     assert shown.notes == []
@@ -137,10 +138,10 @@ def test_what_is_missing_is_made_and_nothing_else(tmp_path: Path) -> None:
 def test_the_record_says_what_was_made_how(tmp_path: Path) -> None:
     import numpy
 
-    store, context = Store(tmp_path), Context(device="cpu", threads=3)
+    store = Store(tmp_path)
     step = Step("number", {"value": 4, "sleep": 0.05}, label="not identity", flops=2e6)
     child = total(step)
-    execute([child], store, context)
+    execute([child], store, toys.machine(threads=3))
     meta = store.meta(step.key)
     assert (meta["kind"], meta["version"], meta["params"], meta["parents"]) == (
         "number",
@@ -155,19 +156,19 @@ def test_the_record_says_what_was_made_how(tmp_path: Path) -> None:
     assert meta["environment"]["numpy"] == numpy.__version__
     assert meta["environment"]["python"] == ".".join(map(str, sys.version_info[:3]))
     assert (meta["environment"]["threads"], meta["environment"]["device"]) == (3, "cpu")
-    assert set(meta["environment"]) == set(environment(context))
-    assert rates(store)["number/cpu/3"] == pytest.approx(2e6 / meta["seconds"])
+    assert set(meta["environment"]) == set(environment("cpu", 3))
+    assert Rates(store).seconds([step], "cpu", 3) == pytest.approx(meta["seconds"])
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_damaged_parent_is_made_again_before_its_child(tmp_path: Path, jobs: int) -> None:
     store = Store(tmp_path)
     parent = total(number(1), number(2))
-    execute([parent], store, Context())
+    execute([parent], store, toys.machine())
     (store.folder(parent.key) / "value.json").write_text("9")
     child = total(parent, plus=10)
     shown = Silent()
-    execute([child], Store(tmp_path), Context(), jobs=jobs, display=shown)
+    execute([child], Store(tmp_path), toys.machine(jobs=jobs), display=shown)
     assert value(Store(tmp_path), child) == 13
     assert len(shown.notes) == 1
     assert "value.json does not match its checksum" in shown.notes[0]
@@ -182,7 +183,7 @@ def test_a_parent_lost_during_the_run_is_made_again(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     parent = number(1)
     child = total(parent, number(2))
-    execute([child], store, Context(), display=Saboteur())
+    execute([child], store, toys.machine(), display=Saboteur())
     assert value(store, child) == 3
 
 
@@ -195,21 +196,21 @@ def test_a_parent_lost_again_and_again_ends_in_a_sentence(tmp_path: Path) -> Non
     store = Store(tmp_path / "store")
     parent = number(1)
     with pytest.raises(OutgrowError, match="number 1: its result was lost again each of 3 times"):
-        execute([total(parent)], store, Context(), display=Saboteur())
+        execute([total(parent)], store, toys.machine(), display=Saboteur())
 
 
 def test_damaged_wanted_results_are_made_again(tmp_path: Path) -> None:
-    execute([number(1)], Store(tmp_path), Context())
+    execute([number(1)], Store(tmp_path), toys.machine())
     os.truncate(Store(tmp_path).folder(number(1).key) / "bulk.bin", 10)
-    execute([number(1)], Store(tmp_path), Context())
+    execute([number(1)], Store(tmp_path), toys.machine())
     assert value(Store(tmp_path), number(1)) == 1
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_any_number_of_processes_makes_the_same(tmp_path: Path, jobs: int) -> None:
-    execute(toys.slow_graph(), Store(tmp_path / "alone"), Context(), jobs=1)
+    execute(toys.slow_graph(), Store(tmp_path / "alone"), toys.machine(jobs=1))
     log = tmp_path / "log"
-    execute(toys.slow_graph(), Store(tmp_path / "store"), Context(sources={"log": str(log)}), jobs=jobs)
+    execute(toys.slow_graph(), Store(tmp_path / "store"), toys.machine(jobs=jobs), {"log": str(log)})
     assert contents(tmp_path / "store") == contents(tmp_path / "alone")
     assert len(contents(tmp_path / "store")) == 27
     assert (pids(log) == {os.getpid()}) == (jobs == 1)
@@ -220,11 +221,11 @@ def test_any_number_of_processes_makes_the_same(tmp_path: Path, jobs: int) -> No
 def test_threads_are_held_to_and_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    monkeypatch.setattr("outgrow.execution.execute._torch_is_loaded", lambda: True)
+    monkeypatch.setattr("outgrow.execution.processes.torch_is_loaded", lambda: True)
     before = torch.get_num_threads()
     for jobs, threads in [(1, before + 1), (2, before + 2)]:
         step = Step("threads", {"run": jobs})
-        execute([step], Store(tmp_path), Context(threads=threads), jobs=jobs)
+        execute([step], Store(tmp_path), toys.machine(jobs=jobs, threads=threads))
         assert value(Store(tmp_path), step) == threads
         assert torch.get_num_threads() == before
 
@@ -236,7 +237,7 @@ def test_heads_are_made_64_at_a_time(tmp_path: Path) -> None:
     log = tmp_path / "log"
     features = [number(1), number(2)]
     heads = [Step("many", {"value": n}, {"features": f}) for n in range(70) for f in features]
-    execute(heads, Store(tmp_path / "store"), Context(sources={"log": str(log)}))
+    execute(heads, Store(tmp_path / "store"), toys.machine(), {"log": str(log)})
     sizes = [int(line.split()[1]) for line in log.read_text().splitlines() if line.startswith("many")]
     assert sizes == [64, 64, 6, 6]
     assert [value(Store(tmp_path / "store"), head) for head in heads[-2:]] == [79, 89]
@@ -248,7 +249,7 @@ def test_heads_wait_for_company_that_does_not_need_them(tmp_path: Path) -> None:
     ready = [Step("many", {"value": n}, {"features": features}) for n in range(3)]
     soon = [Step("many", {"value": n}, {"features": features, "labels": total(number(5), plus=n)}) for n in range(3)]
     later = [Step("many", {"value": n}, {"features": features, "labels": ready[0]}) for n in range(2)]
-    execute([*ready, *later, *soon], Store(tmp_path / "store"), Context(sources={"log": str(log)}))
+    execute([*ready, *later, *soon], Store(tmp_path / "store"), toys.machine(), {"log": str(log)})
     sizes = [int(line.split()[1]) for line in log.read_text().splitlines() if line.startswith("many")]
     assert sizes == [6, 2]
 
@@ -273,7 +274,7 @@ def test_one_failing_head_does_not_take_its_company_along(tmp_path: Path) -> Non
     log, features = tmp_path / "log", number(1)
     heads = [Step("many", {"value": n, "fail": n == 3}, {"features": features}, label=f"head {n}") for n in range(6)]
     with pytest.raises(OutgrowError, match="head 3: this head has no data"):
-        execute(heads, Store(tmp_path / "store"), Context(sources={"log": str(log)}))
+        execute(heads, Store(tmp_path / "store"), toys.machine(), {"log": str(log)})
     assert [Store(tmp_path / "store").has(head.key) for head in heads] == [True] * 3 + [False] + [True] * 2
     sizes = [int(line.split()[1]) for line in log.read_text().splitlines() if line.startswith("many")]
     assert sizes == [6, 1, 1, 1, 1, 1, 1]

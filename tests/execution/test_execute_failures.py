@@ -17,7 +17,7 @@ from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.files import disk
 from outgrow.execution.execute import execute
 from outgrow.execution.progress import Silent
-from outgrow.execution.step import Context, Step
+from outgrow.execution.step import Step
 from outgrow.execution.store import Store
 
 pytestmark = pytest.mark.usefixtures(toy_kinds.__name__)
@@ -39,7 +39,7 @@ def test_what_does_not_need_a_failed_step_is_made(tmp_path: Path, how: str, sent
     child, grandchild = total(failing), total(total(failing))
     fine = total(number(2), number(3))
     with pytest.raises(OutgrowError) as caught:
-        execute([child, grandchild, fine], Store(tmp_path), Context(), jobs=jobs)
+        execute([child, grandchild, fine], Store(tmp_path), toys.machine(jobs=jobs))
     first, last = str(caught.value).splitlines()
     assert first.startswith(sentence)
     assert last.startswith("1 of 7 steps failed, 2 that need them were not started; what was made is kept")
@@ -54,20 +54,20 @@ def test_what_does_not_need_a_failed_step_is_made(tmp_path: Path, how: str, sent
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_wrong_input_found_by_a_step_is_a_usage_error(tmp_path: Path, jobs: int) -> None:
     with pytest.raises(UsageError) as caught:
-        execute([bad("usage")], Store(tmp_path), Context(), jobs=jobs)
+        execute([bad("usage")], Store(tmp_path), toys.machine(jobs=jobs))
     assert caught.value.problems == ("a.csv: no column x", "a.csv: no column y")
     with pytest.raises(OutgrowError) as other:
-        execute([bad("usage"), bad("sentence")], Store(tmp_path), Context(), jobs=jobs)
+        execute([bad("usage"), bad("sentence")], Store(tmp_path), toys.machine(jobs=jobs))
     assert other.value.exit_code == 1
 
 
 def test_after_a_failure_the_same_call_goes_on(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    context = Context(sources={"log": str(log), "flag": str(tmp_path / "flag")})
+    sources = {"log": str(log), "flag": str(tmp_path / "flag")}
     wanted = [total(bad("once", number(1)), number(2))]
     with pytest.raises(OutgrowError, match="not yet"):
-        execute(wanted, Store(tmp_path / "store"), context)
-    execute(wanted, Store(tmp_path / "store"), context)
+        execute(wanted, Store(tmp_path / "store"), toys.machine(), sources)
+    execute(wanted, Store(tmp_path / "store"), toys.machine(), sources)
     assert value(Store(tmp_path / "store"), wanted[0]) == 3
     assert [line.split()[:2] for line in log.read_text().splitlines()] == [
         ["number", "1"],
@@ -79,7 +79,7 @@ def test_after_a_failure_the_same_call_goes_on(tmp_path: Path) -> None:
 def test_a_killed_worker_is_named_and_the_rest_is_made(tmp_path: Path) -> None:
     fine = [number(n) for n in range(4)]
     with pytest.raises(OutgrowError) as caught:
-        execute([bad("killed"), *fine, bad("exits")], Store(tmp_path), Context(), jobs=2)
+        execute([bad("killed"), *fine, bad("exits")], Store(tmp_path), toys.machine(jobs=2))
     killed, ended, summary = str(caught.value).splitlines()
     assert killed.startswith("bad killed: its worker process was killed (SIGKILL), most often because memory ran out; ")
     assert ended.startswith("bad exits: its worker process ended by itself (exit code 3)")
@@ -94,17 +94,17 @@ def test_a_full_disk_ends_the_run_and_the_same_call_finishes_it(small_disk: Path
     (small_disk / "ballast").write_bytes(bytes(900_000))
     wanted = [total(Step("number", {"value": n}), plus=1) for n in range(30)]
     with pytest.raises(disk.FullDisk, match=r"the disk is full; nothing already computed is lost.*outgrow prune"):
-        execute(wanted, store, Context(), jobs=jobs)
+        execute(wanted, store, toys.machine(jobs=jobs))
     kept = len(contents(store.root))
     assert 0 < kept < 60
     (small_disk / "ballast").unlink()
-    execute(wanted, Store(store.root), Context(), jobs=jobs)
+    execute(wanted, Store(store.root), toys.machine(jobs=jobs))
     assert [value(store, step) for step in wanted] == list(range(1, 31))
 
 
 def test_no_process_at_all_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--jobs 0"):
-        execute([number(1)], Store(tmp_path), Context(), jobs=0)
+        execute([number(1)], Store(tmp_path), toys.machine(jobs=0))
 
 
 # Kills and races
@@ -112,7 +112,7 @@ def test_no_process_at_all_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_killed_at_random_moments_it_ends_with_the_same(tmp_path: Path, jobs: int) -> None:
-    execute(toys.slow_graph(), Store(tmp_path / "undisturbed"), Context())
+    execute(toys.slow_graph(), Store(tmp_path / "undisturbed"), toys.machine())
     rng, root = random.Random(jobs), tmp_path / "store"
     kills, longest = 0, 0.4
     while kills < 10:
@@ -134,7 +134,7 @@ def test_killed_at_random_moments_it_ends_with_the_same(tmp_path: Path, jobs: in
 
 
 def test_two_runs_on_one_store_end_with_the_same(tmp_path: Path) -> None:
-    execute(toys.slow_graph(), Store(tmp_path / "undisturbed"), Context())
+    execute(toys.slow_graph(), Store(tmp_path / "undisturbed"), toys.machine())
     both = [start(tmp_path / "store", jobs) for jobs in (1, 2)]
     for process in both:
         assert process.communicate(timeout=30) == ("", "")
@@ -184,6 +184,6 @@ def test_a_run_holds_the_store_and_sweeps_it(tmp_path: Path) -> None:
     left = tmp_path / "tmp" / f"{disk.this_host()}-{int(ended.stdout)}-abc"
     left.mkdir(parents=True)
     (tmp_path / "store.json").write_text('{"layout": 1}')
-    execute([number(1)], store, Context(), display=Pruner())
+    execute([number(1)], store, toys.machine(), display=Pruner())
     assert len(refused) == 1
     assert not left.exists()

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import toys
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_execute import number, total, toy_kinds, value
@@ -13,9 +14,9 @@ from test_execute import number, total, toy_kinds, value
 from outgrow.execution.execute import execute
 from outgrow.execution.progress import Lines, Live, Silent, clean, display
 from outgrow.execution.schedule import Schedule, missing
-from outgrow.execution.step import Context, Step, kind_of, walk
+from outgrow.execution.step import Step, kind_of, walk
 from outgrow.execution.store import Store
-from outgrow.execution.throughput import rates
+from outgrow.execution.throughput import Rates, rate_name
 
 pytestmark = pytest.mark.usefixtures(toy_kinds.__name__)
 
@@ -84,32 +85,45 @@ def test_what_is_missing(steps: list[Step], data: st.DataObject) -> None:
 def test_a_long_step_is_warned_of_before_it_starts(tmp_path: Path) -> None:
     store, shown = Store(tmp_path), Silent()
     steps = [Step("number", {"value": n}, label=f"n {n}", flops=flops) for n, flops in enumerate([1e9, 1.5e12])]
-    store.write_json("rates.json", {"number/cpu/1": 1e9})
-    execute(steps[1:], store, Context(), display=shown)
+    measured(store, steps[0], rate=1e9)
+    execute(steps[1:], store, toys.machine(), display=shown)
     assert shown.notes == ["n 1: expected to take about 25 min"]
-    assert rates(store)["number/cpu/1"] > 1e10, "measured anew"
+    assert (Rates(store).seconds([steps[0]], "cpu", 1) or 1) < 0.1, "measured again"
 
     again = Silent()
-    store.write_json("rates.json", {"number/cpu/1": 1e9})
-    execute([steps[0], Step("number", {"value": 3}, flops=1.5e12)], store, Context(), display=again)
+    measured(store, steps[0], rate=1e9)
+    execute([steps[0], Step("number", {"value": 3}, flops=1.5e12)], store, toys.machine(), display=again)
     assert again.notes == [], "the rate of this run counts, not an old one"
     store.write_json("rates.json", ["nonsense"])
-    assert rates(store) == {}
+    assert Rates(store).seconds([steps[0]], "cpu", 1) is None
+
+
+def measured(store: Store, step: Step, rate: float) -> None:
+    store.write_json("rates.json", {"rates": {rate_name(step, "cpu", 1): rate}, "auto": {}})
+
+
+def test_what_has_never_run_is_not_guessed_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("outgrow.execution.execute.matrix_product", lambda: 1e9)
+    shown = Silent()
+    execute([Step("number", {"value": 1}, label="n 1", flops=1.5e12)], Store(tmp_path), toys.machine(), display=shown)
+    assert shown.notes == [
+        "n 1: how long this takes here is not known yet; at the rate of a matrix product it takes 25 min"
+    ]
 
 
 def test_other_threads_versions_or_device_are_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    execute([number(1), number(2), number(3)], Store(tmp_path), Context(threads=2))
+    execute([number(1), number(2), number(3)], Store(tmp_path), toys.machine(threads=2))
     shown = Silent()
-    execute([total(number(1), number(2)), number(3)], Store(tmp_path), Context(threads=1), display=shown)
+    execute([total(number(1), number(2)), number(3)], Store(tmp_path), toys.machine(), display=shown)
     assert shown.notes == [
         "results made earlier are used again, with threads 2 (now 1); they may differ in their last digits"
     ]
     same = Silent()
-    execute([number(1)], Store(tmp_path), Context(device="auto", threads=2), display=same)
+    execute([number(1)], Store(tmp_path), toys.machine(threads=2, device="auto"), display=same)
     assert same.notes == []
-    monkeypatch.setattr("outgrow.execution.execute.version", lambda package: "9.9")
+    monkeypatch.setattr("outgrow.execution.machine.version", lambda package: "9.9")
     other = Silent()
-    execute([number(1), number(2)], Store(tmp_path), Context(device="cuda", threads=2), display=other)
+    execute([number(1), number(2)], Store(tmp_path), toys.machine(threads=2, device="cuda"), display=other)
     assert len(other.notes) == 1
     assert re.search(r"numpy [\d.]+ \(now 9\.9\), device cpu \(now cuda\)", other.notes[0])
 
@@ -170,7 +184,9 @@ def test_a_terminal_gets_one_live_block(tmp_path: Path, monkeypatch: pytest.Monk
     shown = display(stream)
     assert isinstance(shown, Live)
     with shown:
-        execute([total(number(1, sleep=0.3), number(2), label="[b]sum[/b]")], Store(tmp_path), Context(), display=shown)
+        execute(
+            [total(number(1, sleep=0.3), number(2), label="[b]sum[/b]")], Store(tmp_path), toys.machine(), display=shown
+        )
         shown.note("something [b]to know[/b]")
     text = stream.getvalue()
     assert "all steps" in text
@@ -183,7 +199,7 @@ def test_a_terminal_gets_one_live_block(tmp_path: Path, monkeypatch: pytest.Monk
 def test_no_terminal_gets_no_control_characters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     with display(stream) as shown:
-        execute([total(number(1), number(2), label="the\x1bsum")], Store(tmp_path), Context(), jobs=2, display=shown)
+        execute([total(number(1), number(2), label="the\x1bsum")], Store(tmp_path), toys.machine(jobs=2), display=shown)
     lines = stream.getvalue().splitlines()
     assert lines[-1].startswith("[3/3] the sum (")
     assert clean(stream.getvalue().replace("\n", "")) == stream.getvalue().replace("\n", "")
@@ -196,7 +212,7 @@ def test_it_runs_in_a_thread_too(tmp_path: Path) -> None:
 
     def work() -> None:
         try:
-            execute([number(1)], Store(tmp_path), Context())
+            execute([number(1)], Store(tmp_path), toys.machine())
         except BaseException as error:
             failed.append(error)
 

@@ -56,6 +56,19 @@ def test_prune_by_size_removes_the_least_recently_used(tmp_path: Path) -> None:
     assert pruned.bytes == pytest.approx(2 * one, abs=20)
 
 
+def test_states_of_unfinished_trainings_are_pruned_and_no_results(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    (result,) = aged(store, [30], 1000)
+    for key, age in ((KEY, 40), (OTHER, 10)):
+        store.halfway(key).parent.mkdir(exist_ok=True)
+        store.halfway(key).write_bytes(bytes(2000))
+        os.utime(store.halfway(key), (time.time() - age,) * 2)
+    pruned = store.prune(older_than=20)
+    assert (pruned.keys, pruned.states) == ((result,), 1)
+    assert pruned.bytes > 3000
+    assert [store.halfway(key).exists() for key in (KEY, OTHER)] == [False, True]
+
+
 def test_prune_removes_what_was_set_aside(tmp_path: Path) -> None:
     store = Store(tmp_path)
     (put(store) / "text.txt").write_text("hellp")

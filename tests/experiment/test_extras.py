@@ -91,7 +91,7 @@ def test_shuffled_labels_are_the_same_labels_on_other_rows(tmp_path: Path) -> No
 
 def test_a_run_tells_them(tmp_path: Path) -> None:
     experiment = asked(tmp_path, label_curve=True, controls=True, metrics=["brier"])
-    results = run(experiment, store=tmp_path / "store", out=tmp_path / "out", threads=1)
+    results = run(experiment, store=tmp_path / "store", out=tmp_path / "out", machine=Machine(threads=1))
     cell = results.cells[0]
     assert [point["rows"] for point in cell["equivalent_labels"]["curve"]] == [25, 50, 60]
     assert cell["student_brier"]["status"] == "ok"

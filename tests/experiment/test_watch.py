@@ -116,7 +116,7 @@ def test_finished_cells_appear_and_the_rest_are_pending(
     machine = Machine(1, 1, "cpu")
     planned = prepare(experiment, store, machine)
     display = Listening(board, Silent())
-    board.begin(planned, store)
+    board.planned(planned, store)
 
     def page() -> str:
         board._not_before = float("-inf")
@@ -130,7 +130,7 @@ def test_finished_cells_appear_and_the_rest_are_pending(
         steps = [
             step for one in wanted for step in (one.pool, one.split, one.supervisor, one.student, one.ceiling) if step
         ]
-        execute(steps, store, machine.context(planned.sources), jobs=1, display=display)
+        execute(steps, store, machine, planned.sources, display)
 
     assert pending(page()) == ["0 of 2", "0 of 2"]
     with chromium() as browser:
@@ -162,8 +162,25 @@ def test_finished_cells_appear_and_the_rest_are_pending(
     )
 
 
+def test_a_cell_is_shown_when_its_curve_and_controls_are_made_too(
+    served: tuple[Board, str], experiment: Experiment, tmp_path: Path
+) -> None:
+    board, address = served
+    more = experiment.model_copy(update={"controls": True, "label_curve": True, "seeds": [0]})
+    store, machine = Store(tmp_path / "store"), Machine(1, 1, "cpu")
+    plan = prepare(more, store, machine)
+    board.planned(plan, store)
+    main = [step for run in plan.runs for step in (run.supervisor, run.student, run.ceiling) if step]
+    for steps, cells in ((main, 0), (plan.wanted, 2)):
+        execute(steps, store, machine, plan.sources)
+        board._not_before = float("-inf")
+        status, _, content = ask(address)
+        assert status == 200
+        assert (content.count(b"data-cell="), content.count(b'class="pending"')) == (cells, 2 - cells)
+
+
 def _end(experiment: Experiment, store: Store, folder: Path, board: Board) -> None:
-    run(experiment, store=store, out=folder / "out", threads=1, device="cpu", board=board)
+    run(experiment, store=store, out=folder / "out", machine=Machine(1, 1, "cpu"), observer=board)
 
 
 def test_a_closed_browser_stops_nothing(served: tuple[Board, str], experiment: Experiment, tmp_path: Path) -> None:
@@ -171,7 +188,11 @@ def test_a_closed_browser_stops_nothing(served: tuple[Board, str], experiment: E
     with chromium() as browser:
         Opened(browser, address).close()
     assert (
-        len(run(experiment, store=tmp_path / "store", out=tmp_path / "out", threads=1, device="cpu", board=board).cells)
+        len(
+            run(
+                experiment, store=tmp_path / "store", out=tmp_path / "out", machine=Machine(1, 1, "cpu"), observer=board
+            ).cells
+        )
         == 2
     )
     assert (tmp_path / "out" / "report.html").stat().st_size > 500_000

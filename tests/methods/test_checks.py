@@ -13,6 +13,7 @@ from outgrow.cli.check_plugin import check
 from outgrow.cli.new_plugin import new
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.registry import BUILT_IN, find
+from outgrow.execution.machine import Machine
 from outgrow.experiment.pipeline import run
 from outgrow.experiment.spec.schema import Experiment
 from outgrow.methods.check import files_opened
@@ -34,7 +35,10 @@ def test_what_is_written_keeps_its_contract_and_runs(kind: str, name: str, tmp_p
     plugged[parts[kind]] = [target]
     split = {"weak_train": 40, "transfer": 80, "test": 80}
     results = run(
-        Experiment(name="x", seeds=[0], split=split, **plugged), store=tmp_path / "s", out=tmp_path / "o", threads=1
+        Experiment(name="x", seeds=[0], split=split, **plugged),
+        store=tmp_path / "s",
+        out=tmp_path / "o",
+        machine=Machine(threads=1),
     )
     assert results.runs[0]["student_accuracy"] is not None
 

@@ -48,7 +48,7 @@ def asked(**changes: Any) -> Experiment:
 def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Store, Results]:
     folder = tmp_path_factory.mktemp("procedures")
     store = Store(folder / "store")
-    results = run(asked(), store=store, out=folder / "out", threads=1)
+    results = run(asked(), store=store, out=folder / "out", machine=Machine(threads=1))
     return prepare(asked(), store, Machine()), store, results
 
 
@@ -177,7 +177,7 @@ def test_supervisors_made_of_others(tmp_path: Path) -> None:
     joins = [voters, *({"join": voters, "by": by} for by in ("majority", "dawid_skene"))]
     experiment = asked(weak=[*voters, *joins, *simulated], methods=["naive"])
     store = Store(tmp_path / "store")
-    results = run(experiment, store=store, out=tmp_path / "out", threads=1)
+    results = run(experiment, store=store, out=tmp_path / "out", machine=Machine(threads=1))
     plan = prepare(experiment, store, Machine())
     supervisors = [one.supervisor for one in plan.runs]
     mean = np.mean([said(store, step) for step in supervisors[:3]], axis=0)
@@ -200,7 +200,7 @@ def test_given_labels_that_leave_rows_out_stay_so_through_a_procedure(tmp_path: 
     split = {"weak_train": 30, "transfer": 80, "validation": 20, "test": 20}
     experiment = asked(tasks=[task], weak=weak, methods=["self_train"], split=split)
     store = Store(tmp_path / "store")
-    run(experiment, store=store, out=tmp_path / "out", threads=1)
+    run(experiment, store=store, out=tmp_path / "out", machine=Machine(threads=1))
     for planned in prepare(experiment, store, Machine()).runs:
         assert planned.ceiling is not None
         assert planned.student.parents["covered_by"] == planned.supervisor == planned.ceiling.parents["covered_by"]

@@ -8,17 +8,24 @@ import time
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from outgrow.core import registry
 from outgrow.core.errors import OutgrowError, UsageError
+from outgrow.execution.machine import Machine
 from outgrow.execution.step import Context, Job, Kind, Step
 
-ROWS = {name: f"toys:{name.upper()}" for name in ("number", "sum", "many", "bad", "threads")}
+ROWS = {name: f"toys:{name.upper()}" for name in ("number", "sum", "many", "bad", "threads", "device")}
 
 
 def register() -> None:
     """Make the toy kinds known in this process for good."""
     registry.BUILT_IN["step kinds"].update(ROWS)
+
+
+def machine(jobs: int = 1, threads: int = 1, device: str = "cpu", **more: Any) -> Machine:
+    """What toys are made with: a device that needs no torch."""
+    return Machine(jobs, threads, device, **more)
 
 
 def log(context: Context, line: str) -> None:
@@ -93,6 +100,12 @@ def threads(jobs: Sequence[Job], context: Context) -> None:
         write(job, torch.get_num_threads())
 
 
+def device(jobs: Sequence[Job], context: Context) -> None:
+    for job in jobs:
+        time.sleep(job.params.get("sleep", 0))
+        (job.folder / "value.json").write_text(json.dumps(context.device))
+
+
 def same_features(step: Step) -> str | None:
     return step.parents["features"].key if "features" in step.parents else None
 
@@ -102,6 +115,7 @@ SUM = Kind(1, total)
 MANY = Kind(1, many, together=64, company=same_features)
 BAD = Kind(1, bad)
 THREADS = Kind(1, threads)
+DEVICE = Kind(1, device)
 
 
 def slow_graph() -> list[Step]:

@@ -6,7 +6,7 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -15,7 +15,10 @@ from outgrow.cli import results as cli_read
 from outgrow.cli import teach as cli_student
 
 if TYPE_CHECKING:
+    from outgrow.execution.machine import Machine
     from outgrow.execution.store import Store
+    from outgrow.experiment.live_page import Board
+    from outgrow.experiment.spec.schema import Experiment
 
 
 app = typer.Typer(
@@ -31,9 +34,13 @@ app = typer.Typer(
 ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT.YAML", help="What to run; the README shows one.")]
 StoreOption = Annotated[Path | None, typer.Option("--store", help="Where results are kept. [default: the user cache]")]
 OutOption = Annotated[Path | None, typer.Option("--out", help="The run folder. [default: runs/<name>]")]
-JobsOption = Annotated[int, typer.Option("--jobs", min=1, help="Processes that work at once.")]
+JobsOption = Annotated[int | None, typer.Option("--jobs", min=1, help="Processes that work at once. [default: 1]")]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Threads a process. [default: cores/jobs]")]
-DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, mps, cuda, cuda:1, or cuda:0,cuda:1.")]
+ExecutorOption = Annotated[
+    str | None, typer.Option("--executor", help="local, processes, or your own. [default: by --jobs]")
+]
+AddressOption = Annotated[str | None, typer.Option("--address", help="Where the executor finds its cluster.")]
 
 
 def _tell_version(asked: bool) -> None:
@@ -59,7 +66,7 @@ def run(
     experiment: ExperimentFile,
     store: StoreOption = None,
     out: OutOption = None,
-    jobs: JobsOption = 1,
+    jobs: JobsOption = None,
     threads: ThreadsOption = None,
     device: DeviceOption = "auto",
     checkpoint_every: Annotated[
@@ -68,59 +75,65 @@ def run(
             "--checkpoint-every", min=0, help="Save a finetuning's state every so many minutes, to resume it if killed."
         ),
     ] = None,
+    executor: ExecutorOption = None,
+    address: AddressOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and end.")] = False,
     watch: Annotated[
         bool, typer.Option("--watch", help="Serve a page, to this machine alone, that follows it.")
     ] = False,
 ) -> None:
     """Run an experiment: make what is missing, write the run folder and its report, print the cells."""
+    from outgrow.execution.machine import Machine
     from outgrow.experiment.spec.resolve import read_experiment
 
     asked = read_experiment(experiment)
+    machine = Machine(jobs, threads, device, checkpoint_every, executor, address)
     if dry_run:
-        _print_plan(asked, _store(store), jobs, threads, device)
+        _print_plan(asked, _store(store), machine)
         return
     if not watch:
-        _run_and_print(asked, store, out, jobs, threads, device, checkpoint_every)
+        _run_and_print(asked, store, out, machine)
         return
     from outgrow.experiment.live_page import Board, serve
 
     board = Board(asked.name)
-    with serve(board) as address:
-        typer.echo(f"follow the run at {address}", err=True)
-        _run_and_print(asked, store, out, jobs, threads, device, checkpoint_every, board=board)
+    with serve(board) as page:
+        typer.echo(f"follow the run at {page}", err=True)
+        _run_and_print(asked, store, out, machine, board)
 
 
 @app.command()
 def plan(
     experiment: ExperimentFile,
     store: StoreOption = None,
-    jobs: JobsOption = 1,
+    jobs: JobsOption = None,
     threads: ThreadsOption = None,
     device: DeviceOption = "auto",
 ) -> None:
     """Say which steps an experiment takes, which are done, and about how long the rest needs."""
+    from outgrow.execution.machine import Machine
     from outgrow.experiment.spec.resolve import read_experiment
 
-    _print_plan(read_experiment(experiment), _store(store), jobs, threads, device)
+    _print_plan(read_experiment(experiment), _store(store), Machine(jobs, threads, device))
 
 
 @app.command()
 def demo(
     store: StoreOption = None,
     out: OutOption = None,
-    jobs: JobsOption = 1,
+    jobs: JobsOption = None,
     threads: ThreadsOption = None,
     device: DeviceOption = "auto",
 ) -> None:
     """Weak-to-strong generalization on real models and data, offline, in about a minute."""
     from importlib.resources import as_file, files
 
+    from outgrow.execution.machine import Machine
     from outgrow.experiment.spec.schema import Experiment
 
     with as_file(files("outgrow") / "experiment" / "demo.yaml") as path:
         asked = Experiment.read(path)
-    _run_and_print(asked, store, out, jobs, threads, device)
+    _run_and_print(asked, store, out, Machine(jobs, threads, device))
 
 
 app.command()(cli_read.show)
@@ -184,7 +197,8 @@ def prune(
         older_than=None if older_than is None else duration(older_than),
         max_bytes=None if larger_than is None else size(larger_than),
     )
-    typer.echo(f"removed {len(pruned.keys)} results, {shown_size(pruned.bytes)}, from {place.root}")
+    states = f" and {pruned.states} states of unfinished trainings" if pruned.states else ""
+    typer.echo(f"removed {len(pruned.keys)} results{states}, {shown_size(pruned.bytes)}, from {place.root}")
 
 
 def _store(path: Path | None) -> Store:
@@ -193,24 +207,28 @@ def _store(path: Path | None) -> Store:
     return Store(path.expanduser() if path is not None else default_store())
 
 
-def _run_and_print(asked: Any, store: Path | None, out: Path | None, *machine: Any, board: Any = None) -> None:
+def _run_and_print(
+    asked: Experiment, store: Path | None, out: Path | None, machine: Machine, board: Board | None = None
+) -> None:
     from outgrow.execution.progress import display
+    from outgrow.experiment.live_page import Listening
     from outgrow.experiment.pipeline import run as run_experiment
 
-    named = dict(zip(("jobs", "threads", "device", "checkpoint_every"), machine, strict=False))
     with display() as shown:
-        results = run_experiment(asked, store=_store(store), out=out, display=shown, board=board, **named)
+        listening = shown if board is None else Listening(board, shown)
+        results = run_experiment(
+            asked, store=_store(store), out=out, machine=machine, display=listening, observer=board
+        )
     cli_read.print_results(results)
     folder = out or Path("runs") / asked.name
     typer.echo(f"\nThe run folder is {folder}: report.html to look at, results.json, predictions.parquet and more.")
 
 
-def _print_plan(asked: Any, store: Store, *machine: Any) -> None:
-    from outgrow.execution.machine import Machine
+def _print_plan(asked: Experiment, store: Store, machine: Machine) -> None:
     from outgrow.experiment.forecast import forecast
 
     console = cli_read.console_of(sys.stdout)
-    for part in forecast(asked, store, Machine(*machine)):
+    for part in forecast(asked, store, machine):
         console.print(part, markup=False, highlight=False)
 
 

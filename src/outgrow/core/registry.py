@@ -51,6 +51,10 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "brier": "outgrow.results.metrics.scores:BRIER",
         "ece": "outgrow.results.metrics.scores:ECE",
     },
+    "executors": {
+        "local": "outgrow.execution.in_process:InProcess",
+        "processes": "outgrow.execution.processes:Processes",
+    },
     "step kinds": {
         "pool": "outgrow.experiment.steps.data:POOL",
         "split": "outgrow.experiment.steps.data:SPLIT",
@@ -100,10 +104,7 @@ class Member:
 
 
 def find(group: str, name: str) -> Member:
-    """The member `name` of a group (inputs, tasks, models, methods, metrics, step kinds).
-
-    Raises UsageError with the nearest known names.
-    """
+    """The member `name` of a group of `BUILT_IN`. Raises UsageError with the nearest known names."""
     if is_file_name(name):
         path = Path(name.rpartition(":")[0])
         if not path.is_file():

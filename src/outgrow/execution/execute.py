@@ -1,17 +1,15 @@
-"""Steps -> results in the store: what is missing is made, parents first, in this process or in several."""
+"""Steps -> results in the store: what is missing is made, parents first, by an executor."""
 
 from __future__ import annotations
 
 import json
-import platform
 import signal
 import sys
 import threading
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -21,64 +19,56 @@ from outgrow.core.identity import canonical_json
 from outgrow.core.registry import find
 from outgrow.core.units import shown_duration
 from outgrow.execution.executor import Executor, Failure, Outcome, Reports, WorkItem, WorkOrder
-from outgrow.execution.in_process import InProcess
-from outgrow.execution.processes import Processes
+from outgrow.execution.machine import Machine, environment
 from outgrow.execution.progress import Display, Silent
 from outgrow.execution.schedule import Schedule, missing
-from outgrow.execution.step import Context, Step, kind_of
+from outgrow.execution.step import Step, kind_of
 from outgrow.execution.store import Store
-from outgrow.execution.throughput import RATES, expected_rate, matrix_product, rate_name, rates
+from outgrow.execution.throughput import LONG, Rates, matrix_product
 
-LONG = 600.0  # seconds: a step that is expected to take longer is warned of before it starts
 LARGE = 1e12  # FLOPs: less takes no ten minutes anywhere, and need not be guessed at
 
 
 def execute(
-    wanted: Sequence[Step], store: Store, context: Context, *, jobs: int = 1, display: Display | None = None
+    wanted: Sequence[Step],
+    store: Store,
+    machine: Machine,
+    sources: Mapping[str, Any] | None = None,
+    display: Display | None = None,
 ) -> None:
-    """Make the steps that `wanted` needs and the store lacks; the bits do not depend on `jobs`.
+    """Make the steps that `wanted` needs and the store lacks; the bits do not depend on the executor.
 
+    sources: fingerprint -> where the file or checkpoint is on this machine, as JSON values.
     When a step fails, those that do not need it are made all the same; then OutgrowError (UsageError if the input is at
     fault) names it, with the original error as its cause. FullDisk ends the run at once. All that was made is kept.
     """
-    if jobs < 1:
-        raise UsageError(f"--jobs {jobs}: at least one process has to do the work")
     display = display or Silent()
     warn, store.warn = store.warn, display.note
     try:
         with store.lock(), _ended_by_sigterm():
             store.sweep()
-            run = _Run(wanted, store, context, jobs, display)
+            run = _Run(wanted, store, machine, sources or {}, display)
             if run.schedule.todo:
                 run.to_the_end()
     finally:
         store.warn = warn
 
 
-def environment(context: Context) -> dict[str, Any]:
-    """What results may depend on and keys do not: versions, device, threads, platform. Loads no library."""
-    packages = {name: _version(name) for name in ("outgrow", "torch", "transformers", "numpy")}
-    machine = f"{platform.system()} {platform.machine()}"
-    threads = {"device": context.device, "threads": context.threads}
-    return {"python": platform.python_version(), **packages, **threads, "platform": machine}
-
-
 class _Run:
     """One run's state: what is still to be made, what is being made, what failed."""
 
-    def __init__(self, wanted: Sequence[Step], store: Store, context: Context, jobs: int, display: Display) -> None:
-        self.store, self.context, self.jobs, self.display = store, context, jobs, display
-        self.environment = environment(context)
-        self.rates = rates(store)
-        self.work: dict[str, float] = defaultdict(float)  # FLOPs measured in this run, by rate name
-        self.time: dict[str, float] = defaultdict(float)  # and their seconds
+    def __init__(
+        self, wanted: Sequence[Step], store: Store, machine: Machine, sources: Mapping[str, Any], display: Display
+    ) -> None:
+        self.store, self.machine, self.sources, self.display = store, machine, sources, display
+        self.rates = Rates(store)
+        self.device = self.rates.device(machine.device)  # what is known of it before anything has run
         self.made: Counter[str] = Counter()
         self.failures: dict[str, tuple[Step, Failure]] = {}
         self.dropped: dict[str, Step] = {}
         self.total = 0
         self.product = 0.0  # FLOPs a second of a matrix product here; 0: not measured
         self.running: dict[str, list[Step]] = {}
-        self.torch = _torch_is_loaded()
         self.reused: list[str] = []
         self.schedule = Schedule(missing(wanted, self._present))
         self._tell_differences()
@@ -87,28 +77,23 @@ class _Run:
         """Hand out what can start and take what has ended, until nothing is left."""
         self.total = len(self.schedule.todo)
         self.display.begin(self.total)
-        lanes = self._lanes()
+        reports = Reports(self.display.advance, self.display.note)
+        executor: Executor = find("executors", self.machine.executor_name).load()(self.store, self.machine, reports)
         now = True
         try:
             while self.schedule.todo:
-                while lanes.free() and (steps := self.schedule.next()):
-                    self._start(steps, lanes)
+                while executor.free() and (steps := self.schedule.next()):
+                    self._start(steps, executor)
                 if self.schedule.todo:
                     assert self.running, "no step that is missing can start"
-                    for outcome in lanes.wait():
+                    for outcome in executor.wait():
                         self._end(outcome)
             now = False
         finally:
-            lanes.close(now=now)
+            executor.close(now=now)
             self._keep_rates()
         if self.failures:
             self._fail()
-
-    def _lanes(self) -> Executor:
-        reports = Reports(self.display.advance, self.display.note)
-        if self.jobs == 1:
-            return InProcess(self.store, reports)
-        return Processes(self.store, reports, self.jobs, self.context.threads)
 
     def _present(self, step: Step) -> bool:
         if self.store.open(step.key) is None:
@@ -117,7 +102,7 @@ class _Run:
             self.reused.append(step.key)
         return True
 
-    def _start(self, steps: list[Step], lanes: Executor) -> None:
+    def _start(self, steps: list[Step], executor: Executor) -> None:
         # Another run on this store may have made them since.
         found = [step for step in steps if self.store.open(step.key) is not None]
         if found:
@@ -137,7 +122,7 @@ class _Run:
             self._warn_if_long(ready)
             self.running[order.name] = ready
             self.display.start(order.name, _label(ready))
-            lanes.start(order)
+            executor.start(order)
 
     def _make_parents_again(self, steps: list[Step]) -> None:
         """A parent that was there has been damaged or removed: it comes first again."""
@@ -163,7 +148,7 @@ class _Run:
         items = []
         for step in steps:
             parents = {role: parent.key for role, parent in step.parents.items()}
-            # Through JSON in either lane, so that a step sees the same types wherever it is made.
+            # Through JSON everywhere, so that a step sees the same types in every executor.
             params = json.loads(canonical_json(step.params))
             record = {
                 "kind": step.kind,
@@ -171,23 +156,29 @@ class _Run:
                 "params": params,
                 "parents": parents,
                 "flops": float(step.flops),
-                "environment": self.environment,
             }
-            folders = {role: str(self.store.folder(key).absolute()) for role, key in parents.items()}
-            items.append(WorkItem(step.key, params, folders, record))
-        kind, context = asdict(find("step kinds", steps[0].kind)), self.context
-        sources = dict(context.sources)
-        machine = (context.device, context.threads, sources, context.checkpoint_every)
-        return WorkOrder(kind, tuple(items), *machine, self.torch)
+            items.append(WorkItem(step.key, params, parents, record))
+        machine, exact = self.machine, kind_of(steps[0].kind).exact
+        return WorkOrder(
+            asdict(find("step kinds", steps[0].kind)),
+            tuple(items),
+            "cpu" if exact else machine.device,
+            machine.threads_each,
+            dict(self.sources),
+            machine.checkpoint_seconds,
+            exact,
+            sum(float(step.flops) for step in steps),
+        )
 
     def _end(self, outcome: Outcome) -> None:
         steps = self.running.pop(outcome.order.name)
         if outcome.failure is None:
             self.schedule.done(steps)
             self.made.update(step.key for step in steps)
-            name = rate_name(steps[0], self.context)
-            self.work[name] += sum(step.flops for step in steps)
-            self.time[name] += outcome.seconds
+            made = outcome.order
+            if not made.exact:
+                self.device = made.device
+                self.rates.add(steps, made.device, made.threads, outcome.seconds, self.machine.device)
             self.display.finish(outcome.order.name, len(steps), self._seconds_left())
             return
         self.display.finish(outcome.order.name, 0, None)
@@ -219,59 +210,45 @@ class _Run:
         )
         raise OutgrowError("\n".join(lines)) from cause
 
-    def _rate(self, step: Step) -> float | None:
-        name = rate_name(step, self.context)
-        if self.work[name] > 0 and self.time[name] > 0:
-            return self.work[name] / self.time[name]
-        return self.rates.get(name)
-
     def _seconds(self, steps: Sequence[Step]) -> float | None:
-        """Expected seconds of work, None if a step's kind has no rate yet. A step of no FLOPs counts as no time."""
-        seconds = 0.0
-        for step in steps:
-            if step.flops > 0:
-                rate = self._rate(step)
-                if rate is None:
-                    return None
-                seconds += step.flops / rate
-        return seconds
+        return self.rates.seconds(steps, self.device, self.machine.threads_each)
 
     def _seconds_left(self) -> float | None:
         seconds = self._seconds(list(self.schedule.todo.values()))
-        return seconds / self.jobs if seconds is not None else None
+        return seconds / (self.machine.jobs or max(1, len(self.running))) if seconds is not None else None
 
     def _warn_if_long(self, steps: list[Step]) -> None:
         seconds = self._seconds(steps)
-        if seconds is None and sum(step.flops for step in steps) > LARGE:
-            # The first step of its kind here: a processor's matrix product is the best guess there is.
-            self.product = self.product or matrix_product()
-            seconds = sum(step.flops / expected_rate(step.kind, self.product) for step in steps)
         if seconds is not None and seconds > LONG:
             self.display.note(f"{_label(steps)}: expected to take about {shown_duration(seconds)}")
+        flops = sum(step.flops for step in steps)
+        if seconds is None and flops > LARGE and self.device == "cpu":
+            self.product = self.product or matrix_product()
+            if (seconds := flops / self.product) > LONG:
+                self.display.note(
+                    f"{_label(steps)}: how long this takes here is not known yet; "
+                    f"at the rate of a matrix product it takes {shown_duration(seconds)}"
+                )
 
     def _keep_rates(self) -> None:
-        measured = {
-            name: work / self.time[name] for name, work in self.work.items() if work > 0 and self.time[name] > 0
-        }
-        if measured:
-            try:
-                self.store.write_json(RATES, {**rates(self.store), **measured})
-            except OutgrowError as error:
-                self.display.note(f"the measured speed was not kept: {error}")
+        try:
+            self.rates.save()
+        except OutgrowError as error:
+            self.display.note(f"the measured speed was not kept: {error}")
 
     def _tell_differences(self) -> None:
         """One line if results that are used again were made with other threads, versions or another device."""
         differences: dict[str, set[str]] = {}
+        here = environment(self.device, self.machine.threads_each)
         for key in self.reused:
             before: Mapping[str, Any] = self.store.meta(key).get("environment", {})
-            for name, now in self.environment.items():
+            for name, now in here.items():
                 then = before.get(name, now)
                 if then != now and not (name == "device" and "auto" in (then, now)):
                     differences.setdefault(name, set()).add(str(then))
         if differences:
             told = ", ".join(
-                f"{name} {' and '.join(sorted(then))} (now {self.environment[name]})"
-                for name, then in differences.items()
+                f"{name} {' and '.join(sorted(then))} (now {here[name]})" for name, then in differences.items()
             )
             self.display.note(f"results made earlier are used again, with {told}; they may differ in their last digits")
 
@@ -279,17 +256,6 @@ class _Run:
 def _label(steps: Sequence[Step]) -> str:
     label = steps[0].label or f"{steps[0].kind} {steps[0].key[:8]}"
     return label if len(steps) == 1 else f"{label} and {len(steps) - 1} more"
-
-
-def _torch_is_loaded() -> bool:
-    return "torch" in sys.modules
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "unknown"
 
 
 @contextmanager

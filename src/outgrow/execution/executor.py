@@ -1,17 +1,21 @@
-"""Where steps are made: in this process, or in worker processes that are told what to do in JSON and end with it."""
+"""The contract of an executor: it makes batches of steps somewhere, from work orders that are JSON values only.
+
+An executor is a class, registered by name (`core/registry.py`), by a package's entry point in the group
+`outgrow.executors`, or as `path/to/file.py:Name`. It is made once per run: `Class(store, machine, reports)`.
+"""
 
 from __future__ import annotations
 
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.files import disk
 from outgrow.core.registry import Member, remember
+from outgrow.execution.machine import environment
 from outgrow.execution.step import Context, Job
 from outgrow.execution.store import Store
 
@@ -30,26 +34,39 @@ class WorkItem:
 
     key: str
     params: Mapping[str, Any]
-    parents: Mapping[str, str]  # role -> folder
+    parents: Mapping[str, str]  # role -> key
     record: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class WorkOrder:
-    """Steps of one kind to make together, and what they may use: JSON values only."""
+    """Steps of one kind to make together, and what they may use: JSON values only.
+
+    An executor may replace `device` and `threads` by what the place has where the work is done.
+    """
 
     kind: Mapping[str, Any]  # where their kind is found: see `registry.Member`
     items: tuple[WorkItem, ...]
-    device: str
+    device: str  # as the user wrote it: an executor resolves it where the work is done
     threads: int
-    sources: Mapping[str, str]
-    checkpoint_every: float | None = None  # see `steps.Context`
-    torch: bool = False  # whether to load torch first, so that it has its number of threads from the start
+    sources: Mapping[str, Any]  # fingerprint -> where on the machine that planned
+    checkpoint_every: float | None = None  # seconds; see `step.Context`
+    exact: bool = False  # no arithmetic: any device will do, and none has to be looked for
+    flops: float = 0.0  # an estimate; 0: none worth a GPU
 
     @property
     def name(self) -> str:
         """What progress and outcome are reported under: the first step's key."""
         return self.items[0].key
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values, for another process."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> WorkOrder:
+        """What `to_json` gave."""
+        return cls(**{**values, "items": tuple(WorkItem(**item) for item in values["items"])})
 
 
 @dataclass(frozen=True)
@@ -64,51 +81,76 @@ class Failure:
     cause: BaseException | None = field(default=None, compare=False)
 
 
+class RemoteError(Exception):
+    """What another process printed when it failed."""
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """An order that has ended: seconds of work, and why it failed if it did."""
+    """An order that has ended, with the device it was made on: seconds of work, and why it failed if it did."""
 
     order: WorkOrder
     seconds: float
     failure: Failure | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        """JSON values, for the process that gave the order."""
+        words = None
+        if self.failure is not None:
+            words = {name: getattr(self.failure, name) for name in ("sentences", "usage", "full", "trace")}
+        return {"seconds": self.seconds, "failure": words}
+
+    @classmethod
+    def from_json(cls, order: WorkOrder, values: Mapping[str, Any]) -> Outcome:
+        """The outcome of `order` from what `to_json` gave."""
+        words = values["failure"]
+        if words is None:
+            return cls(order, values["seconds"])
+        trace = RemoteError(words["trace"])
+        failure = Failure(**{**words, "sentences": tuple(words["sentences"])}, cause=trace)
+        return cls(order, values["seconds"], failure)
+
 
 @dataclass(frozen=True)
 class Reports:
-    """What a lane says while it works."""
+    """What an executor reports while it works."""
 
     progress: Callable[[str, int, int], None]  # the order's name, units done, of total
     warn: Callable[[str], None]
 
 
 class Executor(Protocol):
-    """A place where orders are carried out."""
+    """A place where orders are carried out; made by `Class(store, machine, reports)`."""
 
     def free(self) -> bool:
         """Whether another order can be taken now."""
 
     def start(self, order: WorkOrder) -> None:
-        """Take an order."""
+        """Take an order. Raises UsageError if the machine has not what was asked for."""
 
     def wait(self) -> list[Outcome]:
-        """The orders that have ended, at least one."""
+        """The orders that have ended since, at least one."""
 
     def close(self, *, now: bool) -> None:
         """End, at once and in the middle of orders if `now`."""
 
 
 def carry_out(order: WorkOrder, store: Store, progress: Callable[[int, int], None]) -> Outcome:
-    """Make the steps of an order and put them into the store, together."""
+    """Make the steps of an order in this process and put them into the store, together.
+
+    The record of each says what it was made in: the versions, device and threads of this process.
+    """
     begin = time.perf_counter()
     seconds = 0.0
     try:
         remember(order.sources)
         context = Context(order.device, order.threads, order.sources, progress, order.checkpoint_every)
-        records = {item.key: dict(item.record) for item in order.items}
+        made_in = environment(order.device, order.threads)
+        records = {item.key: {**item.record, "environment": made_in} for item in order.items}
         with store.create_all(records) as folders:
             jobs = []
             for item, folder in zip(order.items, folders, strict=True):
-                parents = {role: Path(path) for role, path in item.parents.items()}
+                parents = {role: store.folder(key).absolute() for role, key in item.parents.items()}
                 jobs.append(Job(folder, item.params, parents, store.halfway(item.key)))
             Member(**order.kind).load().make(jobs, context)
             seconds = time.perf_counter() - begin

@@ -1,4 +1,4 @@
-"""The executor of this process."""
+"""The executor `local`: this process."""
 
 from __future__ import annotations
 
@@ -6,32 +6,37 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property
 
-from outgrow.execution.executor import (
-    THREAD_VARIABLES,
-    Outcome,
-    Reports,
-    WorkOrder,
-    carry_out,
-)
+from outgrow.core.errors import UsageError
+from outgrow.execution.executor import THREAD_VARIABLES, Outcome, Reports, WorkOrder, carry_out
+from outgrow.execution.machine import Machine
 from outgrow.execution.store import Store
 
 
 class InProcess:
-    """The lane of this process: an order is carried out while it is waited for."""
+    """One order at a time: it is carried out while it is waited for. Raises UsageError for more than one job."""
 
-    def __init__(self, store: Store, reports: Reports) -> None:
-        self._store = store
-        self._reports = reports
+    def __init__(self, store: Store, machine: Machine, reports: Reports) -> None:
+        if (machine.jobs or 1) > 1:
+            raise UsageError(
+                f"--jobs {machine.jobs}: one process does one thing at a time; choose --executor processes"
+            )
+        self._store, self._machine, self._reports = store, machine, reports
         self._order: WorkOrder | None = None
+
+    @cached_property
+    def _device(self) -> str:
+        return self._machine.devices()[0]
 
     def free(self) -> bool:
         """Whether no order was taken."""
         return self._order is None
 
     def start(self, order: WorkOrder) -> None:
-        """Take an order."""
-        self._order = order
+        """Take an order. Raises UsageError if its device is not there."""
+        self._order = order if order.exact else replace(order, device=self._device)
 
     def wait(self) -> list[Outcome]:
         """Carry the order out."""

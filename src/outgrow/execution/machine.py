@@ -1,52 +1,103 @@
-"""What work may use: processes, threads, device."""
+"""What work may use: an executor, processes, threads, devices; and what a result records of where it was made."""
 
 from __future__ import annotations
 
 import os
+import platform
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from outgrow.core.errors import UsageError
-from outgrow.execution.step import Context
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What work may use here. None of it is part of a result's identity."""
+    """What work may use: one object from the command line to the executor. None of it is part of a result's identity.
 
-    jobs: int = 1
+    device: auto, cpu, mps, cuda (the first GPU, or all of them where there are several jobs), cuda:1, or cuda:0,cuda:1.
+    executor: a name of the registry, a package's, or path/to/file.py:Name. Default: `local` for one job, else `processes`.
+    Raises UsageError for what cannot be meant.
+    """
+
+    jobs: int | None = None  # batches of steps at once; default: one here, as many as there is room for elsewhere
     threads: int | None = None  # a process; default: the cores, shared among the jobs
     device: str = "auto"
     checkpoint_every: float | None = None  # minutes; None: a training that is killed starts again from its beginning
+    executor: str | None = None
+    address: str | None = None  # where an executor beyond this machine finds its cluster
 
     def __post_init__(self) -> None:
         check_device(self.device)
+        if self.jobs is not None and self.jobs < 1:
+            raise UsageError(f"--jobs {self.jobs}: at least one process has to do the work")
 
-    def context(self, sources: Mapping[str, Any]) -> Context:
-        """The steps' context on this machine. Raises UsageError for a device that is not there."""
-        threads = self.threads or max(1, (os.cpu_count() or 1) // self.jobs)
-        every = None if self.checkpoint_every is None else 60 * self.checkpoint_every
-        return Context(self.device, threads, sources, checkpoint_every=every)
+    @property
+    def executor_name(self) -> str:
+        """The executor that this machine means."""
+        return self.executor or ("local" if (self.jobs or 1) == 1 else "processes")
 
-    def resolved(self) -> Machine:
-        """With `auto` replaced by the device that is there; loads torch."""
-        return replace(self, device=resolve_device(self.device))
+    @property
+    def threads_each(self) -> int:
+        """Threads of each process on this machine."""
+        return self.threads or max(1, cores() // (self.jobs or 1))
+
+    @property
+    def checkpoint_seconds(self) -> float | None:
+        """`checkpoint_every` in seconds."""
+        return None if self.checkpoint_every is None else 60 * self.checkpoint_every
+
+    def devices(self) -> tuple[str, ...]:
+        """The devices that are there, for the jobs to take in turn. Loads torch unless the device is `cpu`.
+
+        Raises UsageError if one of them is not there.
+        """
+        found = tuple(resolve_device(device) for device in self.device.split(","))
+        if found == ("cuda",) and (self.jobs or 1) > 1:
+            import torch
+
+            if (count := torch.cuda.device_count()) > 1:
+                return tuple(f"cuda:{place}" for place in range(count))
+        return found
+
+
+def cores() -> int:
+    """Cores that this process may use: a scheduler such as Slurm may leave it fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def environment(device: str, threads: int) -> dict[str, Any]:
+    """What results may depend on and keys do not, of this process: versions, device, threads, platform.
+
+    Loads no library. Which of several GPUs it was makes no difference: `cuda:1` is recorded as `cuda`.
+    """
+    packages = {name: _version(name) for name in ("outgrow", "torch", "transformers", "numpy")}
+    return {
+        "python": platform.python_version(),
+        **packages,
+        "device": device.partition(":")[0],
+        "threads": threads,
+        "platform": f"{platform.system()} {platform.machine()}",
+    }
 
 
 def check_device(device: str) -> None:
     """Raise UsageError for what names no device."""
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
-        raise UsageError(f"--device {device}: is no device; choose auto, cpu, cuda, cuda:1 or mps")
+    if not re.fullmatch(r"auto|cpu|mps|cuda|cuda:\d+(,cuda:\d+)*", device):
+        raise UsageError(f"--device {device}: is not a device; choose auto, cpu, mps, cuda, cuda:1, or cuda:0,cuda:1")
 
 
 def resolve_device(device: str, threads: int | None = None) -> str:
-    """`auto` -> cuda, mps or cpu, as there is; others as they are, if they are there. Raises UsageError.
+    """`auto` -> cuda, mps or cpu, as there is; another as it is, if it is there. Raises UsageError.
 
-    With `threads`, torch uses so many in this process from here on.
+    With `threads`, torch uses that number in this process from here on.
     """
     check_device(device)
+    if device == "cpu" and threads is None:
+        return device
     import torch
 
     if threads is not None:
@@ -59,3 +110,10 @@ def resolve_device(device: str, threads: int | None = None) -> str:
         present = ", ".join(name for name, is_there in there.items() if is_there)
         raise UsageError(f"--device {device}: there is no such device here; there is {present}")
     return device
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"

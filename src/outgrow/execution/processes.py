@@ -1,8 +1,9 @@
-"""The executor that runs batches of steps in worker processes of its own."""
+"""The executor `processes`: worker processes on this machine, which share its cores and GPUs."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -11,18 +12,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import IO, Any
 
 from outgrow.core.files import disk
-from outgrow.execution.executor import (
-    THREAD_VARIABLES,
-    Failure,
-    Outcome,
-    Reports,
-    WorkOrder,
-)
+from outgrow.execution.executor import THREAD_VARIABLES, Failure, Outcome, RemoteError, Reports, WorkOrder
+from outgrow.execution.machine import Machine
 from outgrow.execution.store import Store
 
 
@@ -41,40 +38,44 @@ class _Worker:
     process: subprocess.Popen[bytes]
     connection: Connection
     log: IO[bytes]  # what it and its libraries print: shown when it dies
+    place: int  # which of the devices it uses, counted round
     order: WorkOrder | None = None
     since: float = 0.0
 
 
 class Processes:
-    """Up to `count` processes of their own, started when needed, that live for many orders.
+    """Up to `machine.jobs` processes of their own, started when needed, that live for many orders.
 
     They are started by command line and not by `multiprocessing`, which would run the user's own script again in each.
     """
 
-    def __init__(self, store: Store, reports: Reports, count: int, threads: int) -> None:
-        self._store = store
-        self._reports = reports
-        self._count = count
-        self._environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
+    def __init__(self, store: Store, machine: Machine, reports: Reports) -> None:
+        self._store, self._machine, self._reports = store, machine, reports
+        self._environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(machine.threads_each))}
         self._workers: list[_Worker] = []
+
+    @cached_property
+    def _devices(self) -> tuple[str, ...]:
+        return self._machine.devices()
 
     def free(self) -> bool:
         """Whether a worker is idle or may still be started."""
-        return sum(worker.order is not None for worker in self._workers) < self._count
+        return sum(worker.order is not None for worker in self._workers) < (self._machine.jobs or 1)
 
     def start(self, order: WorkOrder) -> None:
-        """Hand an order to an idle worker, or to a new one."""
-        idle = [worker for worker in self._workers if worker.order is None]
-        while idle:
-            worker = idle.pop()
+        """Hand an order to an idle worker, or to a new one. Raises UsageError if its device is not there."""
+        devices = ("cpu",) if order.exact else self._devices
+        for worker in [worker for worker in self._workers if worker.order is None]:
             with contextlib.suppress(OSError):  # it died while idle
-                worker.connection.send_bytes(encode(asdict(order)))
-                break
+                return self._give(worker, order, devices)
             self._end(worker)
-        else:
-            worker = self._spawn()
-            worker.connection.send_bytes(encode(asdict(order)))
-        worker.order, worker.since = order, time.perf_counter()
+        self._give(self._spawn(), order, devices)
+
+    def _give(self, worker: _Worker, order: WorkOrder, devices: tuple[str, ...]) -> None:
+        worker.order = replace(order, device=devices[worker.place % len(devices)])
+        worker.since = time.perf_counter()
+        # Loaded first, torch has its number of threads from the start.
+        worker.connection.send_bytes(encode({"order": worker.order.to_json(), "torch": torch_is_loaded()}))
 
     def wait(self) -> list[Outcome]:
         """Pass progress on until an order has ended, well or not, or with its worker."""
@@ -112,13 +113,9 @@ class Processes:
                 self._reports.progress(order.name, done, total)
             case {"warning": sentence}:
                 self._reports.warn(sentence)
-            case {"seconds": seconds, "failure": None}:
+            case {"outcome": outcome}:
                 worker.order = None
-                return Outcome(order, seconds)
-            case {"seconds": seconds, "failure": words}:
-                worker.order = None
-                words["sentences"] = tuple(words["sentences"])
-                return Outcome(order, seconds, Failure(**words, cause=RemoteError(words["trace"])))
+                return Outcome.from_json(order, outcome)
         return None
 
     def _died(self, worker: _Worker, order: WorkOrder) -> Outcome:
@@ -151,7 +148,8 @@ class Processes:
                 stdout=log,
                 stderr=log,
             )
-        worker = _Worker(process, ours, log)
+        taken = {worker.place for worker in self._workers}
+        worker = _Worker(process, ours, log, next(place for place in itertools.count() if place not in taken))
         self._workers.append(worker)
         return worker
 
@@ -163,8 +161,9 @@ class Processes:
         self._workers.remove(worker)
 
 
-class RemoteError(Exception):
-    """What a worker process printed when it failed."""
+def torch_is_loaded() -> bool:
+    """Whether this process has loaded torch: then its workers do so before anything else."""
+    return "torch" in sys.modules
 
 
 def _ending(code: int | None) -> str:

@@ -8,12 +8,23 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Protocol, Self
+from typing import IO, TYPE_CHECKING, Any, Protocol, Self
 
 from outgrow.core.units import shown_duration
+from outgrow.execution.store import Store
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+
+class Observer(Protocol):
+    """Follows a run from outside: `run --watch` serves a page of it."""
+
+    def planned(self, plan: Any, store: Store) -> None:
+        """The run is planned and its work begins. plan: an `experiment.planning.plan.Plan`."""
+
+    def finished(self, page: str) -> None:
+        """The run has ended; page: its report, as HTML."""
 
 
 class Display(AbstractContextManager["Display"], Protocol):

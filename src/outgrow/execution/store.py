@@ -41,6 +41,7 @@ class Pruned:
 
     keys: tuple[str, ...]
     bytes: int
+    states: int = 0  # of trainings that had not ended: no results
 
 
 class Store:
@@ -172,13 +173,17 @@ class Store:
             total = sum(size for *_, size in used)
             oldest = time.time() - older_than if older_than is not None else float("-inf")
             gone: list[str] = []
+            states = 0
             for last_use, key, path, size in used:
                 if last_use < oldest or (max_bytes is not None and total > max_bytes):
                     freed += self._drop(path)
                     total -= size
-                    gone.append(key)
-                    self._checked.pop(key, None)
-            return Pruned(tuple(gone), freed)
+                    if path.parent.name == "halfway":
+                        states += 1
+                    else:
+                        gone.append(key)
+                        self._checked.pop(key, None)
+            return Pruned(tuple(gone), freed, states)
 
     def read_json(self, name: str) -> Any:
         """A small file of the store itself (`rates.json`), None if it is absent or unreadable."""

@@ -1,16 +1,85 @@
-"""FLOPs per second: as measured on this machine, or as expected before anything was measured."""
+"""How long steps take: FLOPs per second as runs on this store measured them, by kind, model, device and threads."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from time import perf_counter
+from typing import Any
 
-from outgrow.execution.step import Context, Step, kind_of
+from outgrow.core.files import disk
+from outgrow.core.identity import digest
+from outgrow.execution.step import Step
 from outgrow.execution.store import Store
 
+LONG = 600.0  # seconds: a step that is expected to take longer is warned of before it starts
+RATES = "rates.json"  # in the store: {"rates": {name: FLOPs a second}, "auto": {host: the device that `auto` meant}}
 
-def expected_rate(kind: str, product: float) -> float:
-    """FLOPs a second that a step of `kind` may reach where a matrix product reaches `product`."""
-    return product * kind_of(kind).efficiency
+# What of a step's parameters its speed depends on, beside its kind: never how long it learns or from what.
+_MODEL = ("model", "fingerprint")
+_OPTIONS = ("precision", "lora", "bitfit", "max_length")
+
+
+class Rates:
+    """FLOPs per second of steps: as this run measured them, else as earlier runs on this store did."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        known = store.read_json(RATES)
+        known = known if isinstance(known, dict) else {}
+        self._known = {
+            name: rate for name, rate in _mapping(known, "rates") if isinstance(rate, (int, float)) and rate > 0
+        }
+        self._auto = {host: device for host, device in _mapping(known, "auto") if isinstance(device, str)}
+        self._work: dict[str, float] = defaultdict(float)  # FLOPs measured in this run, by name
+        self._time: dict[str, float] = defaultdict(float)  # and their seconds
+
+    def device(self, device: str) -> str:
+        """The kind of a device; of `auto`, the one that it last meant on this host, `auto` if that is not known."""
+        device = self._auto.get(disk.this_host(), device) if device == "auto" else device
+        return device.partition(":")[0]
+
+    def seconds(self, steps: Iterable[Step], device: str, threads: int) -> float | None:
+        """Expected seconds of work, None if a rate is not known. A step of no FLOPs counts as no time."""
+        total = 0.0
+        for step in steps:
+            if step.flops > 0:
+                rate = self._rate(rate_name(step, self.device(device), threads))
+                if rate is None:
+                    return None
+                total += step.flops / rate
+        return total
+
+    def add(self, steps: Sequence[Step], device: str, threads: int, seconds: float, meant_by: str) -> None:
+        """These steps took `seconds` together on a device, which `--device` named `meant_by`."""
+        flops = sum(step.flops for step in steps)
+        if flops > 0 and seconds > 0:
+            name = rate_name(steps[0], device.partition(":")[0], threads)
+            self._work[name] += flops
+            self._time[name] += seconds
+            if meant_by == "auto":
+                self._auto[disk.this_host()] = device.partition(":")[0]
+
+    def save(self) -> None:
+        """Keep what was measured for later runs. Raises OutgrowError if the store cannot be written."""
+        if self._work:
+            measured = {name: self._work[name] / self._time[name] for name in self._work}
+            now = Rates(self._store)  # another run may have written since
+            auto = {**now._auto, **self._auto}
+            self._store.write_json(RATES, {"rates": {**now._known, **measured}, "auto": auto})
+
+    def _rate(self, name: str) -> float | None:
+        return self._work[name] / self._time[name] if name in self._work else self._known.get(name)
+
+
+def rate_name(step: Step, device: str, threads: int) -> str:
+    """kind/model/device/threads: steps of one name have one speed."""
+    source = step.parents.get("features", step).params  # heads are as fast as their features are narrow
+    options = source.get("options")
+    options = options if isinstance(options, dict) else {}
+    model = {name: source[name] for name in _MODEL if name in source}
+    model |= {name: options[name] for name in _OPTIONS if name in options}
+    return "/".join([step.kind, digest(model)[:12] if model else "-", device, str(threads)])
 
 
 def matrix_product() -> float:
@@ -27,17 +96,6 @@ def matrix_product() -> float:
     return done * 2.0 * size**3 / elapsed
 
 
-RATES = "rates.json"  # in the store: "kind/device/threads" -> FLOPs a second, as last measured
-
-
-def rates(store: Store) -> dict[str, float]:
-    """FLOPs a second by "kind/device/threads", as runs on this store measured them."""
-    known = store.read_json(RATES)
-    if not isinstance(known, dict):
-        return {}
-    return {name: rate for name, rate in known.items() if isinstance(rate, (int, float)) and rate > 0}
-
-
-def rate_name(step: Step, context: Context) -> str:
-    """The name of a step's rate in `rates`."""
-    return f"{step.kind}/{context.device}/{context.threads}"
+def _mapping(values: dict[str, Any], name: str) -> list[tuple[str, Any]]:
+    found = values.get(name)
+    return list(found.items()) if isinstance(found, dict) else []

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from outgrow.execution.executor import WorkItem, WorkOrder, carry_out
+from outgrow.execution.executor import WorkOrder, carry_out
 from outgrow.execution.processes import decode, encode
 from outgrow.execution.store import Store
 
@@ -30,16 +30,13 @@ def main(descriptor: str, root: str) -> None:
     orders: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, orders), daemon=True).start()
     while True:
-        order = _order(decode(orders.get()))
-        if order.torch:
+        message = decode(orders.get())
+        order = WorkOrder.from_json(message["order"])
+        if message["torch"]:
             import torch
 
             torch.set_num_threads(order.threads)
-        outcome = carry_out(order, store, _reporter(say))
-        words = None
-        if outcome.failure is not None:
-            words = {name: getattr(outcome.failure, name) for name in ("sentences", "usage", "full", "trace")}
-        say({"seconds": outcome.seconds, "failure": words})
+        say({"outcome": carry_out(order, store, _reporter(say)).to_json()})
 
 
 def _listen(connection: Connection, orders: queue.SimpleQueue[bytes]) -> None:
@@ -50,10 +47,6 @@ def _listen(connection: Connection, orders: queue.SimpleQueue[bytes]) -> None:
             orders.put(connection.recv_bytes())
     except (EOFError, OSError):
         os._exit(1)
-
-
-def _order(words: dict[str, Any]) -> WorkOrder:
-    return WorkOrder(**{**words, "items": tuple(WorkItem(**item) for item in words["items"])})
 
 
 def _speaker(connection: Connection) -> Callable[[Any], None]:

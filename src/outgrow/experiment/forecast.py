@@ -2,63 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from outgrow.core.units import shown_duration
-from outgrow.execution.execute import LONG
 from outgrow.execution.machine import Machine
 from outgrow.execution.step import Step, walk
 from outgrow.execution.store import Store
-from outgrow.execution.throughput import expected_rate, matrix_product, rate_name, rates
+from outgrow.execution.throughput import LONG, Rates
 from outgrow.experiment.pipeline import prepare
 from outgrow.experiment.spec.schema import Experiment
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+UNKNOWN = "not known yet"
+
 
 def forecast(experiment: Experiment, store: Store, machine: Machine) -> Iterator[RenderableType]:
-    """A table of the steps by kind, then sentences: how much is new, how long it may take, what takes over ten minutes."""
+    """A table of the steps by kind, then sentences: how much is new, how long it may take, what takes over ten minutes.
+
+    A time is given where a step of the same kind and model has run on this store, device and number of threads.
+    """
     from rich.table import Table
 
     planned = prepare(experiment, store, machine)
+    rates, threads = Rates(store), machine.threads_each
     steps = list(walk(planned.wanted))
     new = [step for step in steps if not store.has(step.key)]
-    seconds = _seconds(new, store, machine)
-    by_kind: dict[str, list[Step]] = {}
-    for step in steps:
-        by_kind.setdefault(step.kind, []).append(step)
+
+    def seconds(some: Sequence[Step]) -> float | None:
+        return rates.seconds(some, machine.device, threads)
+
     table = Table("kind", "done", "new", "work (TFLOP)", "time", box=None, pad_edge=False)
-    for kind, of_kind in by_kind.items():
-        to_do = [step for step in of_kind if not store.has(step.key)]
-        work, time = sum(step.flops for step in to_do), sum(seconds[step] for step in to_do)
-        table.add_row(kind, str(len(of_kind) - len(to_do)), str(len(to_do)), f"{work / 1e12:.2f}", shown_duration(time))
+    for kind in dict.fromkeys(step.kind for step in steps):
+        of_kind = [step for step in steps if step.kind == kind]
+        to_do = [step for step in new if step.kind == kind]
+        work, time = sum(step.flops for step in to_do), seconds(to_do)
+        shown = UNKNOWN if time is None else shown_duration(time)
+        table.add_row(kind, str(len(of_kind) - len(to_do)), str(len(to_do)), f"{work / 1e12:.2f}", shown)
     yield table
     cells = len(planned.runs) // len(experiment.seeds)
-    total = sum(seconds.values()) / machine.jobs
     yield f"{cells} cells, {len(planned.runs)} runs: {len(steps) - len(new)} steps done, {len(new)} new."
-    if new:
-        yield f"About {shown_duration(total)} of work here, by {_source(new, store, machine)}."
-    for step in new:
-        if seconds[step] > LONG:
-            yield f"Long: {step.label}, about {shown_duration(seconds[step])}."
-
-
-def _seconds(steps: list[Step], store: Store, machine: Machine) -> dict[Step, float]:
-    known = rates(store)
-    context = machine.context({})
-    unknown = any(step.flops and rate_name(step, context) not in known for step in steps)
-    product = matrix_product() if unknown else 0.0
-
-    def rate(step: Step) -> float:
-        return known.get(rate_name(step, context)) or expected_rate(step.kind, product)
-
-    return {step: step.flops / rate(step) if step.flops else 0.0 for step in steps}
-
-
-def _source(steps: list[Step], store: Store, machine: Machine) -> str:
-    known, context = rates(store), machine.context({})
-    if all(rate_name(step, context) in known for step in steps if step.flops):
-        return "the rates that earlier runs on this store had"
-    return "the rate of a matrix product here, measured just now"
+    known = [step for step in new if seconds([step]) is not None]
+    unknown = [step for step in new if step not in set(known)]
+    total = (seconds(known) or 0.0) / (machine.jobs or 1)
+    if new and not unknown:
+        yield f"About {shown_duration(total)} of work, by the rates of earlier runs on this store."
+    if unknown:
+        yield (
+            f"How long {len(unknown)} of the new steps take is {UNKNOWN}: nothing of their kind and model has run on this "
+            "store with this device and number of threads."
+        )
+        if total >= 1:
+            yield f"About {shown_duration(total)} for the others, by the rates of earlier runs on this store."
+    for step in known:
+        if (time := seconds([step])) is not None and time > LONG:
+            yield f"Long: {step.label}, about {shown_duration(time)}."

@@ -18,10 +18,9 @@ from types import TracebackType
 from typing import Self
 
 from outgrow.execution.progress import Display
-from outgrow.execution.step import Step
 from outgrow.execution.store import Store
 from outgrow.experiment.collect import collect
-from outgrow.experiment.planning.plan import Plan, Run, reporting
+from outgrow.experiment.planning.plan import Plan
 from outgrow.report.page import render
 from outgrow.report.scene import Live, Pending, ReportedRun
 from outgrow.results.cells import Scored
@@ -41,7 +40,7 @@ class Page:
 
 
 class Board:
-    """Where a run says how far it is, and the page of that."""
+    """A run's observer: keeps how far it is, and makes the page of that."""
 
     def __init__(self, title: str) -> None:
         self.title = title
@@ -56,11 +55,11 @@ class Board:
         self._page: tuple[object, Page] | None = None
         self._not_before = float("-inf")
 
-    def begin(self, plan: Plan, store: Store) -> None:
+    def planned(self, plan: Plan, store: Store) -> None:
         """The run is planned. A store of its own is opened: what one thread verifies is not the other's."""
         self._plan, self._store = plan, Store(store.root)
 
-    def end(self, page: str) -> None:
+    def finished(self, page: str) -> None:
         """The run has ended, and this is its report. Waits a moment for a browser that follows to fetch it."""
         self._ended = _page(page)
         if time.monotonic() - self._seen < ASKED_LATELY:
@@ -90,7 +89,7 @@ class Board:
         if self._plan is None or self._store is None:
             return set()
         has = self._store.has
-        return {number for number, run in enumerate(self._plan.runs) if all(has(step.key) for step in _steps(run))}
+        return {number for number, run in enumerate(self._plan.runs) if all(has(step.key) for step in run.wanted)}
 
     def _so_far(self, done: set[int]) -> tuple[ReportedRun | None, Sequence[Pending]]:
         """The cells of which all seeds are done, with their predictions; and the rest."""
@@ -117,11 +116,6 @@ class Board:
             told = ReportedRun(self.title, results, asked, Scored(tables), self._plan.experiment.to_yaml())
         self._known = (len(done), told, pending)
         return told, pending
-
-
-def _steps(run: Run) -> list[Step]:
-    trained = [step for step in (run.supervisor, run.student, run.ceiling) if step is not None]
-    return [run.pool, run.split, *trained, *reporting(trained)]
 
 
 def _page(text: str) -> Page:

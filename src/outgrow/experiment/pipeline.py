@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,10 @@ from outgrow.core.files import disk
 from outgrow.core.pool import Pool
 from outgrow.execution.execute import execute
 from outgrow.execution.machine import Machine
-from outgrow.execution.progress import Display, Silent
+from outgrow.execution.progress import Display, Observer, Silent
 from outgrow.execution.step import Step
 from outgrow.execution.store import Store, default_store
 from outgrow.experiment.collect import collect
-from outgrow.experiment.live_page import Board, Listening
 from outgrow.experiment.planning.plan import Plan, plan
 from outgrow.experiment.spec.resolve import check_splits, read_experiment, resolve_experiment
 from outgrow.experiment.spec.schema import Experiment
@@ -38,12 +38,12 @@ def prepare(experiment: Experiment, store: Store, machine: Machine, display: Dis
     Raises UsageError with everything found wrong in all files together.
     """
     ground = resolve_experiment(experiment)
-    context = machine.context(ground.sources)
+    here = replace(machine, jobs=1, threads=machine.threads_each, executor=None)
     problems = list(ground.problems)
     for step in (*ground.pools.values(), *ground.given.values()):
         try:
             if step.kind == "pool" or store.has(step.parents["pool"].key):  # no given labels beside a faulty pool
-                execute([step], store, context, jobs=1, display=display or Silent())
+                execute([step], store, here, ground.sources, display)
         except UsageError as error:
             problems += error.problems
     if problems:
@@ -58,17 +58,14 @@ def run(
     *,
     store: str | Path | Store | None = None,
     out: str | Path | None = None,
-    jobs: int = 1,
-    threads: int | None = None,
-    device: str = "auto",
-    checkpoint_every: float | None = None,
+    machine: Machine | None = None,
     display: Display | None = None,
-    board: Board | None = None,
+    observer: Observer | None = None,
 ) -> Results:
     """Run an experiment, or the YAML file of one, and return its results; `out` (default `runs/<name>`) holds them too.
 
-    What the store has is not made again. `checkpoint_every`: minutes after which a finetuning leaves its state in the
-    store, so that it goes on from there when it is killed. `board` is told how far the run is.
+    What the store has is not made again. machine: what the work may use. observer: gets the plan before any work, and
+    the report at the end.
     Raises UsageError for what cannot be done as asked, OutgrowError for failures; whatever was finished by then is kept.
     """
     if not isinstance(experiment, Experiment):
@@ -76,21 +73,15 @@ def run(
     if not isinstance(store, Store):
         store = Store(Path(store).expanduser() if store is not None else default_store())
     out = Path(out) if out is not None else Path("runs") / experiment.name
-    display = display or Silent()
-    if board is not None:
-        display = Listening(board, display)
-    asked_for = Machine(jobs, threads, device, checkpoint_every)
+    display, machine = display or Silent(), machine or Machine()
     with _heard(store, display):
-        planned = prepare(experiment, store, asked_for, display)
-        if board is not None:
-            board.begin(planned, store)
+        planned = prepare(experiment, store, machine, display)
+        if observer is not None:
+            observer.planned(planned, store)
         for _ in range(3):  # an artifact may prove damaged only when it is read: it is made again then
-            missing = any(store.open(step.key) is None for step in planned.wanted)
-            # Only work needs torch: a run that the store answers whole is answered without loading it.
-            machine = asked_for.resolved() if missing else asked_for
             with disk.sentences(out, *FOLDER):  # before hours of work: a folder that cannot be written is told now
                 out.mkdir(parents=True, exist_ok=True)
-            execute(planned.wanted, store, machine.context(planned.sources), jobs=jobs, display=display)
+            execute(planned.wanted, store, machine, planned.sources, display)
             try:
                 asked, tables, notes = collect(planned, lambda step: _opened(store, step))
                 break
@@ -103,8 +94,8 @@ def run(
         _write(out, experiment, tables, results, work)
         told = ReportedRun(experiment.name, results, asked, Scored(tables), experiment.to_yaml(), work)
         page = report.write([told], out / REPORT)
-        if board is not None:
-            board.end(page)
+        if observer is not None:
+            observer.finished(page)
     return results
 
 
@@ -120,20 +111,29 @@ def _heard(store: Store, display: Display) -> Iterator[None]:
 
 def _made_with(store: Store, planned: Plan) -> dict[str, Any]:
     """The environment that the students were made in, perhaps earlier, a list of values where they were not made in one;
-    and what was read: the hub's commit or a SHA-256 of each checkpoint, and of each file.
+    and what was read: the hub's commit or a SHA-256 of each checkpoint, and of each file, a list where several share a
+    name.
     """
     made = [store.meta(step.key)["environment"] for step in dict.fromkeys(run.student for run in planned.runs)]
     values = {
         name: sorted({environment.get(name) for environment in made}, key=str) for name in sorted(set().union(*made))
     }
-    read: dict[str, dict[str, str]] = {"checkpoints": {}, "files": {}}
+    read: dict[str, dict[str, list[str]]] = {"checkpoints": {}, "files": {}}
     for fingerprint, source in planned.sources.items():
         kind, name = ("checkpoints", source["name"]) if isinstance(source, dict) else ("files", Path(source).name)
-        read[kind][name] = fingerprint
+        read[kind].setdefault(name, []).append(fingerprint)
     return {
-        **{name: several[0] if len(several) == 1 else several for name, several in values.items()},
-        **{kind: dict(sorted(found.items())) for kind, found in read.items() if found},
+        **{name: _one_or_all(several) for name, several in values.items()},
+        **{
+            kind: {name: _one_or_all(sorted(prints)) for name, prints in sorted(found.items())}
+            for kind, found in read.items()
+            if found
+        },
     }
+
+
+def _one_or_all(values: list[Any]) -> Any:
+    return values[0] if len(values) == 1 else values
 
 
 def _work(store: Store, planned: Plan) -> dict[str, float]:

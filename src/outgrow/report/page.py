@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from outgrow.core.errors import OutgrowError
 from outgrow.core.files import disk
 from outgrow.report.markup import embedded, safe
 from outgrow.report.scene import Live, ReportedRun, Scene
@@ -23,8 +24,15 @@ from outgrow.report.vega import bundle
 
 
 def write(runs: Sequence[ReportedRun], out: Path) -> str:
-    """Write the page to `out`, whole or not at all; its text."""
-    text = render(runs)
+    """Write the page to `out`, whole or not at all; its text. Raises OutgrowError if it cannot be drawn or written."""
+    try:
+        text = render(runs)
+    except ImportError as error:
+        raise OutgrowError(
+            f"{out}: this report was not written, since a library that draws it cannot be loaded "
+            f"({' '.join(str(error).split())}); all results are in place: repair the installation (pip install "
+            f"--force-reinstall altair vl-convert-python jinja2), then give: outgrow report {out.parent}"
+        ) from error
     with disk.sentences(out.parent, "the report", "--out"):
         out.parent.mkdir(parents=True, exist_ok=True)
         new = disk.temporary(out.parent, ".new-")

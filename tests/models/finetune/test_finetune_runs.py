@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from test_finetune import TEXTS, one_thread, options, soft
 
 from outgrow.core.errors import UsageError
+from outgrow.execution.machine import Machine
 from outgrow.experiment.pipeline import run
 from outgrow.experiment.spec.schema import Experiment
 from outgrow.methods.losses import Naive
@@ -157,7 +158,7 @@ def test_an_experiment_from_supervisor_to_curves(made: Callable[[str], Path], tm
 
     store = tmp_path / "store"
     asked = experiment(tmp_path, made("bert"), made("gpt2"))
-    results = run(asked, store=store, out=tmp_path / "out", threads=1, device="cpu")
+    results = run(asked, store=store, out=tmp_path / "out", machine=Machine(threads=1, device="cpu"))
     assert len(results.runs) == 4
     assert all(0 <= found["student_accuracy"] <= 1 for found in results.runs)
     curves = pq.read_table(tmp_path / "out" / "curves.parquet").to_pylist()
@@ -179,7 +180,7 @@ def test_an_experiment_from_supervisor_to_curves(made: Callable[[str], Path], tm
     assert pipe("film light town")[0]["label"] in ("light", "town")
     # Again, and with one more seed: what is there is not made again.
     before = {folder: folder.stat().st_ino for folder, _ in by_kind("finetune")}
-    assert run(asked, store=store, out=tmp_path / "out", threads=1).to_json() == results.to_json()
+    assert run(asked, store=store, out=tmp_path / "out", machine=Machine(threads=1)).to_json() == results.to_json()
     assert all(folder.stat().st_ino == at for folder, at in before.items())
 
 
@@ -187,7 +188,7 @@ def test_a_killed_training_starts_again_and_ends_the_same(made: Callable[[str], 
     asked = experiment(
         tmp_path, made("bert"), made("gpt2"), methods=["naive"], strong=[{"finetune": str(made("gpt2")), "lr": 1e-3}]
     )
-    whole = run(asked, store=tmp_path / "one", out=tmp_path / "a", threads=1, device="cpu")
+    whole = run(asked, store=tmp_path / "one", out=tmp_path / "a", machine=Machine(threads=1, device="cpu"))
     (tmp_path / "x.yaml").write_text(asked.to_yaml())
     code = (
         "import os, signal, sys\n"
@@ -198,13 +199,14 @@ def test_a_killed_training_starts_again_and_ends_the_same(made: Callable[[str], 
         "    if len(calls) == 3: os.kill(os.getpid(), signal.SIGKILL)\n"
         "    return step(self, done, total)\n"
         "Curve.step = die\n"
-        "from outgrow import run\n"
-        f"run({str(tmp_path / 'x.yaml')!r}, store={str(tmp_path / 'two')!r}, out={str(tmp_path / 'b')!r}, threads=1)\n"
+        "from outgrow import Machine, run\n"
+        f"run({str(tmp_path / 'x.yaml')!r}, store={str(tmp_path / 'two')!r}, out={str(tmp_path / 'b')!r}, "
+        "machine=Machine(threads=1))\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(SRC), "OMP_NUM_THREADS": "1"}
     killed = subprocess.run([sys.executable, "-c", code], env=environment, check=False)
     assert killed.returncode == -9
-    again = run(asked, store=tmp_path / "two", out=tmp_path / "b", threads=1, device="cpu")
+    again = run(asked, store=tmp_path / "two", out=tmp_path / "b", machine=Machine(threads=1, device="cpu"))
     assert again.runs == whole.runs
     read = lambda out: (tmp_path / out / "predictions.parquet").read_bytes()  # noqa: E731
     assert read("a") == read("b")

@@ -16,6 +16,7 @@ import test_features as tiny
 from test_finetune import NUMBERS, learn, one_thread, options, soft, weights
 
 from outgrow.core.files import disk
+from outgrow.execution.machine import Machine
 from outgrow.execution.store import Store
 from outgrow.experiment.pipeline import run
 from outgrow.methods.losses import Confidence
@@ -155,7 +156,7 @@ def test_a_killed_run_goes_on_within_a_training(tmp_path: Path) -> None:
         split: {{weak_train: 200, transfer: 200, test: 100}}
         """
     )
-    run(experiment, store=tmp_path / "undisturbed", out=tmp_path / "undisturbed.out", threads=1)
+    run(experiment, store=tmp_path / "undisturbed", out=tmp_path / "undisturbed.out", machine=Machine(threads=1))
     store = tmp_path / "store"
     process = command(experiment, store)
     while not disk.entries(store / "halfway"):

@@ -126,7 +126,7 @@ def test_finetuned_students_take_every_method(made: Callable[[str], Path], tmp_p
     ]  # fmt: skip
     asked = experiment(strong=[student], methods=methods)
     store = Store(tmp_path / "store")
-    results = run(asked, store=store, out=tmp_path / "out", threads=1)
+    results = run(asked, store=store, out=tmp_path / "out", machine=Machine(threads=1))
     assert all(row["student_accuracy"] is not None for row in results.runs)
     ended = [row["method"] for row in results.runs if "stopped_at" in row]
     assert ended == ["early_stop", {"early_stop": {"on": "truth"}}]
@@ -156,7 +156,7 @@ def test_an_oracle_judges_by_the_truth(made: Callable[[str], Path], tmp_path: Pa
     student = {"finetune": str(made("gpt2")), "epochs": 1, "max_length": 16}
     asked = experiment(strong=[student], methods=["early_stop", {"early_stop": {"on": "truth"}}])
     store = Store(tmp_path / "store")
-    run(asked, store=store, out=tmp_path / "out", threads=1)
+    run(asked, store=store, out=tmp_path / "out", machine=Machine(threads=1))
     honest, oracle = (one.student for one in prepare(asked, store, Machine()).runs)
     data = Pool.load(store.folder(honest.parents["pool"].key))
     judged = []

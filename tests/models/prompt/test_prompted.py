@@ -186,7 +186,7 @@ def test_in_a_run(tmp_path: Path) -> None:
     few, zero = {"prompt": folder, "words": words, "shots": 2}, {"prompt": folder, "words": words}
     store = Store(tmp_path / "store")
     asked = experiment(strong=[few, zero, "majority"], weak=[{"static": "wordllama", "rows": 20}, zero])
-    results = run(asked, store=store, out=tmp_path / "out", threads=1)
+    results = run(asked, store=store, out=tmp_path / "out", machine=Machine(threads=1))
     runs = prepare(asked, store, Machine()).runs
     by = {(one.weak.kind, one.strong.name, one.seed): one for one in runs}
     name = runs[0].strong.name

@@ -18,6 +18,11 @@ from outgrow.experiment.spec.schema import Experiment
 from outgrow.experiment.steps.training_request import NAIVE, TRUTH, TaskPlan, Terms
 
 
+def reporting(trained: Iterable[Step]) -> list[Step]:
+    """The steps that trained models stand on whose results have something to report: cut texts, changed labels."""
+    return [step for step in walk(trained) if kind_of(step.kind).reports]
+
+
 @dataclass(frozen=True)
 class Run:
     """One supervisor, one student, one method, one seed on one task: the steps whose predictions answer it."""
@@ -34,10 +39,11 @@ class Run:
     ceiling: Step | None  # None: no truth on transfer
     extras: Mapping[str, Step] = field(default_factory=dict)  # by role: label curve and controls, where asked for
 
-
-def reporting(trained: Iterable[Step]) -> list[Step]:
-    """The steps that trained models stand on whose results have something to report: cut texts, changed labels."""
-    return [step for step in walk(trained) if kind_of(step.kind).reports]
+    @property
+    def wanted(self) -> list[Step]:
+        """The steps whose results are read when this run is scored."""
+        trained = [step for step in (self.supervisor, self.student, self.ceiling) if step is not None]
+        return [self.pool, self.split, *trained, *reporting(trained), *self.extras.values()]
 
 
 @dataclass(frozen=True)
@@ -51,11 +57,7 @@ class Plan:
     @property
     def wanted(self) -> list[Step]:
         """The steps whose results the run folder is written from, each once."""
-        wanted: list[Step] = []
-        for run in self.runs:
-            trained = [step for step in (run.supervisor, run.student, run.ceiling) if step is not None]
-            wanted += [run.pool, run.split, *trained, *reporting(trained), *run.extras.values()]
-        return list(dict.fromkeys(wanted))
+        return list(dict.fromkeys(step for run in self.runs for step in run.wanted))
 
 
 def plan(experiment: Experiment, ground: Resolved, pools: Mapping[str, Pool]) -> Plan:

@@ -1,0 +1,94 @@
+"""One call from an experiment to its folder: what it records, what it forecasts, what stands when the report fails."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from rich.table import Table
+from test_extras import asked
+
+from outgrow import Machine, OutgrowError, Results, run
+from outgrow.core.identity import digest_file
+from outgrow.execution.store import Store
+from outgrow.execution.throughput import Rates
+from outgrow.experiment.forecast import forecast
+from outgrow.experiment.pipeline import prepare
+from outgrow.report import page
+
+
+def told(folder: Path, store: Store, machine: Machine, **changes: object) -> tuple[dict[str, str], list[str]]:
+    """What a forecast says: the time of each kind, and its sentences."""
+    table, *sentences = forecast(asked(folder, **changes), store, machine)
+    assert isinstance(table, Table)
+    kinds, times = (list(table.columns[place].cells) for place in (0, 4))
+    return dict(zip(map(str, kinds), map(str, times), strict=True)), [str(sentence) for sentence in sentences]
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu"])
+def test_a_forecast_goes_by_runs_of_the_same_kind_and_model(tmp_path: Path, device: str) -> None:
+    store, machine = Store(tmp_path / "store"), Machine(threads=1, device=device)
+    before, sentences = told(tmp_path, store, machine)
+    assert before["features"] == before["head"] == "not known yet"
+    assert before["split"] == "under 1 s"
+    assert any("is not known yet: nothing of their kind and model has run" in sentence for sentence in sentences)
+    run(asked(tmp_path), store=store, out=tmp_path / "out", machine=machine)
+
+    rates = Rates(store)
+    student = prepare(asked(tmp_path), store, machine).runs[0].student
+    seconds = rates.seconds([student], device, 1)
+    assert seconds is not None
+    after, sentences = told(tmp_path, store, machine, seeds=8)
+    assert "not known yet" not in after.values()
+    assert sentences[1].endswith("of work, by the rates of earlier runs on this store.")
+    # Another model's passes and heads, and other threads, are another matter.
+    other, _ = told(tmp_path, store, machine, strong=["probe:minilm"])
+    assert other["features"] == other["head"] == "not known yet"
+    threads, _ = told(tmp_path, store, Machine(threads=2, device=device), seeds=8)
+    assert threads["head"] == "not known yet"
+
+
+def test_a_forecast_is_in_proportion_to_the_work(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    small, large = (
+        prepare(asked(tmp_path, split={"weak_train": n, "transfer": 60, "test": 40}), store, Machine()).runs[0].student
+        for n in (20, 30)
+    )
+    rates = Rates(store)
+    rates.add([small], "cuda:1", 1, 20.0, "auto")
+    rates.save()
+    again = Rates(store)
+    assert again.seconds([small, large], "auto", 1) == pytest.approx(20 * (1 + large.flops / small.flops))
+    assert again.seconds([small], "cuda", 1) == pytest.approx(20)
+    assert again.seconds([small], "cpu", 1) is None
+
+
+def test_two_files_of_one_name_are_both_recorded(tmp_path: Path) -> None:
+    tasks = []
+    for name, more in (("a", ""), ("b", "the weather was good,pos\n")):
+        (tmp_path / name).mkdir()
+        asked(tmp_path / name)  # writes it
+        file = tmp_path / name / "reviews.csv"
+        file.write_text(file.read_text() + more)
+        tasks.append({"name": name, "file": str(file), "text": "sentence", "label": "label"})
+    results = run(
+        asked(tmp_path, tasks=tasks, methods=["naive"], seeds=[0]),
+        store=tmp_path / "store",
+        out=tmp_path / "out",
+        machine=Machine(threads=1),
+    )
+    both = sorted(digest_file(tmp_path / name / "reviews.csv") for name in ("a", "b"))
+    assert results.environment["files"] == {"reviews.csv": both}
+
+
+@pytest.mark.parametrize("library", ["altair", "vl_convert"])
+def test_results_stand_where_the_report_cannot_be_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
+    page.bundle.cache_clear()
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(OutgrowError, match=rf"report was not written.*{library}.*all results are in place.*") as caught:
+        run(asked(tmp_path), store=tmp_path / "store", out=tmp_path / "out", machine=Machine(threads=1))
+    assert caught.value.exit_code == 1
+    assert f"outgrow report {tmp_path / 'out'}" in str(caught.value)
+    assert len(Results.read(tmp_path / "out").cells) == 2
+    assert not (tmp_path / "out" / "report.html").exists()
