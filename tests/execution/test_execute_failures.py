@@ -78,14 +78,39 @@ def test_after_a_failure_the_same_call_goes_on(tmp_path: Path) -> None:
 
 def test_a_killed_worker_is_named_and_the_rest_is_made(tmp_path: Path) -> None:
     fine = [number(n) for n in range(4)]
+    shown = Silent()
     with pytest.raises(OutgrowError) as caught:
-        execute([bad("killed"), *fine, bad("exits")], Store(tmp_path), toys.machine(jobs=2))
+        execute([bad("killed"), *fine, bad("exits")], Store(tmp_path), toys.machine(jobs=2), display=shown)
     killed, ended, summary = str(caught.value).splitlines()
-    assert killed.startswith("bad killed: its worker process was killed (SIGKILL), most often because memory ran out; ")
-    assert ended.startswith("bad exits: its worker process ended by itself (exit code 3)")
+    was_killed = "bad killed: its worker process was killed (SIGKILL), most often because memory ran out"
+    assert {killed, ended} == {
+        f"{was_killed}, and again when it ran alone",
+        "bad exits: its worker process ended by itself (exit code 3), and again when it ran alone",
+    }
+    assert f"{was_killed}; it is tried once more, alone, after the others" in shown.notes
     assert summary.startswith("2 of 6 steps failed; what was made is kept")
     assert [value(Store(tmp_path), step) for step in fine] == [0, 1, 2, 3]
     assert disk.entries(tmp_path / "tmp") == []
+
+
+def test_what_was_killed_for_memory_is_made_alone_after_the_others(tmp_path: Path) -> None:
+    sources = {"log": str(tmp_path / "log"), "flag": str(tmp_path / "flag")}
+    store, hungry = Store(tmp_path / "store"), bad("hungry")
+    child = total(hungry, number(9))
+    slow = [number(n, sleep=0.3) for n in range(4)]
+    execute([child, *slow], store, toys.machine(jobs=2), sources)
+    assert value(store, child) == 16
+    order = [line.split()[0] for line in (tmp_path / "log").read_text().splitlines()]
+    assert order.count("hungry") == 2
+    assert order[-2:] == ["hungry", "sum"], "its second try has the machine to itself, and what needs it comes after"
+
+
+def test_company_of_a_killed_step_is_made(tmp_path: Path) -> None:
+    features = number(1)
+    heads = [Step("many", {"value": n, "kill": n == 2}, {"features": features}, label=f"head {n}") for n in range(4)]
+    with pytest.raises(OutgrowError, match=r"head 2: its worker process was killed .* and again when it ran alone"):
+        execute(heads, Store(tmp_path), toys.machine(jobs=2))
+    assert [Store(tmp_path).has(head.key) for head in heads] == [True, True, False, True]
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

@@ -42,7 +42,7 @@ def experiment(**changes: Any) -> Experiment:
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_type_of_its_own_runs_with_the_tasks_and_models_that_name_it(tmp_path: Path, jobs: int) -> None:
-    results = run(experiment(), store=tmp_path / "store", out=tmp_path / "run", jobs=jobs)
+    results = run(experiment(), store=tmp_path / "store", out=tmp_path / "run", machine=Machine(jobs=jobs))
     cell = results.cells[0]
     # Known: means of one unit apart in each of four columns give 69.1% by one column and 84.1% by all.
     assert cell["weak_accuracy"]["estimate"] == pytest.approx(0.69, abs=0.1)

@@ -65,6 +65,8 @@ def many(jobs: Sequence[Job], context: Context) -> None:
     for job in jobs:
         if job.params.get("fail"):
             raise OutgrowError("this head has no data")
+        if job.params.get("kill"):
+            os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(job.params.get("sleep", 0))
         write(job, sum(map(value, job.parents.values())) * 10 + job.params["value"])
 
@@ -89,6 +91,13 @@ def bad(jobs: Sequence[Job], context: Context) -> None:
             case "once" if not Path(context.sources["flag"]).exists():
                 Path(context.sources["flag"]).touch()
                 raise OutgrowError("not yet")
+            case "hungry":
+                log(context, f"hungry 0 {os.getpid()}")
+                if not Path(context.sources["flag"]).exists():
+                    Path(context.sources["flag"]).touch()
+                    time.sleep(0.2)
+                    os.kill(os.getpid(), signal.SIGKILL)
+                write(job, 7)
             case _:
                 write(job, 1)
 

@@ -9,7 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -69,6 +69,8 @@ class _Run:
         self.total = 0
         self.product = 0.0  # FLOPs a second of a matrix product here; 0: not measured
         self.running: dict[str, list[Step]] = {}
+        self.died: dict[str, Step] = {}  # steps whose process died: each gets one more try, with nothing beside it
+        self.retried: set[str] = set()
         self.reused: list[str] = []
         self.schedule = Schedule(missing(wanted, self._present))
         self._tell_differences()
@@ -82,9 +84,15 @@ class _Run:
         now = True
         try:
             while self.schedule.todo:
-                while executor.free() and (steps := self.schedule.next()):
+                while executor.free() and not self.retried.intersection(self.running):
+                    if not (steps := self.schedule.next()):
+                        break
                     self._start(steps, executor)
-                if self.schedule.todo:
+                if self.died and not self.running:
+                    key, step = self.died.popitem()
+                    self.retried.add(key)
+                    self._start([step], executor)
+                elif self.schedule.todo:
                     assert self.running, "no step that is missing can start"
                     for outcome in executor.wait():
                         self._end(outcome)
@@ -184,23 +192,27 @@ class _Run:
         self.display.finish(outcome.order.name, 0, None)
         if outcome.failure.full:
             raise FullDisk(outcome.failure.sentences[0]) from outcome.failure.cause
-        if len(steps) > 1 and not outcome.failure.died:
+        failure, step = outcome.failure, steps[0]
+        if len(steps) > 1:
             self.schedule.separate(steps)
             return
-        self.failures.update((step.key, (step, outcome.failure)) for step in steps)
+        if failure.died and step.key not in self.retried:
+            self.died[step.key] = step
+            self.display.note(
+                f"{_label(steps)}: {failure.sentences[0]}; it is tried once more, alone, after the others"
+            )
+            return
+        if failure.died:
+            failure = replace(failure, sentences=(f"{failure.sentences[0]}, and again when it ran alone",))
+        self.failures[step.key] = (step, failure)
         self.dropped.update((step.key, step) for step in self.schedule.failed(steps))
 
     def _fail(self) -> NoReturn:
-        failures: list[tuple[list[Step], Failure]] = []
-        for step, failure in self.failures.values():
-            if failures and failures[-1][1] is failure:
-                failures[-1][0].append(step)
-            else:
-                failures.append(([step], failure))
+        failures = list(self.failures.values())
         cause = failures[0][1].cause
         if all(failure.usage for _, failure in failures):
             raise UsageError(*dict.fromkeys(text for _, failure in failures for text in failure.sentences)) from cause
-        lines = [f"{_label(steps)}: {text}" for steps, failure in failures for text in failure.sentences]
+        lines = [f"{_label([step])}: {text}" for step, failure in failures for text in failure.sentences]
         if len(lines) > 5:
             lines[5:] = [f"and {len(lines) - 5} more"]
         needed = f", {len(self.dropped)} that need them were not started" if self.dropped else ""

@@ -76,7 +76,7 @@ class Failure:
     sentences: tuple[str, ...]
     usage: bool = False  # the user's input is at fault: exit code 2
     full: bool = False  # the disk is full: nothing else can be kept either
-    died: bool = False  # the process ended
+    died: bool = False  # the process ended: the step gets one more try, alone
     trace: str = ""
     cause: BaseException | None = field(default=None, compare=False)
 

@@ -130,9 +130,7 @@ class Processes:
         if code == -signal.SIGBUS and shutil.disk_usage(self._store.root).free < 2**20:
             full = disk.full_disk(RemoteError(trace), self._store.root)  # a mapped file that found no room
             return Outcome(order, seconds, Failure((str(full),), full=True, died=True, cause=full))
-        sentence = (
-            f"its worker process {_ending(code)}; give the same command again, with fewer --jobs if memory is short"
-        )
+        sentence = f"its worker process {_ending(code)}"
         return Outcome(order, seconds, Failure((sentence,), died=True, trace=trace, cause=RemoteError(trace)))
 
     def _spawn(self) -> _Worker:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import os
 import queue
@@ -23,6 +24,8 @@ PROGRESS_EVERY = 0.1  # seconds
 def main(descriptor: str, root: str) -> None:
     """Serve the connection whose file descriptor is given, on the store at `root`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what it means
+    with contextlib.suppress(OSError):  # where memory runs out, one worker goes, and not the run
+        Path("/proc/self/oom_score_adj").write_text("500")
     faulthandler.enable()
     connection = Connection(int(descriptor))
     say = _speaker(connection)
