@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from outgrow.experiment.pipeline import run
     from outgrow.experiment.spec.schema import Experiment
     from outgrow.methods.contract import Method
-    from outgrow.models.contract import FeatureModel, Features
+    from outgrow.models.contract import FeatureModel, Features, Model
     from outgrow.results.metrics.scores import Metric
     from outgrow.results.run_results import Results
     from outgrow.tasks.contract import RawTask
@@ -35,6 +35,7 @@ __all__ = [
     "Machine",
     "Method",
     "Metric",
+    "Model",
     "OutgrowError",
     "RawTask",
     "Results",
@@ -53,6 +54,7 @@ _HOME = {
     "Machine": "execution.machine",
     "Method": "methods.contract",
     "Metric": "results.metrics.scores",
+    "Model": "models.contract",
     "OutgrowError": "core.errors",
     "RawTask": "tasks.contract",
     "Results": "results.run_results",

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from outgrow.core.errors import UsageError
 from outgrow.core.registry import find, names, nearest
 from outgrow.models.checkpoints.locate import SHORT
-from outgrow.models.contract import FeatureModel
-from outgrow.models.label_sources.options import Join, Simulate
+from outgrow.models.contract import Model
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -32,12 +31,6 @@ def catalogue(what: str) -> RenderableType:
         table.add_row(name, escape(_options(thing)), escape(about))
     if what != "models":
         return table
-    table.add_row(
-        "given", "", "Somebody's labels in a file, as a supervisor: a person's, a language model's, a rule's."
-    )
-    for name, options in (("join", Join), ("simulate", Simulate)):
-        text = (inspect.getdoc(options) or "").split("\n\n")[0].replace("\n", " ")
-        table.add_row(name, escape(_options(options)), escape(f"As a supervisor: {text}"))
     short = Table("short name", "kind", "installed here", "else from the hub", box=None, pad_edge=False)
     for name, entry in SHORT.items():
         short.add_row(name, entry.kind, "yes" if entry.installed() else "no", entry.hub or "")
@@ -46,7 +39,7 @@ def catalogue(what: str) -> RenderableType:
 
 def _options(thing: object) -> str:
     fields = getattr(thing, "model_fields", {})
-    hidden = {"checkpoint"} if isinstance(thing, type) and issubclass(thing, FeatureModel) else set()
+    hidden = {"checkpoint"} if isinstance(thing, type) and issubclass(thing, Model) and thing.form else set()
     return ", ".join(
         name if field.is_required() else f"{name}={field.default!r}"
         for name, field in fields.items()

@@ -24,6 +24,9 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "finetune": "outgrow.models.finetune.options:Finetune",
         "majority": "outgrow.models.majority:Majority",
         "prompt": "outgrow.models.prompt.options:Prompt",
+        "given": "outgrow.models.label_sources.options:Given",
+        "join": "outgrow.models.label_sources.options:Join",
+        "simulate": "outgrow.models.label_sources.options:Simulate",
     },
     "methods": {
         "naive": "outgrow.methods.losses:Naive",

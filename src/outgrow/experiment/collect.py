@@ -91,7 +91,7 @@ def _facts(run: Run, pool: Pool, transfer: Any, weak: Any, open_step: Open) -> d
         "n_left_out": int((~covered).sum()),
         "weak_label_accuracy": float(right.mean()) if len(rows) else None,
     }
-    if not run.strong.taught:
+    if not run.strong.able.learns:
         facts["no_ceiling"] = NO_LESSON
     student, tries = _chosen_method(run, open_step)
     facts |= tries

@@ -82,9 +82,23 @@ class Method(BaseModel):
         return None
 
     @property
+    def stops_on(self) -> Literal["weak", "truth"] | None:
+        """Whose labels of validation `procedure` stops training on; None: it trains to the end."""
+        return None
+
+    @property
+    def knows_truth(self) -> bool:
+        """Whether the truth decides what its students learn: an oracle, marked so wherever its results are shown."""
+        return self.stops_on == "truth"
+
+    @property
     def parts(self) -> frozenset[Part]:
         """Which parts of learning from weak labels this method supplies; two of one part don't compose."""
         return frozenset(part for part in PARTS if getattr(type(self), part) is not getattr(Method, part))
+
+    def for_task(self, shares: Sequence[float]) -> Method:
+        """The method for a task whose classes have these shares `[classes]`; by default the same for every task."""
+        return self
 
     def labels(self, weak: Floats, rows: Rows) -> Floats:
         """Weak labels `[n, classes]` -> those to learn from, `[n, classes]`; a row of NaN is left out.

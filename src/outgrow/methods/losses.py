@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator
@@ -71,6 +72,14 @@ class Confidence(Method):
     def weight(self, progress: float) -> float:
         """a, the weight of the student's own decisions: rises without a jump and is `alpha` from `warmup` on."""
         return risen(self.alpha, progress, self.warmup)
+
+    def for_task(self, shares: Sequence[float]) -> Method:
+        """Two classes are hardened by their shares where no prior is given: the paper's tasks are balanced, others are not."""
+        if len(shares) != 2 or "prior" in self.model_fields_set:
+            return self
+        return Confidence(
+            alpha=self.alpha, warmup=self.warmup, prior=tuple(float(s) / float(sum(shares)) for s in shares)
+        )
 
     def loss(self, logits: Tensor, weak: Tensor, progress: float, statistic: Tensor | None = None) -> Tensor:
         """The loss of each example, `[n, classes]` twice -> `[n]`. Raises UsageError on a prior of other classes."""

@@ -70,6 +70,11 @@ class EarlyStop(Method):
 
     on: Literal["weak", "truth"] = "weak"
 
+    @property
+    def stops_on(self) -> Literal["weak", "truth"]:
+        """`on`."""
+        return self.on
+
     def procedure(self, build: Build) -> Any:
         """One training, judged on its way."""
         return build.train(build.labels, stop=self.on)

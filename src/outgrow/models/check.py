@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from outgrow.core.examples import Examples, Labels
 from outgrow.core.findings import Findings, global_randomness
 from outgrow.core.identity import content_id
-from outgrow.models.contract import FeatureModel, Location
+from outgrow.models.contract import FeatureModel, Location, Model
 
 TEXTS = (
     *(f"the {noun} was {word}" for noun in ("film", "meal", "phone", "room") for word in ("good", "fine", "lovely")),
@@ -49,7 +49,7 @@ def check_model(model: type[BaseModel], name: str) -> list[str]:
 
 
 def _made(model: type[BaseModel]) -> BaseModel:
-    options = {"checkpoint": "checked"} if issubclass(model, FeatureModel) else {}
+    options = {"checkpoint": "checked"} if issubclass(model, Model) and model.form is not None else {}
     try:
         return model(**options)
     except ValidationError as error:

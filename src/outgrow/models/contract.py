@@ -1,11 +1,12 @@
-"""What a model of frozen features is: options that can be checked without torch, and one pass over the texts."""
+"""What a model kind declares, and what a model of frozen features is: options that are checked without torch."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from outgrow.core.inputs import InputType
 
 TEXTS = frozenset({"text"})
 ANY = frozenset({"any"})
-
+Form = Literal["table", "transformer"]  # of a checkpoint: static embeddings of tokens, or config, tokenizer and weights
 Strength = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 
 
@@ -46,15 +47,95 @@ def can_read(reads: frozenset[str], inputs: InputType) -> bool:
     return inputs.name in reads or reads == ANY
 
 
+Module = tuple[str, str, dict[str, Any] | None]  # of sentence-transformers: path, class, config
 Reader = Callable[[Sequence[str], Callable[[int, int], None]], Features]
 
 
-class FeatureModel(BaseModel, ABC):
+@dataclass(frozen=True)
+class Saved:
+    """How a trained model is kept for others: what it is in words, which library loads it, and by which code."""
+
+    what: str
+    library: str
+    code: str
+
+
+SENTENCE_TRANSFORMERS = (  # of `Saved`: library and code
+    "sentence-transformers",
+    "import torch\nfrom sentence_transformers import SentenceTransformer\n\n"
+    "logits = SentenceTransformer(folder).encode(texts, convert_to_tensor=True)\n"
+    "probabilities = torch.softmax(logits, dim=1)  # one column per class, in the order above",
+)
+
+
+class Model(BaseModel):
+    """Base of the model kinds: options are fields, and the class declares what it can do, so that nobody asks its name.
+
+    A class that extends this and no other of ours has `fit(examples, targets, objective, seed)`, which returns an
+    object with `predict(examples)`: probabilities `[n, classes]`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reads: ClassVar[frozenset[str]] = TEXTS  # names of input types
+    step: ClassVar[str] = "custom"  # the step kind that plans and makes its training: a name or `path/to/file.py:KIND`
+    form: ClassVar[Form | None] = (
+        None  # what it reads of the checkpoint that its field `checkpoint` names; None: nothing
+    )
+    cannot_learn: ClassVar[str | None] = None  # a sentence: why it supervises and is never a student
+    trained: ClassVar[bool] = True  # whether a method can change what it learns
+    stops: ClassVar[bool] = False  # whether its training can be taken at a point on the way
+    starts: ClassVar[frozenset[str]] = frozenset()  # where a method may begin its training, other than the checkpoint
+    has_features: ClassVar[bool] = False  # whether it is a head on frozen features, which a method may look at
+    cheap_ceilings: ClassVar[bool] = False  # whether ceilings at many sizes cost little
+    may_leave_rows_out: ClassVar[bool] = False  # whether rows may have no label of it
+    saved: ClassVar[Saved | None] = None  # None: a trained one cannot be kept as a student
+
+    @property
+    def learns(self) -> bool:
+        """Whether labels change it with these options."""
+        return self.cannot_learn is None
+
+    @property
+    def first_rows(self) -> int | None:
+        """As a supervisor: the first so many rows of weak_train that it learns from; None: all."""
+        return None
+
+    @property
+    def validates(self) -> str | None:
+        """What it needs validation rows for, as the end of a sentence; None: nothing."""
+        return None
+
+    @property
+    def files(self) -> Sequence[str]:
+        """Paths of files that it reads."""
+        return ()
+
+    @property
+    def beneath(self) -> Sequence[tuple[Any, bool]]:
+        """The entries whose predictions it is made of, as under `weak`; True: one that could be under `strong`."""
+        return ()
+
+    @property
+    def frozen(self) -> Any:
+        """The entry of a model with features of the same checkpoint, for methods that look at them; None: there is none."""
+        return None
+
+    def problems(self, location: Location) -> list[str]:
+        """What can be seen to be wrong with these options for that checkpoint without loading it, a sentence each."""
+        return []
+
+
+class FeatureModel(Model, ABC):
     """A frozen model with a linear head. Fields a subclass adds decide its features; those here decide the head."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    reads: ClassVar[frozenset[str]] = TEXTS  # names of input types
+    step = "head"
+    form: ClassVar[Form | None] = "transformer"
+    stops = True
+    has_features = True
+    cheap_ceilings = True
 
     checkpoint: Annotated[str, Field(min_length=1)]
     rows: Annotated[int, Field(ge=1)] | None = None  # as a supervisor: learn from the first `rows` of weak_train only
@@ -66,9 +147,27 @@ class FeatureModel(BaseModel, ABC):
         """The options that decide the features: every field but the checkpoint and the head's."""
         return self.model_dump(exclude=set(FeatureModel.model_fields))
 
-    def problems(self, location: Location) -> list[str]:
-        """What can be seen to be wrong with these options for that checkpoint without loading it, a sentence each."""
-        return []
+    @property
+    def first_rows(self) -> int | None:
+        """`rows`."""
+        return self.rows
+
+    @property
+    def validates(self) -> str | None:
+        """Several strengths of regularisation."""
+        return "chooses l2 there" if isinstance(self.l2, list) else None
+
+    def write_body(self, folder: Path, location: Location) -> tuple[list[Module], dict[str, Any]]:
+        """Write what gives its features into an empty folder, as modules of sentence-transformers; options for `open_body`.
+
+        For kinds that say how they are `saved`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say how it is saved")
+
+    @classmethod
+    def open_body(cls, folder: Path, options: Mapping[str, Any]) -> tuple[FeatureModel, Location]:
+        """What `write_body` wrote, ready for `reader`."""
+        return cls(checkpoint=str(folder), **options), Location(str(folder), str(folder), None, None, "", 0)
 
     def reader(self, location: Location, device: str) -> Reader:
         """`features` for many calls: what can be loaded once is loaded once, where a model offers that."""

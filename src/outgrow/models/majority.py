@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from outgrow.core.examples import Examples, Floats, Labels
-from outgrow.models.contract import ANY
+from outgrow.models.contract import ANY, Model
 
 
 @dataclass(frozen=True)
@@ -23,12 +22,10 @@ class Shares:
         return np.tile(self.of_classes, (len(examples), 1))
 
 
-class Majority(BaseModel):
+class Majority(Model):
     """The class that most labels name, for every text: what any student must beat to have learned anything."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    reads: ClassVar[frozenset[str]] = ANY
+    reads = ANY
 
     def fit(self, examples: Examples, targets: Labels, objective: Any, seed: int) -> Shares:
         """The classes' shares among the labels; a method's loss and the seed decide nothing."""

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from outgrow.core.registry import find
+from outgrow.models.contract import Saved
 from outgrow.teaching.sentences import sentences, share
 
 LICENCES = {  # of the weights, where their folder does not say
@@ -16,19 +18,6 @@ LICENCES = {  # of the weights, where their folder does not say
     "minilm": "apache-2.0",
     "mpnet": "apache-2.0",
     "smollm2": "apache-2.0",
-}
-LOADED_BY = {  # library, code
-    "heads": (
-        "sentence-transformers",
-        "import torch\nfrom sentence_transformers import SentenceTransformer\n\n"
-        "logits = SentenceTransformer(folder).encode(texts, convert_to_tensor=True)\n"
-        "probabilities = torch.softmax(logits, dim=1)  # one column a class, in the order above",
-    ),
-    "finetune": (
-        "transformers",
-        "from transformers import pipeline\n\n"
-        'pipeline("text-classification", folder, top_k=None)(texts)  # every class with its probability',
-    ),
 }
 
 
@@ -46,25 +35,21 @@ def licence(name: str, folder: str | None) -> str | None:
 def model_card(about: Mapping[str, Any]) -> str:
     """The card, from what student.json holds."""
     model, made, numbers, classes = about["model"], about["made"], about["numbers"], about["classes"]
-    library, code = LOADED_BY["finetune" if about["kind"] == "finetune" else "heads"]
-    front = [f"library_name: {library}", "pipeline_tag: text-classification", "tags: [outgrow, weak-to-strong]"]
+    kept: Saved = find("models", about["kind"]).load().saved
+    front = [f"library_name: {kept.library}", "pipeline_tag: text-classification", "tags: [outgrow, weak-to-strong]"]
     if model["licence"]:
         front.append(f"license: {model['licence']}")
     if model["hub"]:
         front.append(f"base_model: {model['hub']}")
-    how = {
-        "static": "A linear head on the mean of static token embeddings",
-        "probe": "A linear head on frozen hidden states",
-    }.get(about["kind"], "A finetuned model")
     parts = [
         "---\n" + "\n".join(front) + "\n---",
-        f"# A text classifier taught by cheap labels\n\n{how} ({_plain(model['name'])}), trained by outgrow "
+        f"# A text classifier taught by cheap labels\n\n{kept.what} ({_plain(model['name'])}), trained by outgrow "
         f"{about['outgrow']} to tell apart: {', '.join(f'`{_plain(name)}`' for name in classes)}. It reads "
         f"`{_plain(about['text'])}` of a row.",
         "## Use\n\n"
         "```\noutgrow predict this-folder/ new.csv -o out.csv\n```\n\n"
-        f"Without outgrow (`{library}`):\n\n"
-        f"```python\n{code}\n```",
+        f"Without outgrow (`{kept.library}`):\n\n"
+        f"```python\n{kept.code}\n```",
         f"## Data and method\n\n{_data(made, numbers)}",
         "## How good it is\n\n" + "\n\n".join(sentences(numbers)) + _table(numbers),
         "## Limits\n\n" + "\n".join(f"- {limit}" for limit in _limits(model, numbers)),

@@ -48,7 +48,7 @@ def learning_method(written: Any) -> MethodSpec:
 
 def learner(spec: ModelSpec) -> Learner:
     """The kind of student that a specification asks for, with its checkpoint found. Raises UsageError."""
-    if spec.role not in ("features", "finetune"):
+    if spec.able.saved is None:
         raise UsageError(f"{spec.name}: such a model cannot be a saved student: take static, probe or finetune")
     location = resolve(spec.options.checkpoint, spec.kind)
     problems = spec.options.problems(location)
@@ -58,7 +58,7 @@ def learner(spec: ModelSpec) -> Learner:
         problems.append(f"{spec.name}: `l2` is one number here: leave it out, and let --choose choose it")
     if problems:
         raise UsageError(*problems)
-    if spec.role == "finetune":
+    if not spec.able.has_features:
         check(spec.options)
         return FinetuneLearner(spec.options, location)
     return HeadLearner(spec.options, location)

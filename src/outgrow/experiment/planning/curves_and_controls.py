@@ -23,12 +23,12 @@ def extras(
 ) -> dict[str, Step]:
     """Steps by the role that their predictions get; `truth`: whether the truth is known on all training rows."""
     made = dict[str, Step]()
-    if asked.label_curve and truth and strong.role == "features":
+    if asked.label_curve and truth and strong.able.cheap_ceilings:
         for rows in curve_sizes(task.sizes["transfer"]):
             made[f"ceiling:{rows}"] = training_step(
                 task, strong, "transfer", split, TRUTH, NAIVE, seed, Terms(rows=rows)
             )
-    if asked.controls:
+    if asked.controls and strong.able.learns:  # else the labels that it learned from make no difference
         label = f"{task.title}: shuffled labels, seed {seed}"
         shuffled = Step("shuffle", {"seed": seed}, {"split": split, "weak_labels": weak_labels}, label=label)
         made["shuffled"] = training_step(task, strong, "transfer", split, shuffled, NAIVE, seed)

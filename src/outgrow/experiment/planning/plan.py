@@ -96,7 +96,7 @@ def plan_one(
     student = student_step(task, weak, strong, method, split, weak_labels, seed)
     ceiling = None
     truth = bool((task.pool.labels[~task.pool.test] >= 0).all())
-    if truth and strong.taught:
+    if truth and strong.able.learns:
         # Somebody's labels may leave rows of transfer out: the ceiling then learns from just the rows that they cover.
         terms = Terms(covered_by=weak_labels if weak.partial else None)
         ceiling = training_step(task, strong, "transfer", split, TRUTH, NAIVE, seed, terms)

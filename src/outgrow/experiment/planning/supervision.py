@@ -17,23 +17,6 @@ from outgrow.experiment.steps.training_request import NAIVE, TRUTH, TaskPlan, Te
 
 def supervisor_step(task: TaskPlan, weak: ModelSpec, split: Step, seed: int) -> Step:
     """The step whose predictions are a supervisor's weak labels."""
-    match weak.role:
-        case "given":
-            return task.given[weak.name]
-        case "join":
-            voters = {
-                f"voter_{place:02}": supervisor_step(task, voter, split, seed)
-                for place, voter in enumerate(weak.beneath)
-            }
-            label = f"{task.title}: join {weak.name}, seed {seed}"
-            return Step("join", {"by": weak.options.by}, {"pool": task.step, "split": split, **voters}, label=label)
-        case "simulate":
-            judged = {}
-            if weak.beneath:
-                judged["by"] = training_step(task, weak.beneath[0], "weak_train", split, TRUTH, NAIVE, seed)
-            params = {**weak.options.model_dump(mode="json", exclude={"by"}), "seed": seed}
-            label = f"{task.title}: {weak.name}, seed {seed}"
-            return Step("simulate", params, {"pool": task.step, "split": split, **judged}, label=label)
     return training_step(task, weak, "weak_train", split, TRUTH, NAIVE, seed)
 
 

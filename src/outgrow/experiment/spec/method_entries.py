@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
@@ -60,7 +60,31 @@ class MethodSpec:
         """Why it needs validation rows; None: it needs none."""
         if self.candidates:
             return "chooses there"
-        return "stops early by them" if getattr(self.parts.procedure, "on", None) else None
+        return "stops early by them" if self.stops_on else None
+
+    @property
+    def stops_on(self) -> Literal["weak", "truth"] | None:
+        """Whose labels of validation end the training of its students; None: nothing does."""
+        return None if self.parts.procedure is None else self.parts.procedure.stops_on
+
+    @property
+    def knows_truth(self) -> bool:
+        """Whether the truth decides anything of its students, which is an oracle."""
+        if self.candidates:
+            return self.select_on == "truth" or any(one.knows_truth for one in self.candidates)
+        return any(
+            part is not None and part.knows_truth for part in (self.parts.labels, self.method, self.parts.procedure)
+        )
+
+    def for_task(self, shares: Sequence[float]) -> MethodSpec:
+        """The method for a task whose classes have these shares `[classes]`, see `Method.for_task`."""
+        made = {part: one.for_task(shares) for part in PARTS if (one := getattr(self.parts, part)) is not None}
+        identities = dict(self.identities)
+        for part, method in made.items():
+            if method is not getattr(self.parts, part):
+                identities[part] = {**identities[part], "options": method.model_dump(mode="json")}
+        candidates = tuple(candidate.for_task(shares) for candidate in self.candidates)
+        return replace(self, parts=replace(self.parts, **made), identities=identities, candidates=candidates)
 
 
 @dataclass(frozen=True)
@@ -118,7 +142,8 @@ def _composed(written: Any, members: list[_Made]) -> MethodSpec:
     except UsageError as error:
         raise Problems(*error.problems) from error
     identities: dict[str, Mapping[str, Any]] = {part: made.identity for made in members for part in made.method.parts}
-    identities.setdefault("loss", {"member": dict(find("methods", "naive").identity), "options": {}})
+    # A loss that nobody names is written out, so that a list with and without `naive` is one method.
+    identities.setdefault("loss", _Made(parts.loss, find("methods", "naive"), "naive").identity)
     files = {
         made.member.identity["file"]: made.member.target.rpartition(":")[0]
         for made in members
@@ -133,7 +158,7 @@ def _models(procedure: Method | None) -> tuple[ModelSpec, ...]:
     for entry in procedure.models if procedure is not None else ():
         try:
             specs.append(model_spec(entry, student=True))
-            if getattr(specs[-1].options, "rows", None) is not None:
+            if specs[-1].able.first_rows is not None:
                 wrong.append(
                     f"{specs[-1].name}: `rows` is for supervisors: a student in between learns from all it is given"
                 )
@@ -188,23 +213,24 @@ def misfits(method: MethodSpec, student: ModelSpec) -> list[str]:
     """What of a method a kind of student cannot do, a sentence each."""
     of = method.candidates or (method,)
     wrong: list[str] = []
-    if student.role == "prompt" and method.identity != method_spec("naive").identity:
+    if not student.able.trained and method.identity != method_spec("naive").identity:
         wrong.append(
             f"methods: {student.name} is asked and never trained, so {method.name} cannot change it: give it an experiment "
             "of its own with naive alone"
         )
-    if student.role != "finetune":
-        wrong += [
-            f"methods: {one.name} begins finetuning elsewhere than at the checkpoint, and {student.name} is not finetuned: "
-            "name the student as finetune:…"
-            for one in of
-            if one.parts.procedure is not None and one.parts.procedure.starts
-        ]
-    if student.role == "custom":
-        if any(one.parts.labels is not None and one.parts.labels.reads_features for one in of):
-            wrong.append(f"methods: {method.name} looks at the student's features, and {student.name} has none to show")
-        if any(getattr(one.parts.procedure, "on", None) for one in of):
-            wrong.append(
-                f"methods: {method.name} stops training on its way, and {student.name} is asked only when it has ended"
-            )
+    wrong += [
+        f"methods: {one.name} begins finetuning elsewhere than at the checkpoint, and {student.name} is not finetuned: "
+        "name the student as finetune:…"
+        for one in of
+        if one.parts.procedure is not None and one.parts.procedure.starts not in {None, *student.able.starts}
+    ]
+    if not student.able.trained:
+        return wrong
+    features = student.able.has_features or student.able.frozen is not None
+    if not features and any(one.parts.labels is not None and one.parts.labels.reads_features for one in of):
+        wrong.append(f"methods: {method.name} looks at the student's features, and {student.name} has none to show")
+    if not student.able.stops and any(one.stops_on for one in of):
+        wrong.append(
+            f"methods: {method.name} stops training on its way, and {student.name} is asked only when it has ended"
+        )
     return wrong

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -14,13 +14,11 @@ from outgrow.core.identity import canonical_json
 from outgrow.core.registry import Member, find, is_file_name, names, nearest
 from outgrow.core.validation import Problems, validated
 from outgrow.experiment.spec.paths import absolute, find_file
-from outgrow.models.contract import TEXTS, FeatureModel
-from outgrow.models.finetune.options import Finetune
-from outgrow.models.label_sources.options import SOURCES, Given, Join, Simulate
-from outgrow.models.prompt.options import Prompt
+from outgrow.models.contract import Model
 
 Written = str | Mapping[str, Any] | list[Any]
-Role = Literal["features", "finetune", "prompt", "custom", "given", "join", "simulate"]
+PLAIN = Model()  # what a class declares that does not extend `Model`: it has `fit`, and nothing more is known of it
+LIST = "join"  # the kind that a bare list under `weak` means
 
 
 @dataclass(frozen=True)
@@ -28,10 +26,9 @@ class ModelSpec:
     """A supervisor or student: what the YAML says, and what that means."""
 
     written: Written
-    role: Role
     kind: str
-    options: Any  # FeatureModel, Finetune, Given, Join, Simulate, or a plug-in's own model class, validated
-    member: Member | None = None
+    options: Any  # of the kind's own class, validated
+    member: Member
     beneath: tuple[
         ModelSpec, ...
     ] = ()  # whose predictions it is made of: the voters of a join, the model of a simulation
@@ -39,29 +36,18 @@ class ModelSpec:
     @property
     def identity(self) -> Mapping[str, Any]:
         """What decides its results, checkpoint and file names aside from what they hold."""
-        member = dict(self.member.identity) if self.member else {"name": self.kind}
-        identity = {"member": member, "options": self.options.model_dump(mode="json")}
+        identity = {"member": dict(self.member.identity), "options": self.options.model_dump(mode="json")}
         return {**identity, "beneath": [spec.identity for spec in self.beneath]} if self.beneath else identity
 
     @property
-    def pretrained(self) -> bool:
-        """Whether it stands on a checkpoint, which `ground` finds."""
-        return self.role in ("features", "finetune", "prompt")
-
-    @property
-    def taught(self) -> bool:
-        """Whether labels change it: a model that is only asked, without examples, stays what it is."""
-        return self.role not in SOURCES and not (self.role == "prompt" and self.options.shots == 0)
+    def able(self) -> Model:
+        """What it declares that it can do."""
+        return self.options if isinstance(self.options, Model) else PLAIN
 
     @property
     def partial(self) -> bool:
-        """Whether it is somebody's labels, which may leave rows out."""
-        return self.role == "given" or (self.role == "join" and any(spec.partial for spec in self.beneath))
-
-    @property
-    def reads(self) -> frozenset[str]:
-        """The names of the input types that it reads; `ANY` where inputs make no difference to it."""
-        return getattr(self.options, "reads", TEXTS)
+        """Whether rows may have no label of it."""
+        return self.able.may_leave_rows_out or any(spec.partial for spec in self.beneath)
 
     @property
     def everyone(self) -> list[ModelSpec]:
@@ -76,63 +62,54 @@ class ModelSpec:
 
 def model_spec(written: Any, *, student: bool) -> ModelSpec:
     """Understand one entry of `weak` or `strong`. Raises Problems with every fault of it."""
-    if isinstance(written, list) or (isinstance(written, Mapping) and "join" in written):
-        return _join(written, student)
-    kind, options = head_and_options(written, "model", "{static: wordllama}")
+    kind, options = _kind_and_options(written)
     try:
-        if kind in SOURCES and student:
-            raise Problems(f"`{kind}` labels can supervise but not learn: give a model under `strong`")
-        if kind == "simulate":
-            return _simulation(written, options)
-        if kind == "given":
-            spec = ModelSpec(written, "given", kind, validated(Given, options, "given"))
-            if not find_file(spec.options.file).is_file():
-                raise Problems(f"{find_file(spec.options.file)}: there is no such file")
-            return spec
         if kind not in names("models") and not is_file_name(kind):
-            raise Problems(f'unknown model kind "{kind}"{nearest(kind, [*names("models"), *SOURCES])}')
+            raise Problems(f'unknown model kind "{kind}"{nearest(kind, names("models"))}')
         member = find("models", absolute(kind))
         model = member.load()
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            raise Problems(f"{kind} is no model class: `outgrow check {kind}` says what one has")
-        role: Role = "custom"
-        bases: dict[Role, type[BaseModel]] = {"features": FeatureModel, "finetune": Finetune, "prompt": Prompt}
-        for name, base in bases.items():
-            role = name if issubclass(model, base) else role
-        return ModelSpec(written, role, kind, validated(model, options, kind), member)
+            raise Problems(f"{kind} is not a model class: `outgrow check {kind}` says what one has")
+        reason = model.cannot_learn if issubclass(model, Model) else None
+        if student and reason is not None:
+            raise Problems(reason)
+        made = validated(model, options, kind)
+        spec = ModelSpec(written, kind, made, member)
+        missing = [path for name in spec.able.files if not (path := find_file(name)).is_file()]
+        if missing:
+            raise Problems(*(f"{path}: there is no such file" for path in missing))
+        return replace(spec, beneath=_beneath(kind, spec.able))
     except UsageError as error:
         raise Problems(*error.problems) from error
 
 
-def _join(written: Any, student: bool) -> ModelSpec:
-    """`[a, b, c]`, or `{join: [a, b, c], by: …}`: several supervisors as one."""
-    if student:
-        raise Problems("several models joined can supervise but not learn: list them one by one under `strong`")
-    options = {"join": written} if isinstance(written, list) else {str(key): value for key, value in written.items()}
-    made = validated(Join, options, "join")
-    voters: list[ModelSpec] = []
+def _kind_and_options(written: Any) -> tuple[str, dict[str, Any]]:
+    """The name of a kind and its options; `[a, b]` and `{join: [a, b], by: …}` have a list in place of a checkpoint."""
+    if isinstance(written, list):
+        return LIST, {LIST: written}
+    if isinstance(written, Mapping) and LIST in written:
+        return LIST, {str(key): value for key, value in written.items()}
+    return head_and_options(written, "model", "{static: wordllama}")
+
+
+def _beneath(kind: str, model: Model) -> tuple[ModelSpec, ...]:
+    """The models whose predictions one is made of. Raises Problems with every fault of them."""
+    specs: list[ModelSpec] = []
     wrong: list[str] = []
-    for entry in made.voters:
+    for entry, student in model.beneath:
         try:
-            voters.append(model_spec(entry, student=False))
+            specs.append(model_spec(entry, student=student))
         except Problems as error:
             wrong += error.sentences
-    identities = [canonical_json(voter.identity) for voter in voters]
+    identities = [canonical_json(spec.identity) for spec in specs]
     wrong += [
-        f"join: {voter.name} stands there twice: it would vote twice"
-        for place, voter in enumerate(voters)
+        f"{kind}: {spec.name} is listed twice: it would vote twice"
+        for place, spec in enumerate(specs)
         if identities[place] in identities[:place]
     ]
     if wrong:
         raise Problems(*wrong)
-    return ModelSpec(written, "join", "join", made, None, tuple(voters))
-
-
-def _simulation(written: Any, options: dict[str, Any]) -> ModelSpec:
-    """`{simulate: {accuracy: .75, errors: random}}`: the truth with chosen mistakes."""
-    made = validated(Simulate, options, "simulate")
-    by = () if made.by is None else (model_spec(made.by, student=True),)
-    return ModelSpec(written, "simulate", "simulate", made, None, by)
+    return tuple(specs)
 
 
 def head_and_options(written: Any, what: str, example: str) -> tuple[str, dict[str, Any]]:

@@ -79,8 +79,9 @@ def _faults_of_parts(path: Path) -> list[str]:
             for entry in _listed(content.get(role)):
                 try:
                     for spec in model_spec(entry, student=role == "strong").everyone:
-                        if spec.pretrained:
-                            problems += spec.options.problems(resolve(checkpoint_name(spec), spec.kind))
+                        if spec.able.form is not None:
+                            found = resolve(checkpoint_name(spec), spec.kind, spec.able.form)
+                            problems += spec.able.problems(found)
                 except UsageError as error:
                     problems += error.problems
                 except Problems:
@@ -128,12 +129,12 @@ class _Resolving:
         experiment = self.experiment
         pools = {task.title: self.attempt(self.pool, task) for task in experiment.tasks}
         models = experiment.models
-        locations = {spec.name: self.attempt(self.checkpoint, spec) for spec in models if spec.pretrained}
+        locations = {spec.name: self.attempt(self.checkpoint, spec) for spec in models if spec.able.form}
         given = {
             (task.title, spec.name): self.attempt(self.given, task, spec, pools[task.title])
             for task in experiment.tasks
             for spec in models
-            if spec.role == "given"
+            if spec.able.files
         }
         for method in experiment.methods:
             reads = any(
@@ -146,8 +147,9 @@ class _Resolving:
                         f"methods: {method.name} reads texts on as a language model does, and {spec.name} is an encoder "
                         f"({family}): name a causal language model, such as finetune:smollm2"
                     )
-        for member in (spec.member for spec in models if spec.member is not None):
-            self.plugin(member)
+        for spec in models:
+            self.plugin(spec.member)
+            self.plugin(find("step kinds", spec.able.step))
         for method in experiment.methods:
             self.sources |= method.files
         return Resolved(
@@ -159,9 +161,9 @@ class _Resolving:
         )
 
     def checkpoint(self, spec: ModelSpec) -> Location:
-        found = resolve(checkpoint_name(spec), spec.kind)
+        found = resolve(checkpoint_name(spec), spec.kind, spec.able.form)
         self.sources[found.fingerprint] = asdict(found)
-        self.problems += spec.options.problems(found)
+        self.problems += spec.able.problems(found)
         return found
 
     def plugin(self, member: Member) -> None:
@@ -223,10 +225,10 @@ def check_splits(experiment: Experiment, pools: Mapping[str, Pool]) -> None:
     """Compare every task's pool with the split and the models asked for. Raises UsageError with all that does not fit."""
     problems: list[str] = []
     for title, pool in pools.items():
-        wrong = [model for model in experiment.models if not can_read(model.reads, pool.input_type)]
+        wrong = [model for model in experiment.models if not can_read(model.able.reads, pool.input_type)]
         problems += dict.fromkeys(
             f"{title}: its inputs are of type {pool.input_type.name}, and {model.name} reads "
-            + " and ".join(sorted(model.reads))
+            + " and ".join(sorted(model.able.reads))
             for model in wrong
         )
     for title, pool in pools.items():

@@ -258,30 +258,30 @@ class Experiment(Strict):
     def _parts_that_are_used(self) -> Self:
         wrong = []
         supervisors = [below for spec in self.weak for below in spec.everyone]
-        trained = [spec.name for spec in supervisors if spec.taught]
+        trained = [spec.name for spec in supervisors if spec.able.learns]
         if trained and self.split.weak_train is None:
             wrong.append(f"split: `weak_train` is missing: {trained[0]} learns from those rows")
         wrong += [
-            f"weak: {spec.name} asks for {spec.options.rows} rows of {self.split.weak_train} in weak_train"
+            f"weak: {spec.name} asks for {spec.able.first_rows} rows of {self.split.weak_train} in weak_train"
             for spec in supervisors
-            if spec.pretrained and (spec.options.rows or 0) > (self.split.weak_train or 0) > 0
+            if (spec.able.first_rows or 0) > (self.split.weak_train or 0) > 0
         ]
         wrong += [
             f"strong: {spec.name}: `rows` is for supervisors: every student learns from all of transfer"
             for spec in self.strong
-            if spec.pretrained and spec.options.rows is not None
+            if spec.able.first_rows is not None
         ]
-        chosen = [s.name for s in self.models if isinstance(getattr(s.options, "l2", None), list | tuple)]
-        stopped = [s.name for s in self.models if getattr(s.options, "early_stop", None) is not None]
-        if stopped and self.split.validation is None:
-            wrong.append(f"split: `validation` is missing: {stopped[0]} stops early by it")
-        if chosen and self.split.validation is None:
-            wrong.append(f"split: `validation` is missing: {chosen[0]} chooses l2 there")
+        if self.split.validation is None:
+            first: dict[str, str] = {}  # what validation is for -> the first model that needs it
+            for spec in self.models:
+                if spec.able.validates is not None:
+                    first.setdefault(spec.able.validates, spec.name)
+            wrong += [f"split: `validation` is missing: {name} {reason}" for reason, name in first.items()]
         judged = [method for method in self.methods if method.validated_on]
         if judged and self.split.validation is None:
             wrong.append(f"split: `validation` is missing: {judged[0].name} {judged[0].validated_on}")
         wrong += [text for method in self.methods for spec in self.strong for text in misfits(method, spec)]
-        if self.label_curve and not any(spec.role == "features" for spec in self.strong):
+        if self.label_curve and not any(spec.able.cheap_ceilings for spec in self.strong):
             wrong.append("label_curve: no student here is static or a probe, whose ceilings at many sizes are cheap")
         if self.split.test is None:
             wrong += [
@@ -340,7 +340,7 @@ class Experiment(Strict):
                 (head, value), *rest_items = entry.items()
                 if isinstance(value, str) and self.path(value).exists():
                     value = str(self.path(value))
-                elif head == "join":
+                elif isinstance(value, list):  # of voters
                     value = self._whole_paths(value)
                 elif isinstance(value, dict):  # models that a method or a simulation names
                     models = {key: self._whole_paths(value[key]) for key in ("through", "by") if key in value}

@@ -9,8 +9,9 @@ import numpy as np
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Labels
 from outgrow.core.pool import Pool
-from outgrow.execution.step import Context, Job, Kind
+from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.steps.job_files import lesson, member, method_of, save
+from outgrow.experiment.steps.training_request import Training
 
 
 def custom(jobs: Sequence[Job], context: Context) -> None:
@@ -33,4 +34,12 @@ def custom(jobs: Sequence[Job], context: Context) -> None:
         save(job.folder, probabilities)
 
 
-CUSTOM = Kind(1, custom)
+def _plan(asked: Training) -> Step:
+    """A model that is fitted and asked by its own code."""
+    params = {**asked.params, "model": asked.model.identity}
+    if asked.terms.rows is not None:
+        params["rows"] = asked.terms.rows
+    return Step("custom", params, asked.parents, label=asked.label)
+
+
+CUSTOM = Kind(1, custom, plan=_plan)

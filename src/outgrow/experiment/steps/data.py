@@ -12,8 +12,9 @@ from outgrow.core.errors import OutgrowError
 from outgrow.core.identity import digest_file
 from outgrow.core.inputs import TEXT, type_with_identity
 from outgrow.core.pool import Pool
-from outgrow.execution.step import Context, Job, Kind
+from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.steps.job_files import facts, member, save
+from outgrow.experiment.steps.training_request import Training
 
 
 def pool(jobs: Sequence[Job], context: Context) -> None:
@@ -86,6 +87,11 @@ def _notes(folder: Path) -> list[str]:
     return list(facts(folder)["notes"])
 
 
+def _plan(asked: Training) -> Step:
+    """The step that reads the labels, which depends on no seed: resolving the experiment found the file."""
+    return asked.task.given[asked.model.name]
+
+
 POOL = Kind(1, pool, exact=True)
 SPLIT = Kind(1, split, exact=True)
-GIVEN = Kind(1, given, exact=True, notes=_notes)
+GIVEN = Kind(1, given, exact=True, notes=_notes, plan=_plan)

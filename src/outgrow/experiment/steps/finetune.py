@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,8 @@ from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Ints, Labels
 from outgrow.core.pool import Pool
 from outgrow.execution.step import Context, Job, Kind, Step
-from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.experiment.steps.job_files import facts, lesson, method_of, save, targets_of, truncated
-from outgrow.experiment.steps.training_request import STOPS, TRUTH, TaskPlan, Terms
+from outgrow.experiment.steps.training_request import STOPS, TRUTH, Training
 from outgrow.models.checkpoints.tokens import Tokens, read_texts
 from outgrow.models.contract import Location
 from outgrow.models.finetune import train as finetuning
@@ -122,27 +121,17 @@ def _watch(job: Job, data: Pool, options: Finetune) -> Watch:
     return Watch(rows, ids, data.labels[rows], weak, validation, judged)
 
 
-def _finetune(
-    task: TaskPlan,
-    model: ModelSpec,
-    params: dict[str, Any],
-    parents: Mapping[str, Step],
-    role: str,
-    label: str,
-    terms: Terms,
-) -> Step:
+def _plan(asked: Training) -> Step:
     """A whole model trained, with its predictions on the rows that anything reads."""
-    location, options = task.locations[model.name], model.options
-    assert model.member is not None
+    task, model, terms, label, params = asked.task, asked.model, asked.terms, asked.label, asked.params
+    location, options, reads = task.locations[model.name], model.options, asked.reads
     checkpoint = {"model": dict(model.member.identity), "fingerprint": location.fingerprint}
-    parts = {"transfer", "validation"} if role == "supervisor" else set(terms.predict_on)
-    reads = [part for part in ("transfer", "validation", "test") if part in parts or part == "test"]
     identity = options.identity()
     if terms.stop is not None:
         identity["early_stop"] = options.early_stop or len(STOPS)
         params |= {"judged_by": TRUTH} if terms.stop == TRUTH else {}
     params = {**params, **checkpoint, "options": identity, "rows": options.rows, "reads": reads}
-    if role == "student" and options.keep:
+    if asked.role == "student" and options.keep:
         params["keep"] = True
     words = float(np.minimum(task.pool.sizes / 4 + 2, options.max_length or 512).mean())  # tokens per text, about
     name = f"{task.title}: tokens of {options.checkpoint}"
@@ -150,9 +139,9 @@ def _finetune(
     split = task.sizes
     dealt = split[params["part"]] // (terms.fold[1] if terms.fold else 1)
     learned = min(dealt, options.rows or dealt) * options.epochs
-    asked = int(task.pool.test.sum()) + sum(split[part] for part in reads if part != "test")
-    work = (6.0 * learned + 2.0 * asked) * words * location.parameters
-    parents = {**parents, "tokens": tokens}
+    predicted = int(task.pool.test.sum()) + sum(split[part] for part in reads if part != "test")
+    work = (6.0 * learned + 2.0 * predicted) * words * location.parameters
+    parents = {**asked.parents, "tokens": tokens}
     if terms.start is not None:
         kind, more = terms.start
         if kind == "probe":
@@ -176,4 +165,4 @@ def _stopped(step: Step, folder: Path) -> dict[str, Any]:
 
 TOKENS = Kind(2, tokens, notes=truncated)
 LANGUAGE = Kind(1, language)
-FINETUNE = Kind(2, finetune, efficiency=0.4, facts=_stopped, curve=_curve)
+FINETUNE = Kind(2, finetune, efficiency=0.4, plan=_plan, facts=_stopped, curve=_curve)

@@ -13,7 +13,7 @@ from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.experiment.steps.choose import choose_among
 from outgrow.experiment.steps.job_files import lesson, member, method_of, save, truncated
-from outgrow.experiment.steps.training_request import STOPS, TRUTH, TaskPlan, Terms
+from outgrow.experiment.steps.training_request import STOPS, TRUTH, TaskPlan, Training
 from outgrow.models.contract import Location
 
 
@@ -53,12 +53,11 @@ def heads(jobs: Sequence[Job], context: Context) -> None:
 TYPICAL_WIDTH = 512  # of features, for the estimate of a head's work before there are any
 
 
-def _heads(
-    task: TaskPlan, model: ModelSpec, params: dict[str, Any], parents: dict[str, Step], label: str, terms: Terms
-) -> Step:
-    options = model.options
-    parents = {**parents, "features": features_step(task, model)}
-    params = {**params, "rows": terms.rows or options.rows, "solver": {"steps": options.steps, "lr": options.lr}}
+def _plan(asked: Training) -> Step:
+    """A head for each strength of regularisation and each point of stopping, and the choice among them."""
+    task, model, terms, label, options = asked.task, asked.model, asked.terms, asked.label, asked.model.options
+    parents = {**asked.parents, "features": features_step(task, model)}
+    params = {**asked.params, "rows": terms.rows or options.rows, "solver": {"steps": options.steps, "lr": options.lr}}
     work = 4.0 * len(task.pool.ids) * TYPICAL_WIDTH * len(task.pool.classes) * options.steps
     strengths = options.l2 if isinstance(options.l2, list) else [options.l2]
     heads = [
@@ -78,7 +77,6 @@ def _heads(
 def features_step(task: TaskPlan, model: ModelSpec) -> Step:
     """The frozen features of every row of the pool: one pass a model and pool, whatever is learned on them."""
     location = task.locations[model.name]
-    assert model.member is not None
     params = {
         "model": dict(model.member.identity),
         "fingerprint": location.fingerprint,
@@ -95,4 +93,4 @@ def _same_pass(step: Step) -> Any:
 
 
 FEATURES = Kind(1, features, efficiency=0.5, notes=truncated)
-HEAD = Kind(1, heads, together=64, company=_same_pass, efficiency=0.1)
+HEAD = Kind(1, heads, together=64, company=_same_pass, efficiency=0.1, plan=_plan)

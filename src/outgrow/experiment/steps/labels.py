@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import numpy as np
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats, Labels
 from outgrow.core.pool import Pool
-from outgrow.execution.step import Context, Job, Kind
+from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.steps.job_files import PARTS, facts, member, save
+from outgrow.experiment.steps.training_request import Training
 from outgrow.methods.contract import Rows
 from outgrow.models.label_sources import aggregate as joining
 from outgrow.models.label_sources.options import Simulate
@@ -88,11 +90,28 @@ def simulate(jobs: Sequence[Job], context: Context) -> None:
         save(job.folder, simulated(data.labels, data.classes, data.sizes, parts, asked, job.params["seed"], opinion))
 
 
+def _plan_join(asked: Training) -> Step:
+    """The voters' own steps, and one that joins their labels."""
+    task, model = asked.task, asked.model
+    voters = {f"voter_{place:02}": replace(asked, model=voter).plan() for place, voter in enumerate(model.beneath)}
+    label = f"{task.title}: join {model.name}, seed {asked.seed}"
+    return Step("join", {"by": model.options.by}, {"pool": task.step, "split": asked.split, **voters}, label=label)
+
+
+def _plan_simulate(asked: Training) -> Step:
+    """The mistakes, and beneath them a model that finds rows hard or easy."""
+    task, model = asked.task, asked.model
+    judges = dict(zip(["by"], (replace(asked, model=judge).plan() for judge in model.beneath), strict=False))
+    params = {**model.options.model_dump(mode="json", exclude={"by"}), "seed": asked.seed}
+    label = f"{task.title}: {model.name}, seed {asked.seed}"
+    return Step("simulate", params, {"pool": task.step, "split": asked.split, **judges}, label=label)
+
+
 def _changed(folder: Path) -> dict[str, Any]:
     found = facts(folder)
     return {"n_learned": found["kept"], "labels_changed": found["changed"], "label_accuracy": found["accuracy"]}
 
 
 LABELS = Kind(1, labels, labels=_changed)
-JOIN = Kind(2, join)
-SIMULATE = Kind(1, simulate)
+JOIN = Kind(2, join, plan=_plan_join)
+SIMULATE = Kind(1, simulate, plan=_plan_simulate)

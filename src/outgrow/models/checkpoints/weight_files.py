@@ -24,7 +24,7 @@ from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.identity import digest, digest_file
 from outgrow.models.contract import Location
 
-READ = {".safetensors", ".json", ".txt", ".model", ".spm", ".bpe"}  # what a loader may read of a folder
+READ = {".safetensors", ".json", ".txt", ".model", ".spm", ".bpe", ".jinja"}  # what a loader may read of a folder
 ASIDE = {  # and what stands beside it without changing any feature
     "all_results.json",
     "data_config.json",

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from outgrow.models.contract import Location
+from outgrow.models.contract import Location, Model, Saved
 
 Tracker = Literal["mlflow", "tensorboard", "trackio", "wandb"]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -26,13 +26,24 @@ class Lora(BaseModel):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
-class Finetune(BaseModel):
+class Finetune(Model):
     """A pretrained encoder or causal language model, trained whole, by LoRA or by its biases, with a head for the classes.
 
     Every option is part of a result's identity except the checkpoint's name (its bytes are). See docs/guide/finetuning.md.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    step = "finetune"
+    form = "transformer"
+    stops = True
+    starts = frozenset({"texts", "probe"})
+    saved = Saved(
+        "A finetuned model",
+        "transformers",
+        "from transformers import pipeline\n\n"
+        'pipeline("text-classification", folder, top_k=None)(texts)  # every class with its probability',
+    )
 
     checkpoint: Annotated[str, Field(min_length=1)]
     rows: Annotated[int, Field(ge=1)] | None = None  # as a supervisor: learn from the first `rows` of weak_train only
@@ -77,6 +88,22 @@ class Finetune(BaseModel):
                 "leave one of them out"
             )
         return self
+
+    @property
+    def first_rows(self) -> int | None:
+        """`rows`."""
+        return self.rows
+
+    @property
+    def validates(self) -> str | None:
+        """Its own early stopping."""
+        return None if self.early_stop is None else "stops early by it"
+
+    @property
+    def frozen(self) -> Any:
+        """A probe of the checkpoint."""
+        limit = {} if self.max_length is None else {"max_length": self.max_length}
+        return {"probe": {"checkpoint": self.checkpoint, **limit}}
 
     def identity(self) -> dict[str, Any]:
         """The options that decide what is learned of given rows: every field but checkpoint, rows and keep."""

@@ -22,8 +22,8 @@ from outgrow.models.checkpoints.loading import (
     told,
 )
 from outgrow.models.checkpoints.tokens import batches, limited, tokenize
-from outgrow.models.checkpoints.weight_files import folder_of
-from outgrow.models.contract import FeatureModel, Features, Location, Reader
+from outgrow.models.checkpoints.weight_files import folder_of, quiet
+from outgrow.models.contract import SENTENCE_TRANSFORMERS, FeatureModel, Features, Location, Module, Reader, Saved
 
 if TYPE_CHECKING:
     import torch
@@ -34,6 +34,8 @@ class Probe(FeatureModel):
 
     Linear probes as in Burns et al. (arXiv 2312.09390), on a layer and by a pooling of one's choice.
     """
+
+    saved = Saved("A linear head on frozen hidden states", *SENTENCE_TRANSFORMERS)
 
     layer: int | None = None  # index into the hidden states: 0 the embeddings, -1 the last; None: see `open`
     pooling: Literal["mean", "last"] | None = None  # None: see `open`
@@ -52,6 +54,34 @@ class Probe(FeatureModel):
             return [f"probe:{location.name}: {config} is not JSON: copy the checkpoint again"]
         layers = next((values[name] for name in ("num_hidden_layers", "n_layer", "n_layers") if name in values), None)
         return _layer_problems(self.layer, layers, location) if isinstance(layers, int) else []
+
+    def write_body(self, folder: Path, location: Location) -> tuple[list[Module], dict[str, Any]]:
+        """The transformer and its tokenizer, with modules for its layer and its pooling."""
+        opened = self.open(location)
+        tokenizer, body = opened.tokenizer, opened.model
+        layers, width = body.config.get_text_config().num_hidden_layers, body.config.get_text_config().hidden_size
+        if tokenizer.pad_token is None:
+            tokenizer.pad_token = tokenizer.eos_token  # any will do: the mask hides it
+        tokenizer.padding_side = "right"  # as here: padded on the left, the first word is not in the first place
+        tokenizer.model_max_length = opened.limit
+        body.config.output_hidden_states = opened.layer < layers
+        with quiet():
+            body.save_pretrained(folder)
+            tokenizer.save_pretrained(folder)
+        (folder / "sentence_bert_config.json").write_text(
+            json.dumps({"max_seq_length": opened.limit, "do_lower_case": False}, indent=2) + "\n", encoding="utf-8"
+        )
+        modules: list[Module] = [("", "Transformer", None)]
+        if opened.layer < layers:
+            modules.append(_one_layer(folder, opened.layer, layers, width))
+        pooling = {
+            "word_embedding_dimension": width,
+            "pooling_mode_mean_tokens": opened.pooling == "mean",
+            "pooling_mode_lasttoken": opened.pooling == "last",
+        }
+        (folder / f"{len(modules)}_Pooling").mkdir()
+        modules.append((f"{len(modules)}_Pooling", "Pooling", pooling))
+        return modules, {"layer": opened.layer, "pooling": opened.pooling, "max_length": opened.limit}
 
     def features(
         self, inputs: Sequence[str], location: Location, device: str, progress: Callable[[int, int], None]
@@ -183,3 +213,16 @@ def _layer_problems(layer: int, layers: int, location: Location) -> list[str]:
         f"to {layers}, or -1 (the last) to {-layers - 1}"
     )
     return [sentence]
+
+
+def _one_layer(folder: Path, layer: int, layers: int, width: int) -> tuple[str, str, dict[str, Any]]:
+    """The module for a layer that is not the last: a mean over the layers from there on, all its weight on the first."""
+    from safetensors.numpy import save_file
+
+    name = "WeightedLayerPooling"
+    (folder / f"1_{name}").mkdir()
+    weights = np.zeros(layers + 1 - layer, np.float32)
+    weights[0] = 1
+    save_file({"layer_weights": weights}, folder / f"1_{name}" / "model.safetensors")
+    config = {"word_embedding_dimension": width, "layer_start": layer, "num_hidden_layers": layers}
+    return f"1_{name}", name, config

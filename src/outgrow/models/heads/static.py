@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from outgrow.core.errors import OutgrowError
 from outgrow.models.checkpoints.weight_files import folder_of, headers, static_files
-from outgrow.models.contract import FeatureModel, Features, Location, Reader
+from outgrow.models.contract import SENTENCE_TRANSFORMERS, FeatureModel, Features, Location, Module, Reader, Saved
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
+TABLE = "0_StaticEmbedding"
 CHUNK = 256  # texts at once: bounds the memory for their tokens' vectors
 
 
 class Static(FeatureModel):
     """Static token embeddings with their tokenizer, as in wordllama's package or model2vec's folders."""
+
+    form = "table"
+    saved = Saved("A linear head on the mean of static token embeddings", *SENTENCE_TRANSFORMERS)
+
+    def write_body(self, folder: Path, location: Location) -> tuple[list[Module], dict[str, Any]]:
+        """The table and its tokenizer."""
+        from safetensors.numpy import save_file
+
+        tokenizer, table = load(location)
+        (folder / TABLE).mkdir()
+        save_file({"embedding.weight": np.ascontiguousarray(table)}, folder / TABLE / "model.safetensors")
+        tokenizer.save(str(folder / TABLE / "tokenizer.json"))
+        return [(TABLE, "StaticEmbedding", None)], {}
+
+    @classmethod
+    def open_body(cls, folder: Path, options: Mapping[str, Any]) -> tuple[FeatureModel, Location]:
+        """The table in its own folder."""
+        location = Location(str(folder), str(folder / TABLE), None, None, "", 0)
+        return cls(checkpoint=str(folder), **options), location
 
     def features(
         self, inputs: Sequence[str], location: Location, device: str, progress: Callable[[int, int], None]

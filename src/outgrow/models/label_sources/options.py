@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AliasChoices, Field, field_validator, model_validator
 
 from outgrow.core.examples import class_name
-from outgrow.models.contract import ANY
-
-SOURCES = ("given", "join", "simulate")
+from outgrow.models.contract import ANY, Model
 
 
-class Given(BaseModel):
+class Given(Model):
     """`{given: crowd.csv, on: id}`: a file with a label column, or with one probability column a class."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    reads: ClassVar[frozenset[str]] = ANY
+    reads = ANY
+    step = "given"
+    cannot_learn = "`given` labels can supervise but not learn: give a model under `strong`"
+    may_leave_rows_out = True
 
     file: str = Field(validation_alias=AliasChoices("file", "checkpoint"))
     label: str | None = None  # default: the column `label`
     probabilities: list[str] | dict[str, str] | None = None  # columns, or class -> column; default: by their names
     on: str | None = None  # an id column of both files, or `row`; default: the text itself
     text: str | None = None  # the column or template that gives the text here; default: the task's own
+
+    @property
+    def files(self) -> Sequence[str]:
+        """The labels."""
+        return (self.file,)
 
     @field_validator("probabilities", mode="before")
     @classmethod
@@ -35,18 +41,24 @@ class Given(BaseModel):
         return value
 
 
-class Join(BaseModel):
+class Join(Model):
     """`[a, b, c]` or `{join: [a, b, c], by: dawid_skene}`: several supervisors' labels joined into one.
 
     mean: of their probabilities. majority: of their hardened votes, as shares. dawid_skene: votes weighed by how often each
     voter seems to be right (Dawid & Skene 1979), which is estimated on transfer, without any truth.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    reads: ClassVar[frozenset[str]] = ANY
+    reads = ANY
+    step = "join"
+    cannot_learn = "several models joined can supervise but not learn: list them one by one under `strong`"
 
     voters: tuple[Any, ...] = Field(validation_alias="join")
     by: Literal["mean", "majority", "dawid_skene"] = "mean"
+
+    @property
+    def beneath(self) -> Sequence[tuple[Any, bool]]:
+        """The voters."""
+        return [(entry, False) for entry in self.voters]
 
     @field_validator("voters", mode="before")
     @classmethod
@@ -73,7 +85,7 @@ class Join(BaseModel):
 Errors = Literal["random", "hard", "biased", "longest", "shortest", "confident"]
 
 
-class Simulate(BaseModel):
+class Simulate(Model):
     """`{simulate: {accuracy: .75, errors: random}}`: the truth, with mistakes of one kind until that accuracy is reached.
 
     random: anywhere. longest, shortest: on the longest or shortest texts, a rule that is easy to imitate. biased: one class
@@ -83,13 +95,19 @@ class Simulate(BaseModel):
     else a class at random.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    reads: ClassVar[frozenset[str]] = ANY
+    reads = ANY
+    step = "simulate"
+    cannot_learn = "`simulate` labels can supervise but not learn: give a model under `strong`"
 
     accuracy: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
     errors: Errors = "random"
     by: Any = None  # hard, confident: a model as under `strong`, taught the truth on weak_train
     toward: str | None = None  # biased: the class said too often; default: the first
+
+    @property
+    def beneath(self) -> Sequence[tuple[Any, bool]]:
+        """The model that finds rows hard or easy."""
+        return () if self.by is None else [(self.by, True)]
 
     @field_validator("toward", mode="before")
     @classmethod

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from outgrow.core.examples import class_name
 from outgrow.models.checkpoints.families import encoder
-from outgrow.models.contract import Location
+from outgrow.models.contract import Location, Model
 
 
-class Prompt(BaseModel):
+class Prompt(Model):
     """A causal language model asked in words and never trained: the log-probability of each class's word after a text.
 
     Zero-shot, or with `shots` labelled examples before the text (Brown et al. 2020, arXiv 2005.14165), the prompting
@@ -21,6 +21,10 @@ class Prompt(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    step = "prompt"
+    form = "transformer"
+    trained = False
 
     checkpoint: Annotated[str, Field(min_length=1)]
     template: str = "Text: {text}\nLabel: {label}"
@@ -51,9 +55,9 @@ class Prompt(BaseModel):
         return self
 
     @property
-    def rows(self) -> None:
-        """How many rows it learns from as a supervisor: `shots` says it all."""
-        return None
+    def learns(self) -> bool:
+        """Whether labels stand in its prompt: a model that is only prompted, without examples, stays what it is."""
+        return self.shots > 0
 
     def identity(self) -> dict[str, Any]:
         """Every option but the checkpoint's name."""
