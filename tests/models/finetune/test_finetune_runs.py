@@ -38,11 +38,11 @@ from pathlib import Path
 import numpy as np, torch
 torch.set_num_threads(1)
 from outgrow.methods.losses import Confidence
-from outgrow.models import finetune as finetuning
-from outgrow.models.curve import Curve
-from outgrow.models.checkpoints import resolve
-from outgrow.models.finetune_options import Finetune
-from outgrow.models.tokens import read_texts
+from outgrow.models.finetune import train as finetuning
+from outgrow.models.finetune.learning_curve import Curve
+from outgrow.models.checkpoints.locate import resolve
+from outgrow.models.finetune.options import Finetune
+from outgrow.models.checkpoints.tokens import read_texts
 folder, out, texts, targets = json.load(open(sys.argv[1]))
 location = resolve(folder, "finetune")
 asked = Finetune(checkpoint="x", epochs=2, lr=1e-3, batch=4)

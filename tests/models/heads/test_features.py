@@ -271,7 +271,7 @@ def test_a_wrong_torchvision_is_named(made: Callable[[str], Path], tmp_path: Pat
         (tmp_path / name).write_text(text)
     code = f"""
 from outgrow.core.errors import OutgrowError
-from outgrow.models.checkpoints import resolve
+from outgrow.models.checkpoints.locate import resolve
 from outgrow.models.probe import Probe
 try:
     Probe(checkpoint="x").features(["film"], resolve({str(made("bert"))!r}, "probe"), "cpu", print)
