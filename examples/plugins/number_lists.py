@@ -1,12 +1,11 @@
 """An input type of its own, lists of numbers, with a task that has such inputs and a model that reads them."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
-from outgrow import Examples, InputType, Labels, RawTask
+from outgrow import Examples, InputType, Labels, Model, RawTask
 
 
 class NumberList(InputType):
@@ -42,12 +41,10 @@ def clouds(rows: int = 400, width: int = 4) -> RawTask:
     )
 
 
-class Centres(BaseModel):
+class Centres(Model):
     """The nearer a point is to a class's mean over the first `columns` numbers, the likelier is that class."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    reads: ClassVar[frozenset[str]] = frozenset({"numbers"})
+    reads = frozenset({"numbers"})
 
     columns: int = 1
 

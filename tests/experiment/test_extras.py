@@ -39,6 +39,18 @@ def planned(folder: Path, **changes: Any) -> Any:
     return prepare(asked(folder, **changes), Store(folder / "store"), Machine())
 
 
+def test_what_a_label_file_has_to_say_is_said_in_a_join_too(tmp_path: Path) -> None:
+    asked(tmp_path)
+    (tmp_path / "crowd.csv").write_text("sentence,label\n" + "".join(f"{text},pos\n" for text in TEXTS[:150]))
+    crowd = {"given": str(tmp_path / "crowd.csv"), "text": "sentence"}
+    alone, joined = (
+        [note for note in run(asked(tmp_path, weak=[weak], seeds=1), store=tmp_path / "store").notes if "crowd" in note]
+        for weak in (crowd, [crowd, "majority", "static:wordllama"])
+    )
+    assert alone
+    assert joined == alone
+
+
 def test_curve_sizes_double_below_all_of_transfer() -> None:
     assert curve_sizes(900) == [25, 50, 100, 200, 400, 800]
     assert curve_sizes(25) == []

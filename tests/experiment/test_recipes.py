@@ -45,6 +45,34 @@ def test_a_list_composes_in_any_order() -> None:
     assert method_spec("naive").loss == [{"member": {"name": "naive"}, "options": {}}]
 
 
+@pytest.mark.parametrize("name", ["harden", "balance", "filter", "relabel", "self_train", "early_stop"])
+def test_a_loss_that_nobody_names_is_the_one_that_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Naive, "model_dump", lambda self, **_: {"hard": self.hard, "another": 1})  # an option more
+    assert method_spec(name).identity == method_spec([name, "naive"]).identity
+    assert method_spec(name).loss == method_spec("naive").loss
+
+
+def test_methods_say_what_they_stop_on_and_whether_they_know_the_truth() -> None:
+    assert [method_spec({"early_stop": {"on": on}}).stops_on for on in ("weak", "truth")] == ["weak", "truth"]
+    assert method_spec({"early_stop": {"on": "truth"}}).knows_truth
+    assert method_spec({"confidence": {"alpha": [0.2, 0.5], "select_on": "truth"}}).knows_truth
+    assert method_spec({"early_stop": {"on": ["weak", "truth"]}}).knows_truth
+    for name in ("naive", "confidence", "early_stop", "self_train", "filter"):
+        assert not method_spec(name).knows_truth
+    assert method_spec("naive").stops_on is None
+
+
+def test_a_method_adapts_to_the_shares_of_the_classes_where_nothing_else_is_said() -> None:
+    assert Confidence(alpha=0.3).for_task([1, 3]) == Confidence(alpha=0.3, prior=(0.25, 0.75))
+    given = Confidence(prior=(0.4, 0.6))
+    assert given.for_task([0.25, 0.75]) is given
+    assert Confidence(prior="balanced").for_task([0.25, 0.75]) == Confidence(prior="balanced")
+    assert Confidence().for_task([0.2, 0.3, 0.5]) == Confidence()
+    spec = method_spec(["filter", "confidence"]).for_task([0.25, 0.75])
+    assert spec.identity == method_spec(["filter", {"confidence": {"prior": [0.25, 0.75]}}]).identity
+    assert method_spec("filter").for_task([0.25, 0.75]).identity == method_spec("filter").identity
+
+
 def test_a_list_of_values_is_a_grid_where_the_option_is_no_list() -> None:
     spec = method_spec({"confidence": {"alpha": [0.25, 0.75], "warmup": [0, 0.2]}})
     assert [one.method for one in spec.candidates] == [
@@ -113,7 +141,7 @@ def test_bad_uses_have_their_sentence(written: Any, sentence: str) -> None:
     ("weak", "sentence"),
     [
         ([["static:wordllama"]], "one supervisor is nothing to join"),
-        ([["static:wordllama", {"static": "wordllama"}]], "stands there twice: it would vote twice"),
+        ([["static:wordllama", {"static": "wordllama"}]], "static:wordllama is listed twice: it would vote twice"),
         ([{"join": ["static:wordllama", "static:potion"], "how": "mean"}], 'unknown option "how"'),
         ([{"join": ["static:wordllama", "given:nowhere.csv"]}], "there is no such file"),
         ([{"simulate": {"errors": "random"}}], '"accuracy" is missing'),

@@ -206,3 +206,14 @@ def test_folders_that_cannot_be_loaded(tmp_path: Path, tiny: str) -> None:
     (tmp_path / "student" / "2_Dense" / "model.safetensors").write_bytes(b"")
     with pytest.raises(OutgrowError, match="2_Dense: the head cannot be read"):
         load(tmp_path / "student")
+
+
+def test_a_model_that_cannot_be_saved_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(
+        "from outgrow import FeatureModel\n\n\nclass Feat(FeatureModel):\n"
+        "    def features(self, inputs, location, device, progress):\n        raise AssertionError\n"
+    )
+    for written in ({f"{plugin}:Feat": "minilm"}, {"majority": {}}, {"prompt": "smollm2"}):
+        with pytest.raises(UsageError, match="cannot be a saved student"):
+            learner(student_spec(written))

@@ -23,7 +23,7 @@ def display(written: Any) -> str:
             if isinstance(value, Mapping):
                 texts = [str(first), *(f"{key}={_brief(item)}" for key, item in value.items())]
                 return " ".join([*texts, "(oracle)"] if _knows_truth(first, value) else texts)
-            head = display(value) if first == "join" else f"{first}:{_brief(value)}"
+            head = display(value) if isinstance(value, list) else f"{first}:{_brief(value)}"
             return " ".join([head, *(f"{key}={_brief(item)}" for key, item in rest)])
         case _:
             return str(written)

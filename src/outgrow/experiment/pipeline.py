@@ -42,7 +42,7 @@ def prepare(experiment: Experiment, store: Store, machine: Machine, display: Dis
     problems = list(ground.problems)
     for step in (*ground.pools.values(), *ground.given.values()):
         try:
-            if step.kind == "pool" or store.has(step.parents["pool"].key):  # no given labels beside a faulty pool
+            if all(store.has(parent.key) for parent in step.parents.values()):  # no given labels beside a faulty pool
                 execute([step], store, here, ground.sources, display)
         except UsageError as error:
             problems += error.problems

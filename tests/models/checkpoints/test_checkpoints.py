@@ -74,13 +74,25 @@ def test_weights_tokenizer_and_config_change_the_fingerprint(tmp_path: Path) -> 
     for name in ("config.json", "tokenizer.json"):
         (folder / name).write_text(f"edited {name}")
         seen.add(print_of(folder))
-    (folder / "vocab.txt").write_text("new")
-    seen.add(print_of(folder))
+    for name in ("vocab.txt", "chat_template.jinja"):
+        (folder / name).write_text("new")
+        seen.add(print_of(folder))
     data = bytearray((folder / "model.safetensors").read_bytes())
     data[-30] ^= 1
     (folder / "model.safetensors").write_bytes(data)
     seen.add(print_of(folder))
-    assert len(seen) == 5
+    assert len(seen) == 6
+
+
+def test_every_file_that_a_tokenizer_is_saved_as_is_fingerprinted(tmp_path: Path) -> None:
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.WordLevel({"a": 0, "?": 1}, unk_token="?")))
+    tokenizer.chat_template = "{% for message in messages %}{{ message.content }}{% endfor %}"
+    saved = {Path(name).name for name in tokenizer.save_pretrained(tmp_path) if Path(name).is_file()}
+    assert "chat_template.jinja" in saved
+    assert saved <= {path.name for path in weights.folder_files(tmp_path)}
 
 
 def test_names_readmes_and_training_records_do_not(tmp_path: Path) -> None:

@@ -206,6 +206,16 @@ def test_in_a_run(tmp_path: Path) -> None:
     assert all(0.4 < one["student_accuracy"] < 0.6 for one in majority)
 
 
+def test_a_model_that_learns_nothing_has_no_controls_of_what_it_learned(tmp_path: Path) -> None:
+    folder = str(make("llama", tmp_path / "tiny"))
+    few, zero = ({"prompt": folder, "words": {"0": "bad", "1": "good"}, "shots": shots} for shots in (2, 0))
+    asked = experiment(strong=[few, zero, "majority"], controls=True)
+    for one in prepare(asked, Store(tmp_path / "store"), Machine()).runs:
+        # Shuffled labels tell nothing of a model that reads none: it is as good with them, and nothing leaks.
+        assert set(one.extras) == ({"shuffled", "own_weak", "own_student"} if one.strong.able.learns else set())
+        assert one.student not in one.extras.values()
+
+
 def test_a_prompt_is_changed_by_no_method_and_an_encoder_is_none(tmp_path: Path) -> None:
     folder = str(make("gpt2", tmp_path / "tiny"))
     with pytest.raises(UsageError, match="is asked and never trained, so confidence cannot change it"):
