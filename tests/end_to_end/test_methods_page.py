@@ -15,9 +15,9 @@ from outgrow.experiment.spec.schema import Experiment
 
 
 def test_the_page_is_what_the_command_writes() -> None:
-    found = json.loads((ROOT / "benchmarks" / "methods.json").read_text())
+    found = json.loads((ROOT / "benchmarks" / "science" / "methods.json").read_text())
     assert (DOCS / "guide" / "methods.md").read_text() == benchmark("methods_page").page(found), (
-        "run python benchmarks/methods.py"
+        "run python benchmarks/science/methods.py"
     )
     assert len(found["tasks"]) >= 6
 

@@ -65,7 +65,7 @@ def test_labels_in_any_format(tmp_path: Path, ending: str) -> None:
     (cell,) = score_predictions(**files(tmp_path, ending)).cells
     assert {role: cell[f"{role}_accuracy"]["estimate"] for role in ACCURACIES} == pytest.approx(ACCURACIES)
     assert cell["pgr"]["estimate"] == pytest.approx(0.5)
-    assert cell["covers"] == "seeds and examples"
+    assert cell["covers"] == "few seeds and examples"
     assert (cell["task"], cell["weak"], cell["strong"], cell["seeds"]) == ("truth", "weak", "student", [0, 1, 2])
 
 

@@ -124,10 +124,10 @@ def _certainty(cells: Sequence[Cell]) -> str:
         )
     elif set(covers) == {"seeds"}:
         said = "The 95% intervals are over seeds alone: the noise of the test set itself is left out"
-    elif len(covers) == 1:
+    elif set(covers) <= {"seeds and examples", "few seeds and examples"}:
         said = "The 95% intervals hold the noise of training seeds and of test examples at once"
     else:
-        less = n - covers["seeds and examples"]
+        less = n - covers["seeds and examples"] - covers["few seeds and examples"]
         said = (
             "The 95% intervals hold the noise of training seeds and of test examples at once, except in "
             f"{_of(less, n)}, where they hold only a part of it"

@@ -234,10 +234,11 @@ def _agreements(runs: Sequence[RunToScore], scored: Scored) -> dict[str, Any] | 
 
 
 def written(interval: Interval) -> dict[str, Any]:
-    """An interval as results.json has it."""
+    """An interval as results.json has it; `small_sample` where few examples carry its spread."""
     return {
         "estimate": interval.estimate,
         "low": interval.low,
         "high": interval.high,
         "status": interval.status,
+        **({"small_sample": True} if interval.small and interval.estimate is not None else {}),
     }

@@ -21,7 +21,8 @@ from outgrow.results.metrics.comparison import (
     unpaired,
     unpaired_pgr_difference,
 )
-from outgrow.results.metrics.intervals import Interval, crossed
+from outgrow.results.metrics.crossed import crossed
+from outgrow.results.metrics.intervals import Interval
 from outgrow.results.run_folder import Reading
 
 AXES = ("method", "weak", "strong", "task")

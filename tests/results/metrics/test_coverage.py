@@ -33,7 +33,8 @@ def test_intervals_hold_the_truth_as_often_as_they_say(n_seeds: int) -> None:
             for key, truth in truths(accuracies).items()
         }
         for key, result in crossed.items():
-            assert (0.93 if n_seeds >= 5 else 0.90) <= result.held <= 0.985, (accuracies, key, result)
+            # 400 experiments know a share of .95 to .011.
+            assert (0.92 if n_seeds >= 5 else 0.90) <= result.held <= 0.985, (accuracies, key, result)
             assert result.undefined <= 0.1, (accuracies, key, result)
         crossed_pgr.append(crossed["pgr"].held)
         random = np.random.default_rng(0)
@@ -41,7 +42,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say(n_seeds: int) -> None:
         seeds_only_pgr.append(probit.coverage(seeds_only, truths(accuracies)["pgr"]).held)
     assert np.mean(seeds_only_pgr) < np.mean(crossed_pgr)
     if n_seeds == 10:  # clearly, in every setting
-        assert max(seeds_only_pgr) < 0.93 <= min(crossed_pgr)
+        assert max(seeds_only_pgr) < 0.90 < min(crossed_pgr)
         assert np.mean(seeds_only_pgr) < np.mean(crossed_pgr) - 0.06
 
 

@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
 from outgrow.core.errors import OutgrowError
 from outgrow.results.metrics.agreement import agreement
-from outgrow.results.metrics.intervals import NO_SPREAD, NOT_ABOVE, Interval, accuracy, contrast, ratio
+from outgrow.results.metrics.comparison import difference
+from outgrow.results.metrics.crossed import crossed
+from outgrow.results.metrics.intervals import NO_SPREAD, NOT_ABOVE, Interval, Limits, accuracy, contrast, ratio
 from outgrow.results.metrics.recovery import performance_gap_recovered, recovery
 
 NUMERATOR, DENOMINATOR = [-1, 1, 0], [-1, 0, 1]
@@ -36,6 +38,11 @@ def numbers(interval: Interval) -> list[float]:
 def recover(table: Array, groups: Any = None, level: float = 0.95) -> dict[str, Interval]:
     weak, student, ceiling = table
     return recovery(weak, student, ceiling, groups, level)
+
+
+def wilson(share: float, n: float, t: float) -> list[float]:
+    """Wilson's ends: the roots of (x - share)² n = t² x (1 - x)."""
+    return [float(root) for root in sorted(np.roots([n + t**2, -(2 * n * share + t**2), n * share**2]).real)]
 
 
 def make_table(seed: int, n_seeds: int = 4, n_examples: int = 30) -> Array:
@@ -69,25 +76,28 @@ def test_agreement_is_the_share_of_equal_rows() -> None:
 
 
 def test_one_seed_by_hand() -> None:
-    # Mean 3/4, variance 1/4, of the mean 1/16; the quartile of Student's t with 3 degrees of freedom is 0.7648923.
+    # Mean 3/4, variance 1/4, of the mean 1/16: as of 3/16 / (1/16) = 3 examples. The quartile of Student's t with 3 degrees
+    # of freedom is t = 0.7648923, and Wilson's ends solve (x - 3/4)² = t² x (1 - x) / 3.
     found = accuracy([[1, 1, 1, 0]], level=0.5)
-    assert numbers(found) == pytest.approx([0.75, 0.75 - 0.25 * 0.7648923, 0.75 + 0.25 * 0.7648923])
+    assert numbers(found) == pytest.approx([0.75, *wilson(0.75, 3, 0.7648923)])
     assert (found.status, found.covers) == ("ok", "examples")
 
 
 def test_two_seeds_two_examples_by_hand() -> None:
     # Per seed 1 and 1/2, per example 1 and 1/2: a = b = 1/16, v = 1/8, so 2 degrees of freedom, whose quantile at p is
-    # (2p - 1) / sqrt(2p (1 - p)): 0.2 / sqrt(0.48) at 0.6.
-    found = accuracy([[1, 1], [1, 0]], level=0.2)
-    half = 0.2 / 0.48**0.5 * 0.125**0.5
-    assert numbers(found) == pytest.approx([0.75, 0.75 - half, 0.75 + half])
-    assert found.covers == "seeds and examples"
+    # (2p - 1) / sqrt(2p (1 - p)): 0.5 / sqrt(0.375) at 0.75. That is as of (3/16) / (1/8) = 3/2 examples, and
+    # (x - 3/4)² 3/2 = 2/3 x (1 - x) is 13/6 x² - 35/12 x + 27/32 = 0.
+    found = accuracy([[1, 1], [1, 0]], level=0.5)
+    root = ((35 / 12) ** 2 - 4 * 13 / 6 * 27 / 32) ** 0.5
+    assert numbers(found) == pytest.approx([0.75, (35 / 12 - root) / (13 / 3), (35 / 12 + root) / (13 / 3)])
+    assert found.covers == "few seeds and examples"
 
 
 def test_groups_of_unequal_size_by_hand() -> None:
     # Mean 1/2; residuals 1 - 1/2 and 1 - 3/2; B = 2 (1/4 + 1/4) / 16 = 1/16; 1 degree of freedom, whose quartile is 1.
+    # As of (1/4) / (1/16) = 4 examples: (x - 1/2)² = x (1 - x) / 4, so (x - 1/2)² = 1/20.
     found = accuracy([[1, 1, 0, 0]], groups=["a", "b", "b", "b"], level=0.5)
-    assert numbers(found) == pytest.approx([0.5, 0.25, 0.75])
+    assert numbers(found) == pytest.approx([0.5, 0.5 - 0.05**0.5, 0.5 + 0.05**0.5])
 
 
 def test_pgr_by_hand_from_accuracies_alone() -> None:
@@ -106,7 +116,8 @@ def test_pgr_is_the_ratio_of_means_not_the_mean_of_ratios() -> None:
 
 
 def test_an_accuracy_stays_between_0_and_1_and_a_difference_between_minus_1_and_1() -> None:
-    assert ends(accuracy([[1, 1, 1, 0]])) == (0.0, 1.0)
+    assert ends(accuracy([[1, 1, 1, 0]])) == pytest.approx(wilson(0.75, 3, stats.t.ppf(0.975, 3)))
+    assert ends(contrast([[[3, 0, 0, 0]]], [1], limits=Limits(0, 1))) == (0.0, 1.0)
     assert ends(contrast([[[1, 1, 1, 0]], [[0, 0, 0, 1]]], [1, -1])) == (-1.0, 1.0)
 
 
@@ -120,17 +131,72 @@ def test_all_right_is_not_certainty() -> None:
 
 def test_models_that_agree_everywhere_differ_by_nothing() -> None:
     table = make_table(1)
-    assert numbers(contrast(table[[0, 0]], [1, -1])) == [0, 0, 0]
+    # On the 30 examples; up to 1 - 0.025^(1/30) of all examples may be others, and right for one of the two alone.
+    unseen = 1 - 0.025 ** (1 / 30)
+    assert numbers(contrast(table[[0, 0]], [1, -1])) == pytest.approx([0, -unseen, unseen])
+    assert numbers(contrast(table[[0, 0]][:, :, :20], [1, -1]))[2] == pytest.approx(0.16843, abs=1e-5)
     same_as_weak, same_as_ceiling = (recovery(table[0], table[model], table[2], level=0.5)["pgr"] for model in (0, 2))
-    assert numbers(same_as_weak) == pytest.approx([0, 0, 0], abs=1e-6)
-    assert numbers(same_as_ceiling) == pytest.approx([1, 1, 1], abs=1e-6)
+    unseen = 1 - 0.25 ** (1 / 30)
+    gap = (1 - unseen) * (table[2].mean() - table[0].mean())
+    assert numbers(same_as_weak) == pytest.approx([0, -unseen / gap, unseen / (gap + unseen)])
+    assert numbers(same_as_ceiling) == pytest.approx([1, 1 - unseen / (gap + unseen), 1 + unseen / gap])
+
+
+def test_models_that_differ_on_every_example_have_the_p_of_a_sign_test() -> None:
+    found = difference(np.zeros((3, 10)), np.ones((3, 10)))
+    assert found.p == pytest.approx(2 / 2**10)
+    assert (found.interval.low or 0) == pytest.approx(1 - 2 * (1 - 0.025 ** (1 / 10)))
+
+
+@pytest.mark.parametrize("n", [20, 100, 500])
+@pytest.mark.parametrize("n_seeds", [1, 3, 5])
+def test_more_mistakes_lower_both_ends(n: int, n_seeds: int) -> None:
+    """The same mistakes with every seed; from none to all."""
+    found = [ends(accuracy(np.tile(np.arange(n) >= wrong, (n_seeds, 1)))) for wrong in range(n + 1)]
+    lows, highs = zip(*found, strict=True)
+    assert all(np.diff(lows) <= 0)
+    assert all(np.diff(highs) <= 0)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 12), st.integers(5, 60), st.booleans())
+def test_a_model_with_mistakes_is_never_surer_than_one_without(seed: int, n_seeds: int, n: int, grouped: bool) -> None:
+    random = np.random.default_rng(seed)
+    groups = random.integers(0, 5, n) if grouped else None
+    right = random.random((n_seeds, n)) > 0.1 * random.random()
+    assert ends(accuracy(right, groups))[0] <= ends(accuracy(np.ones((n_seeds, n)), groups))[0]
+    assert ends(accuracy(~right, groups))[1] >= ends(accuracy(np.zeros((n_seeds, n)), groups))[1]
+
+
+def test_the_audits_cases_near_the_edge() -> None:
+    nineteen, all_right = (accuracy([[1] * (20 - wrong) + [0] * wrong]) for wrong in (1, 0))
+    assert ends(nineteen) == pytest.approx(wilson(0.95, 19, stats.t.ppf(0.975, 19)))
+    assert ends(nineteen)[0] < ends(all_right)[0]
+    assert nineteen.small  # one example carries the whole spread
+    assert not accuracy([[1] * 80 + [0] * 20]).small
+
+
+def test_few_seeds_keep_the_residual_and_five_subtract_it() -> None:
+    """Two-way tables written out: A and B of the margins, R of what is left."""
+    random = np.random.default_rng(3)
+    for n_seeds, covers in ((4, "few seeds and examples"), (5, "seeds and examples")):
+        row = (random.random((n_seeds, 40)) < 0.7).astype(float)
+        a, b = row.mean(axis=1).var(ddof=1) / n_seeds, row.mean(axis=0).var(ddof=1) / 40
+        rest = row - row.mean(axis=1, keepdims=True) - row.mean(axis=0) + row.mean()
+        r = (rest**2).sum() / ((n_seeds - 1) * 39) / (n_seeds * 40)
+        v = a + b if n_seeds == 4 else max(a, b, a + b - r)
+        spread = crossed(row[None])
+        ((variance, freedom),) = spread.parts(np.ones(1))
+        assert variance == pytest.approx(v)
+        assert freedom == pytest.approx(v**2 / (a**2 / (n_seeds - 1) + b**2 / 39))
+        assert spread.covers == covers
 
 
 def test_labels_given_once_count_for_every_seed() -> None:
     table = make_table(2, n_examples=200)
     once = recovery(table[0, :1], table[1], table[2])
     assert once == recovery(np.repeat(table[0, :1], 4, axis=0), table[1], table[2])
-    assert once["weak_accuracy"].covers == once["pgr"].covers == "seeds and examples"
+    assert once["weak_accuracy"].covers == once["pgr"].covers == "few seeds and examples"
 
 
 @pytest.mark.parametrize("ceiling", [[0.5, 0.7], [0.1, 0.2], [0.5, 0.5]])
@@ -182,17 +248,20 @@ def reference(row: Array, groups: NDArray[np.int64] | None = None, level: float 
     """Estimate and margin of the mean of one `[seeds, examples]` table, written out."""
     n_seeds, n_examples = row.shape
     a = row.mean(axis=1).var(ddof=1) / n_seeds if n_seeds > 1 else 0.0
-    if groups is None:
-        units, b = n_examples, row.mean(axis=0).var(ddof=1) / n_examples
-    else:
-        per_example, mean = row.mean(axis=0), row.mean()
-        residuals = [sum(per_example[groups == group] - mean) for group in set(groups.tolist())]
-        units = len(residuals)
-        b = units / (units - 1) * sum(residual**2 for residual in residuals) / n_examples**2
-    if a + b == 0:
-        return float(row.mean()), 0.0
-    freedom = (a + b) ** 2 / ((a**2 / (n_seeds - 1) if n_seeds > 1 else 0) + b**2 / (units - 1))
-    return float(row.mean()), float(stats.t.ppf((1 + level) / 2, freedom) * np.sqrt(a + b))
+    mean = row.mean()
+    names = np.arange(n_examples) if groups is None else groups
+    sums = np.array([[sum(of_seed[names == name] - mean) for name in sorted(set(names.tolist()))] for of_seed in row])
+    units = sums.shape[1]
+    b = units / (units - 1) * (sums.mean(axis=0) ** 2).sum() / n_examples**2
+    v = a + b
+    if n_seeds >= 5:
+        rest = sums - sums.mean(axis=1, keepdims=True) - sums.mean(axis=0) + sums.mean()
+        r = (rest**2).sum() / ((n_seeds - 1) * (units - 1)) / (n_seeds * units) * (units / n_examples) ** 2
+        v = max(a, b, a + b - r)
+    if v == 0:
+        return float(mean), 0.0
+    freedom = v**2 / ((a**2 / (n_seeds - 1) if n_seeds > 1 else 0) + b**2 / (units - 1))
+    return float(mean), float(stats.t.ppf((1 + level) / 2, freedom) * np.sqrt(v))
 
 
 @pytest.mark.parametrize("n_seeds", [1, 2, 5])
@@ -258,6 +327,8 @@ def test_what_is_not_recovered_mirrors_what_is(table: Array) -> None:
 @settings(deadline=None)
 @given(tables, st.floats(0.1, 10))
 def test_scale_changes_only_scale(table: Array, scale: float) -> None:
+    # Examples that are all alike have an interval of what unseen ones may bring, and that is on the scale of [0, 1].
+    assume(all((table[a] - table[b]).mean(axis=0).std() > 0 for a, b in ((0, 1), (0, 2), (1, 2))))
     estimate, low, high = numbers(contrast(table, NUMERATOR))
     assert numbers(contrast(table, scale * np.array(NUMERATOR))) == pytest.approx(
         [scale * estimate, scale * low, scale * high]
@@ -292,7 +363,7 @@ def test_pgr_never_contradicts_the_differences(table: Array, level: float) -> No
     low, high = ends(found)
     for point, weights in ((0, NUMERATOR), (1, [0, -1, 1])):
         estimate, difference_low, difference_high = numbers(contrast(table, weights, level=level))
-        # Two rules stand apart: rounding at an end, and a difference on every single example (Clopper-Pearson).
+        # Rounding at an end, and examples that are all alike (Clopper-Pearson), have a rule of their own.
         if min(abs(difference_low), abs(difference_high)) > 1e-6 and abs(estimate) < 1:
             assert (low <= point <= high) == (difference_low <= 0 <= difference_high)
 

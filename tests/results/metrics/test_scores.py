@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import stats
 from sklearn import metrics as sk
 
 from outgrow.core.answers import Answers, within
 from outgrow.core.errors import OutgrowError
 from outgrow.core.registry import BUILT_IN
+from outgrow.results.metrics.crossed import crossed
 from outgrow.results.metrics.intervals import contrast
 from outgrow.results.metrics.recovery import NOT_BETTER, recovery
 from outgrow.results.metrics.scores import ACCURACY, BINS, metric_named, score
@@ -231,3 +233,34 @@ def test_rows_keep_to_the_classes_that_they_allow() -> None:
     found = within(values, allowed)
     assert found[[0, 1, 3]] == pytest.approx(np.array([[0.625, 0.375, 0], [0, 0.5, 0.5], [0.2, 0.3, 0.5]]))
     assert np.isnan(found[2]).all()
+
+
+@pytest.mark.parametrize(("name", "scale"), [("auroc", lambda p: np.log(p / (1 - p))), ("log_loss", np.log)])
+def test_auroc_and_log_loss_are_symmetric_on_their_own_scale(name: str, scale: Any) -> None:
+    random, metric = np.random.default_rng(1), metric_named(name)
+    tables = [[metric.contributions(*table) for table in simulated(random, 5, 300, 2)]]
+    found = contrast(tables, [1.0], limits=metric.limits)
+    assert found.estimate is not None
+    assert found.low is not None
+    assert found.high is not None
+    down, up = scale(found.estimate) - scale(found.low), scale(found.high) - scale(found.estimate)
+    assert down == pytest.approx(up)
+    # The delta method: the standard error there is that of the metric times the scale's slope; t of V's freedom, of which the
+    # examples' part has 2 / (1 / carriers - 1 / N).
+    spread = crossed(np.array(tables))
+    deviations = np.array(tables)[0].mean(axis=0) - found.estimate
+    carriers = (deviations**2).sum() ** 2 / (deviations**4).sum()
+    a, b, r = (float(part[0, 0]) for part in (spread.seeds, spread.examples, spread.residual))
+    v = max(a, b, a + b - r)
+    freedom = v**2 / (a**2 / 4 + b**2 * (1 / carriers - 1 / 300) / 2)
+    slope = 1 / (found.estimate * (1 - found.estimate)) if name == "auroc" else 1 / found.estimate
+    assert up == pytest.approx(stats.t.ppf(0.975, freedom) * v**0.5 * slope)
+
+
+def test_an_auroc_that_few_examples_decide_is_a_small_sample() -> None:
+    score_of, truth = np.linspace(0, 1, 300), np.zeros(300, dtype=int)
+    truth[-20:] = 1
+    truth[[100, 290]] = 1, 0  # one positive far below: its component is most of the spread
+    metric = metric_named("auroc")
+    values = metric.contributions(*asked(np.column_stack([1 - score_of, score_of]), truth))
+    assert contrast(values[None, None], [1.0], limits=metric.limits).small

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats, Ints
-from outgrow.results.metrics.intervals import Interval, contrast, crossed, ratio
-
-Groups = Sequence[Any] | NDArray[Any] | None
+from outgrow.results.metrics.crossed import Groups, crossed
+from outgrow.results.metrics.intervals import Interval, Limits, contrast, ratio
 
 FEW_MISTAKES = "undefined: the supervisor makes too few mistakes"
 FEW_RIGHT = "undefined: the supervisor is right too rarely"
@@ -106,8 +102,8 @@ def squared_misfit(
         for a, b in ((student, weak), (weak, certain[None]), (student, certain[None]))
     )
     return {
-        "squared_misfit": contrast(apart[None], [1], groups, level, (0.0, 2.0)),
-        "squared_gain": contrast(np.stack([of_weak, of_student]), [1, -1], groups, level, (0.0, 2.0)),
+        "squared_misfit": contrast(apart[None], [1], groups, level, Limits(0.0, 2.0)),
+        "squared_gain": contrast(np.stack([of_weak, of_student]), [1, -1], groups, level, Limits(0.0, 2.0)),
     }
 
 
@@ -117,11 +113,11 @@ def _share(part: NDArray[np.bool_], whole: NDArray[np.bool_], groups: Groups, le
     if found.estimate is None or found.low is None or found.high is None:
         return found
     low, high = max(found.low, 0.0), min(found.high, 1.0)
-    if low == high and found.estimate in (0.0, 1.0):
+    if found.estimate in (0.0, 1.0):
         # All alike is not certainty: Clopper & Pearson (1934), for as many rows as one seed's whole holds.
         alike = ((1 - level) / 2) ** (1 / max(1.0, whole.sum(axis=1).mean()))
         low, high = (alike, 1.0) if found.estimate == 1 else (0.0, 1 - alike)
-    return Interval(found.estimate, low, high, found.status, found.covers)
+    return Interval(found.estimate, low, high, found.status, found.covers, found.small)
 
 
 def _scaled(accuracy: Interval, factor: float) -> Interval:

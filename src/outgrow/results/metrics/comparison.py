@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from outgrow.results.metrics.crossed import Crossed, Groups, Summed, crossed
 from outgrow.results.metrics.intervals import (
     NOT_ABOVE,
-    Crossed,
     Interval,
-    Summed,
-    crossed,
+    Limits,
     fieller,
     interval,
     project,
@@ -23,7 +21,6 @@ from outgrow.results.metrics.intervals import (
 )
 from outgrow.results.metrics.scores import ACCURACY, Metric
 
-Groups = Sequence[Any] | NDArray[Any] | None
 Table = NDArray[np.float64]  # [seeds, examples]; [seeds] where there are accuracies alone
 
 POWER = 0.8  # how often an experiment of the size named would show the difference
@@ -55,11 +52,10 @@ def difference(
 
 def unpaired(first: Crossed, second: Crossed, level: float = 0.95) -> Difference:
     """second - first of two means over other seeds and examples, as of two tasks: their variances add up."""
-    turned = Crossed(-first.means, first.seeds, first.examples, first.seed_freedom, first.example_freedom, first.units)
-    spread = Summed.of([turned, second])
+    spread = Summed.of([replace(first, means=-first.means), second])
     if spread.covers == "nothing":
         return Difference(Interval(float(spread.means[0]), None, None, "ok", "nothing"), None)
-    return Difference(interval(spread, 0, (-math.inf, math.inf), level), spread.p_value(np.ones(1)))
+    return Difference(interval(spread, 0, Limits(-math.inf, math.inf), level), spread.p_value(np.ones(1)))
 
 
 @dataclass(frozen=True)
@@ -79,7 +75,7 @@ class Triple:
 
     def pgr(self, level: float = 0.95) -> Interval:
         """As `recovery` has it."""
-        return fieller(self.gain_and_gap(), (-1.0, 1.0), level)
+        return fieller(self.gain_and_gap(), Limits(-1.0, 1.0), level)
 
     def influence(self) -> Table:
         """PGR plus each example's influence on it for each seed, `[seeds, examples]`: the mean is PGR, linearised."""
@@ -106,10 +102,10 @@ def pgr_difference(first: Triple, second: Triple, level: float = 0.95) -> Differ
         scores = np.stack([first.student, second.student, first.weak, first.ceiling])
         table, _ = project(scores, first.groups, [-1, 1, 0, 0], [0, 0, -1, 1])
         spread = crossed(table, first.groups)
-        return Difference(fieller(spread, (-1.0, 1.0), level, NOT_ABOVE), spread.p_value(np.array([1.0, 0.0])))
+        return Difference(fieller(spread, Limits(-1.0, 1.0), level, NOT_ABOVE), spread.p_value(np.array([1.0, 0.0])))
     table = (second.influence() - first.influence())[None]
     spread = crossed(table.reshape(*table.shape[:2], -1), first.groups)
-    return Difference(interval(spread, 0, (-math.inf, math.inf), level), spread.p_value(np.ones(1)))
+    return Difference(interval(spread, 0, Limits(-math.inf, math.inf), level), spread.p_value(np.ones(1)))
 
 
 def unpaired_pgr_difference(first: Triple, second: Triple, level: float = 0.95) -> Difference:
@@ -233,7 +229,9 @@ def average(tasks: Mapping[str, Triple | str], level: float = 0.95) -> Average:
     undefined |= {task: found.status for task, found in own.items() if found.status != "ok"}
     values = [found.estimate for found in own.values() if found.estimate is not None]
     if triples:
-        whole = fieller(Summed.of([triple.gain_and_gap() for triple in triples.values()]), (-math.inf, math.inf), level)
+        whole = fieller(
+            Summed.of([triple.gain_and_gap() for triple in triples.values()]), Limits(-math.inf, math.inf), level
+        )
     else:
         whole = Interval(None, None, None, next(iter(undefined.values()), NOT_ABOVE))
     median = float(np.median(values)) if values else None
@@ -250,4 +248,4 @@ def mean_difference(pairs: Sequence[tuple[Table, Table, Groups]], level: float =
     spread = Summed.of(members)
     if spread.covers == "nothing":
         return Difference(Interval(float(spread.means[0]), None, None, "ok", "nothing"), None)
-    return Difference(interval(spread, 0, (-1.0, 1.0), level), spread.p_value(np.ones(1)))
+    return Difference(interval(spread, 0, Limits(-1.0, 1.0), level), spread.p_value(np.ones(1)))

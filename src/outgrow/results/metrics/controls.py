@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from outgrow.core.examples import Ints
-from outgrow.results.metrics.intervals import Interval, contrast, crossed, interval
-
-Groups = Sequence[Any] | NDArray[Any] | None
+from outgrow.results.metrics.crossed import Groups, crossed
+from outgrow.results.metrics.intervals import Interval, Limits, contrast, interval
 
 
 def chance(said: Ints, truth: Ints, classes: int) -> float:
@@ -35,7 +32,7 @@ def beyond_chance(said: Ints, truth: Ints, classes: int, groups: Groups = None, 
     table = np.stack(rows)[None]
     spread = crossed(table, groups)
     # Without a spread of any kind (one class said throughout) it is chance exactly.
-    return interval(spread, 0, (-math.inf, math.inf), level)
+    return interval(spread, 0, Limits(-math.inf, math.inf), level)
 
 
 def beyond_majority(right: NDArray[np.bool_], truth: Ints, groups: Groups = None, level: float = 0.95) -> Interval:

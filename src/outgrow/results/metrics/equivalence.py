@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from outgrow.core.errors import OutgrowError
-from outgrow.results.metrics.intervals import crossed, project
+from outgrow.results.metrics.crossed import Groups, crossed
+from outgrow.results.metrics.intervals import project
 
-Groups = Sequence[Any] | NDArray[Any] | None
 STEPS = 60  # places tried between two points of the curve
 
 

@@ -3,32 +3,44 @@
 A table is `scores [models, seeds, examples]`: 1 right, 0 wrong, values between allowed, the same examples for every
 seed and model. `scores [models, seeds]`, accuracies without the examples behind them, is the same with one example.
 Another metric's table holds its contributions (metrics/scores.py): numbers whose mean over examples is the metric.
-
-The estimand is the expectation over training seeds *and* over test examples of the same kind, so both count as drawn at
-random, crossed with each other: V = A + B, where A is the covariance over seeds of the per-seed means, divided by the
-number of seeds, and B the covariance over examples of the per-example means, divided by the number of examples (Owen
-2007; Cameron, Gelbach & Miller 2011). What belongs to one seed and one example alone is in both: V errs on the wide
-side. docs/reference/statistics.md has the formulas, their sources, and the coverage that a simulation finds.
+Variances are crossed (metrics/crossed.py). docs/reference/statistics.md has the formulas, their sources, and the coverage that
+simulations find.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from outgrow.core.errors import OutgrowError
+from outgrow.results.metrics.crossed import Covers, Crossed, Groups, crossed, standard_error
 
 NOT_ABOVE = "undefined: ceiling not above weak"
 NO_SPREAD = "undefined: one seed and one example show no spread"
 
-Covers = Literal["seeds and examples", "seeds", "examples", "nothing"]
-Limits = tuple[float, float]  # the least and the most that one model's score can be, over all examples
-UNIT: Limits = (0.0, 1.0)
+Scale = Literal["wilson", "logit", "log", "linear"]
+
+
+class Limits(NamedTuple):
+    """The least and the most that one model's score can be over all examples, and the scale of its interval.
+
+    wilson: Wilson's (1927) interval of a share, with the effective number of examples; logit and log: symmetric there;
+    linear: symmetric as it stands, as are all differences.
+    """
+
+    least: float
+    most: float
+    scale: Scale = "linear"
+
+
+UNIT = Limits(0.0, 1.0, "wilson")
+# Below so many examples (groups) that carry the spread, an interval of this scale is marked as of a small sample.
+CARRIERS: Mapping[Scale, float] = {"wilson": 8, "logit": 15, "log": 12, "linear": 8}
 
 
 @dataclass(frozen=True)
@@ -37,7 +49,9 @@ class Interval:
 
     `status` is "ok", or "undefined: " and the reason; then the three numbers are None. `covers` says which noise the
     interval holds: "examples" (one seed: other seeds are unknown), "seeds" (no examples, or one example or group: the
-    test set's own noise is left out), both, or "nothing" (then an estimate has no ends: low and high are None).
+    test set's own noise is left out), both ("few seeds and examples" below five seeds, where the variance errs on the wide
+    side), or "nothing" (then an estimate has no ends: low and high are None). `small`: so few examples (groups) carry the
+    spread that the interval may be too short.
     """
 
     estimate: float | None
@@ -45,139 +59,28 @@ class Interval:
     high: float | None
     status: str = "ok"
     covers: Covers = "seeds and examples"
-
-
-@dataclass(frozen=True)
-class Crossed:
-    """Means `[k]` of k quantities with the two parts of their crossed covariance, `[k, k]` each, and their freedoms.
-
-    `units` is the number of test examples, or of groups of them. A freedom of 0 marks a part that cannot be estimated;
-    its matrix is zero.
-    """
-
-    means: NDArray[np.float64]
-    seeds: NDArray[np.float64]
-    examples: NDArray[np.float64]
-    seed_freedom: int
-    example_freedom: float
-    units: int
-
-    @property
-    def covers(self) -> Covers:
-        if self.seed_freedom > 0:
-            return "seeds and examples" if self.example_freedom > 0 else "seeds"
-        return "examples" if self.example_freedom > 0 else "nothing"
-
-    def parts(self, weights: NDArray[np.float64]) -> list[tuple[float, float]]:
-        """The variances, each with its freedom, that add up to that of a weighted sum of the k quantities."""
-        return [
-            (max(float(weights @ part @ weights), 0.0), freedom)
-            for part, freedom in ((self.seeds, self.seed_freedom), (self.examples, self.example_freedom))
-            if freedom > 0
-        ]
-
-    def margin(self, weights: NDArray[np.float64], level: float) -> float:
-        """Half the width of the interval of a weighted sum of the k quantities, weights `[k]`; 0 where nothing varies.
-
-        Student's t times the standard error, with Satterthwaite's (1946) degrees of freedom for the sum of two
-        estimated variances: v² / (a² / (S - 1) + b² / (N - 1)).
-        """
-        from scipy.special import stdtrit  # not scipy.stats, which takes a second to import
-
-        error, freedom = standard_error(self.parts(weights))
-        return float(stdtrit(freedom, (1 + level) / 2)) * error if error > 0 else 0.0
-
-    def p_value(self, weights: NDArray[np.float64]) -> float | None:
-        """How often a weighted sum as far from 0 would come out if it were 0, by the same t; None where none can tell."""
-        from scipy.special import stdtr
-
-        error, freedom = standard_error(self.parts(weights))
-        value = abs(float(weights @ self.means))
-        if error == 0:
-            return 1.0 if value == 0 and self.covers != "nothing" else None
-        return float(2 * stdtr(freedom, -value / error))
-
-
-@dataclass(frozen=True)
-class Summed(Crossed):
-    """Sums of the same k quantities of independent tables, as of several tasks: their variances add up."""
-
-    members: tuple[Crossed, ...] = ()
-
-    @classmethod
-    def of(cls, members: Sequence[Crossed]) -> Summed:
-        """Raises OutgrowError where there are none."""
-        if not members:
-            raise OutgrowError("a sum needs at least one table")
-        means, seeds, examples = (
-            np.sum([getattr(member, part) for member in members], axis=0) for part in ("means", "seeds", "examples")
-        )
-        # Freedoms stand for "known" and "unknown" here; those of a contrast come from the members' own.
-        seed_freedom = min(member.seed_freedom for member in members)
-        example_freedom = min(member.example_freedom for member in members)
-        units = sum(member.units for member in members)
-        return cls(means, seeds, examples, seed_freedom, example_freedom, units, tuple(members))
-
-    def parts(self, weights: NDArray[np.float64]) -> list[tuple[float, float]]:
-        """Those of all members."""
-        return [part for member in self.members for part in member.parts(weights)]
-
-
-def standard_error(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """The standard error of a sum of independent estimated variances, and Satterthwaite's (1946) freedom for it."""
-    v = sum(part for part, _ in parts)
-    if v == 0:
-        return 0.0, math.inf
-    # As shares of v, so that the square of a tiny variance does not vanish.
-    return math.sqrt(v), 1 / sum((part / v) ** 2 / freedom for part, freedom in parts)
-
-
-def crossed(table: NDArray[np.float64], groups: Sequence[Any] | NDArray[Any] | None = None) -> Crossed:
-    """The crossed covariance of the means of `table [k, seeds, examples]`; `groups [examples]`: what belongs together.
-
-    With groups, B is the cluster-robust variance of a mean whose groups differ in size: the mean is the ratio of the
-    groups' sums to their sizes, so a group's residual is its sum minus its size times the mean, and
-    B = G / (G - 1) * sum over groups of residual residual' / N² (Cameron, Gelbach & Miller 2011).
-    Groups of one example each give the ungrouped variance.
-    """
-    k, n_seeds, n_examples = table.shape
-    per_seed = table.mean(axis=2)
-    per_example = table.mean(axis=1)
-    means = per_seed.mean(axis=1)
-    nothing = np.zeros((k, k))
-
-    deviations = per_seed - means[:, None]
-    a = deviations @ deviations.T / (n_seeds * (n_seeds - 1)) if n_seeds > 1 else nothing
-
-    residuals = per_example - means[:, None]
-    units = n_examples
-    if groups is not None:
-        names, place = np.unique(np.asarray(groups), return_inverse=True)
-        units = len(names)
-        residuals = np.stack([np.bincount(place, row, minlength=units) for row in residuals])
-    b = residuals @ residuals.T * (units / (units - 1) / n_examples**2) if units > 1 else nothing
-    return Crossed(means, a, b, n_seeds - 1, units - 1, units)
+    small: bool = False
 
 
 def contrast(
     scores: ArrayLike,
     weights: ArrayLike,
-    groups: Sequence[Any] | NDArray[Any] | None = None,
+    groups: Groups = None,
     level: float = 0.95,
     limits: Limits = UNIT,
 ) -> Interval:
     """The interval of a weighted sum of accuracies, weights `[models]`: 1 for an accuracy, 1 and -1 for a difference.
 
-    Cut to the values the sum can take: an accuracy's interval to [0, 1], a difference's to [-1, 1]; `limits` are those
-    of another metric. At the very end of that range (all right, or all wrong) the table shows no spread though another
-    example might, so the inner end is the one of Clopper & Pearson (1934) for as many examples (groups), all alike.
+    Within the values the sum can take: an accuracy's interval in [0, 1], a difference's in [-1, 1]; `limits` are those of
+    another metric. Where the examples are all alike (all right, or two models right on the same ones) the table shows no
+    spread though another example might: the ends are those of Clopper & Pearson (1934) for as many examples (groups).
     Raises OutgrowError where the table is incomplete or its shape does not fit.
     """
     table, (row,) = project(scores, groups, weights, limits=limits)
     return interval(crossed(table, groups), 0, reach(row, limits), level)
 
 
-def accuracy(scores: ArrayLike, groups: Sequence[Any] | NDArray[Any] | None = None, level: float = 0.95) -> Interval:
+def accuracy(scores: ArrayLike, groups: Groups = None, level: float = 0.95) -> Interval:
     """The interval of one model's accuracy, scores `[seeds, examples]`, within [0, 1] (see `contrast`)."""
     return contrast(np.asarray(scores)[None], [1.0], groups, level)
 
@@ -186,7 +89,7 @@ def ratio(
     scores: ArrayLike,
     numerator: ArrayLike,
     denominator: ArrayLike,
-    groups: Sequence[Any] | NDArray[Any] | None = None,
+    groups: Groups = None,
     level: float = 0.95,
     limits: Limits = UNIT,
     otherwise: str = NOT_ABOVE,
@@ -222,34 +125,73 @@ def fieller(spread: Crossed, limits: Limits, level: float = 0.95, otherwise: str
 
     step = spread.margin(np.array([1.0, -estimate]), level) / bottom
     if step == 0:
-        return Interval(estimate, estimate, estimate, "ok", spread.covers)
+        # Student and ceiling (or weak) are right on the same examples. On a share of unseen ones only the ceiling may be
+        # right, which moves the ratio inward, or only one of the two, which moves it outward.
+        other = unseen(spread, level) * (limits.most if math.isfinite(limits.most) else 0.0)
+        rest = (1 - unseen(spread, level)) * bottom
+        inward, outward = other / (rest + other), other / rest
+        below, above = (outward if estimate <= 0 else inward, outward if estimate >= 1 else inward)
+        return Interval(estimate, estimate - below, estimate + above, "ok", spread.covers)
     low, high = (_edge(outside, estimate, sign * step) for sign in (-1, 1))
     if low is None or high is None:
         return Interval(None, None, None, otherwise, spread.covers)
-    return Interval(estimate, low, high, "ok", spread.covers)
+    small = spread.example_freedom > 0 and bool((spread.carriers < CARRIERS["linear"]).any())
+    return Interval(estimate, low, high, "ok", spread.covers, small)
 
 
 def reach(weights: NDArray[np.float64], limits: Limits) -> Limits:
-    """The least and the most of a weighted sum of scores that each lie within `limits`."""
+    """The limits of a weighted sum of scores that each lie within `limits`; one score itself keeps its scale."""
     used = [weight for weight in weights.tolist() if weight]  # 0 times infinity is no number
-    ends = [sorted((weight * limits[0], weight * limits[1])) for weight in used]
-    return sum(low for low, _ in ends), sum(high for _, high in ends)
+    ends = [sorted((weight * limits.least, weight * limits.most)) for weight in used]
+    scale: Scale = limits.scale if used == [1.0] else "linear"
+    return Limits(sum(low for low, _ in ends), sum(high for _, high in ends), scale)
 
 
 def interval(spread: Crossed, which: int, limits: Limits, level: float = 0.95) -> Interval:
-    """The interval of the quantity `which` of the k, cut to `limits`."""
+    """The interval of the quantity `which` of the k, on the scale of `limits` and within them."""
     estimate = float(spread.means[which])
     if spread.covers == "nothing":
         return Interval(estimate, None, None, "ok", "nothing")
-    least, most = limits
     chosen = np.zeros(len(spread.means))
     chosen[which] = 1.0
+    least, most, scale = limits
+    rare = unseen(spread, level)
     margin = spread.margin(chosen, level)
-    nothing = 1e-9 * (most - least) if math.isfinite(most - least) else 0.0  # what rounding leaves of 0
-    if max(margin, min(estimate - least, most - estimate)) < nothing and spread.example_freedom > 0:
-        alike = ((1 - level) / 2) ** (1 / spread.units)  # how rare such examples may be, and still be all we saw
-        margin = (1 - alike) * (most - least)
-    return Interval(estimate, max(estimate - margin, least), min(estimate + margin, most), "ok", spread.covers)
+    small = spread.example_freedom > 0 and spread.carriers[which] < CARRIERS[scale]
+    if margin <= 1e-9 * (most - least if math.isfinite(most - least) else 1.0):  # what rounding leaves of 0
+        low, high = (estimate + rare * (end - estimate) if math.isfinite(end) else estimate for end in (least, most))
+    elif spread.example_freedom == 0 or scale == "linear" or not least < estimate < most:
+        low, high = estimate - margin, estimate + margin
+    elif scale == "wilson":
+        low, high = _wilson(estimate, *standard_error(spread.parts(chosen)), level)
+        # However few its mistakes, a model is not surer than one without any.
+        low, high = min(low, most - rare * (most - least)), max(high, least + rare * (most - least))
+    elif scale == "logit":
+        far = spread.carried(which).margin(chosen, level) / ((estimate - least) * (most - estimate)) * (most - least)
+        low, high = (
+            least + (most - least) / (1 + (most - estimate) / (estimate - least) * math.exp(-way))
+            for way in (-far, far)
+        )
+    else:
+        far = spread.carried(which).margin(chosen, level) / (estimate - least)
+        low, high = (least + (estimate - least) * math.exp(way) for way in (-far, far))
+    return Interval(estimate, max(low, least), min(high, most), "ok", spread.covers, small)
+
+
+def unseen(spread: Crossed, level: float) -> float:
+    """The largest share of examples (groups) that may differ from all those seen, which are alike: Clopper & Pearson (1934)."""
+    return 1 - ((1 - level) / 2) ** (1 / spread.units) if spread.example_freedom > 0 else 0.0
+
+
+def _wilson(share: float, error: float, freedom: float, level: float) -> tuple[float, float]:
+    """Wilson's (1927) interval of a share whose standard error gives the effective number of examples, with Student's t."""
+    from scipy.special import stdtrit
+
+    n = share * (1 - share) / error**2
+    t = float(stdtrit(freedom, (1 + level) / 2))
+    middle = share + t**2 / (2 * n)
+    half = t * math.sqrt(share * (1 - share) / n + t**2 / (4 * n**2))
+    return (middle - half) / (1 + t**2 / n), (middle + half) / (1 + t**2 / n)
 
 
 def _edge(outside: Callable[[float], bool], inside: float, step: float) -> float | None:
@@ -269,7 +211,7 @@ def _edge(outside: Callable[[float], bool], inside: float, step: float) -> float
 
 
 def project(
-    scores: ArrayLike, groups: Sequence[Any] | NDArray[Any] | None, *weights: ArrayLike, limits: Limits = UNIT
+    scores: ArrayLike, groups: Groups, *weights: ArrayLike, limits: Limits = UNIT
 ) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
     """The table `[len(weights), seeds, examples]` of the weighted sums over models, and the weights as arrays.
 
@@ -280,7 +222,7 @@ def project(
         table = table[:, :, None]
     if table.ndim != 3 or table.size == 0:
         raise OutgrowError(f"scores are [models, seeds, examples], none of them empty; these are {list(table.shape)}")
-    low, high = limits
+    low, high = limits.least, limits.most
     values = table.mean(axis=2)  # contributions of single examples may lie outside, NaN stays NaN
     if not bool(((values >= low - 1e-9) & (values <= high + 1e-9)).all()):
         raise OutgrowError(

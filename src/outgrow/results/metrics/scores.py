@@ -43,6 +43,7 @@ class Metric:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "__doc__", self.contributions.__doc__)  # what lists say of it
+        object.__setattr__(self, "limits", Limits(*self.limits))  # a plain pair means a linear scale
 
     def undefined(self, rows: HeldOut) -> str | None:
         """Why it has no value on these test rows, or None."""
@@ -170,10 +171,10 @@ def ece(answers: Answers, rows: HeldOut) -> Contributions:
 ACCURACY = Metric("accuracy", "accuracy", accuracy)
 BALANCED_ACCURACY = Metric("balanced_accuracy", "balanced accuracy", balanced_accuracy)
 MACRO_F1 = Metric("macro_f1", "macro F1", macro_f1)
-AUROC = Metric("auroc", "AUROC", auroc, needs_two_classes=True)
-LOG_LOSS = Metric("log_loss", "log loss", log_loss, higher_is_better=False, limits=(0.0, math.inf))
-BRIER = Metric("brier", "Brier score", brier, higher_is_better=False, limits=(0.0, 2.0))
-ECE = Metric("ece", "calibration error", ece, higher_is_better=False)
+AUROC = Metric("auroc", "AUROC", auroc, limits=Limits(0.0, 1.0, "logit"), needs_two_classes=True)
+LOG_LOSS = Metric("log_loss", "log loss", log_loss, higher_is_better=False, limits=Limits(0.0, math.inf, "log"))
+BRIER = Metric("brier", "Brier score", brier, higher_is_better=False, limits=Limits(0.0, 2.0, "log"))
+ECE = Metric("ece", "calibration error", ece, higher_is_better=False, limits=Limits(0.0, 1.0))
 
 
 def metric_named(name: str) -> Metric:

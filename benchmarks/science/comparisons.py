@@ -1,6 +1,6 @@
 """How often comparisons are wrong, and agreement's and other metrics' intervals hold: docs/reference/statistics.md's tables.
 
-    python benchmarks/comparisons.py
+    python benchmarks/science/comparisons.py
 
 Probit as in coverage.py (difficulty half of the variance, taste a quarter, chance a quarter), for any number of models.
 """

@@ -1,7 +1,7 @@
 """Every method of heads against naive over seven real tasks: docs/guide/methods.md's table, in about 15 minutes on two cores.
 
-    python benchmarks/methods.py ../shared/data     # writes benchmarks/methods.json, then docs/guide/methods.md
-    python benchmarks/methods.py                    # docs/guide/methods.md alone, from the docstrings and methods.json
+    python benchmarks/science/methods.py ../shared/data     # writes benchmarks/science/methods.json, then docs/guide/methods.md
+    python benchmarks/science/methods.py                    # docs/guide/methods.md alone, from the docstrings and methods.json
 
 Supervisor: heads on wordllama's static embeddings, taught 300 rows; student: heads on MiniLM's frozen features; 10 seeds.
 Of each task 2,600 rows (CoLA and CR more, since balancing takes some), the first by a hash: 400 weak_train, 650 transfer,
@@ -107,7 +107,7 @@ def main() -> None:
     sys.path.insert(0, str(HERE))
     from methods_page import write
 
-    write(FOUND, HERE.parent / "docs" / "guide" / "methods.md")
+    write(FOUND, HERE.parents[1] / "docs" / "guide" / "methods.md")
 
 
 if __name__ == "__main__":

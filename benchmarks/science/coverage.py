@@ -1,6 +1,6 @@
 """How often a 95% interval holds the truth in simulated experiments of known truth: table of docs/reference/statistics.md.
 
-    python benchmarks/coverage.py
+    python benchmarks/science/coverage.py
 
 The model is probit: a model answers example i right where
     gap + seed effect + difficulty(i) + taste(model, i) + chance(model, seed, i) > 0.

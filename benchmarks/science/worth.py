@@ -1,6 +1,6 @@
 """How often the interval of 'worth so many careful labels' holds the truth, on the demo's sentences.
 
-    python benchmarks/worth.py            # about five minutes
+    python benchmarks/science/worth.py            # about five minutes
 
 One student learns from 800 cheap labels (the truth, flipped at random). The other sentences are the world: its accuracy
 there, and that of students taught by n careful labels from there, say what the cheap labels are worth. Then 300 careful

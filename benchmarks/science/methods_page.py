@@ -1,6 +1,6 @@
 """docs/guide/methods.md, from the docstrings of every registered method, label source and baseline, and what was measured.
 
-python benchmarks/methods.py      # calls this
+python benchmarks/science/methods.py      # calls this
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from outgrow.models.label_sources.options import Join, Simulate
 
 HEAD = """# Methods
 
-<!-- Written by `python benchmarks/methods.py` from the docstrings and benchmarks/methods.json: change those, not this page. -->
+<!-- Written by `python benchmarks/science/methods.py` from docstrings and what it measured: change those, not this page. -->
 
 What a student does with weak labels. A method has at most one part that changes the **labels**, one **loss** and one
 **procedure**, and a list composes them; without a loss of its own it learns by `naive`:
@@ -110,8 +110,8 @@ def _measured(found: dict[str, Any]) -> str:
     lines = [
         "\n## What helps here\n",
         "Our own table, at this scale and as found: supervisor heads on wordllama's static embeddings (300 rows seen), "
-        "student heads on MiniLM's frozen features, 650 rows to teach, 600 to test, 10 seeds; `benchmarks/methods.py` has "
-        "the rest and makes it again.\n",
+        "student heads on MiniLM's frozen features, 650 rows to teach, 600 to test, 10 seeds; "
+        "`benchmarks/science/methods.py` has the rest and makes it again.\n",
         "| task | weak | naive student | ceiling | PGR of naive |\n| --- | --- | --- | --- | --- |",
         *(
             f"| {name} | {_number(row['weak_accuracy'])} | {_number(row['student_accuracy'])} | "
