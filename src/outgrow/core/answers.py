@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from outgrow.core.examples import Floats, Ints, Strings, harden
 
 Allowed = NDArray[np.bool_]
+OUT = -1e9  # the logit of a class that a row does not allow: probability 0, and finite, so that 0 times it is 0
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,13 @@ def within(probabilities: Floats, allowed: Allowed | None) -> Floats:
         return probabilities
     kept = np.where(allowed, probabilities, 0).astype(probabilities.dtype)
     total = kept.sum(axis=1, keepdims=True)
-    uniform = allowed / allowed.sum(axis=1, keepdims=True)
-    shares: Floats = np.where(total == 0, uniform, kept / np.where(total == 0, 1, total)).astype(probabilities.dtype)
+    shares: Floats = np.where(total == 0, uniform(allowed), kept / np.where(total == 0, 1, total)).astype(
+        probabilities.dtype
+    )
     shares[np.isnan(probabilities).any(axis=1)] = np.nan
     return shares
 
 
-def uniform(n: int, classes: int, allowed: Allowed | None) -> Floats:
+def uniform(allowed: Allowed) -> Floats:
     """Each row's probabilities where nothing is known: equal over the classes it allows, `[n, classes]`."""
-    if allowed is None:
-        return np.full((n, classes), 1 / classes)
     return np.asarray(allowed / allowed.sum(axis=1, keepdims=True))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from outgrow.core.answers import Allowed
 from outgrow.core.examples import Floats, Strings
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Rows:
     groups: Strings  # [n] examples that belong together; an example's own id where it belongs with no other
     seed: int
     features: Floats | None = None  # [n, d] of the student, where the method says `reads_features`
+    allowed: Allowed | None = None  # [n, classes] the classes that a row can have; None: all, in every row
 
 
 class Build(Protocol):
@@ -103,6 +105,7 @@ class Method(BaseModel):
     def labels(self, weak: Floats, rows: Rows) -> Floats:
         """Weak labels `[n, classes]` -> those to learn from, `[n, classes]`; a row of NaN is left out.
 
+        What is left on classes that a row does not allow is taken off, and the row sums to one again.
         Made once, of the rows of transfer that have a weak label. Raises OutgrowError on labels it can do nothing with.
         """
         raise NotImplementedError(f"{type(self).__name__} supplies no labels")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
+from outgrow.core.answers import uniform, within
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats, Ints, harden
 from outgrow.methods.contract import Method, Rows
@@ -61,7 +62,8 @@ class Balance(Method):
             raise OutgrowError(
                 f"balance: the prior {list(self.prior)} has {len(self.prior)} shares and the task has {classes} classes"
             )
-        wanted = np.full(classes, 1 / classes) if self.prior == "balanced" else np.array(self.prior)
+        balanced = np.full(classes, 1 / classes) if rows.allowed is None else uniform(rows.allowed).mean(axis=0)
+        wanted = balanced if self.prior == "balanced" else np.array(self.prior)
         factors = np.ones(classes)
         for _ in range(1000):
             scaled = weak.astype(np.float64) * factors
@@ -94,7 +96,7 @@ class _OnFeatures(Method):
                 opinion[held] = _neighbours(values[others], weak[others], values[held], self.k or 20)
             else:
                 opinion[held] = _logistic(values[others], weak[others], values[held])
-        return opinion
+        return within(opinion, rows.allowed)
 
 
 class Filter(_OnFeatures):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator
 
+from outgrow.core.answers import OUT
 from outgrow.core.errors import UsageError
 from outgrow.methods.contract import Method
 
@@ -186,8 +187,14 @@ class ReverseKl(_ByRow):
     def loss(self, logits: Tensor, weak: Tensor, progress: float, statistic: Tensor | None = None) -> Tensor:
         """KL(p, w) of each example, `[n, classes]` twice -> `[n]`."""
         log_p = logits.log_softmax(dim=-1)
-        log_w = ((1 - self.smoothing) * weak + self.smoothing / weak.shape[-1]).log()
+        log_w = ((1 - self.smoothing) * weak + self.smoothing / _classes(logits)).log()
         return (log_p.exp() * (log_p - log_w)).sum(dim=-1)
+
+
+def _classes(logits: Tensor) -> int | Tensor:
+    """How many classes a row has: all of `[n, classes]`, or `[n, 1]` where some rows are without some."""
+    there = logits.detach() > OUT / 2
+    return logits.shape[-1] if bool(there.all()) else there.sum(dim=-1, keepdim=True)
 
 
 def risen(height: float, progress: float, warmup: float) -> float:

@@ -105,7 +105,9 @@ def check_inputs(raw: RawTask, kind: InputType, name: str) -> None:
 def _check_allowed(raw: RawTask, ids: Sequence[str], labels: Sequence[int], classes: Sequence[str], name: str) -> None:
     """Raises UsageError where a row's label is a class that it cannot have, or equal inputs allow different classes."""
     first: dict[str, Sequence[bool]] = {}
-    for row, (id_, label, allowed) in enumerate(zip(ids, labels, raw.allowed or (), strict=False)):
+    for row, (id_, label, allowed) in enumerate(
+        zip(ids, labels, () if raw.allowed is None else raw.allowed, strict=False)
+    ):
         if label >= 0 and not allowed[label]:
             raise UsageError(
                 f"{name}: the label of input {row + 1} is {classes[label]!r}, which the row does not allow"

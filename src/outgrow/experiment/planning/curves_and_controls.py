@@ -30,7 +30,9 @@ def extras(
             )
     if asked.controls and strong.able.learns:  # else the labels that it learned from make no difference
         label = f"{task.title}: shuffled labels, seed {seed}"
-        shuffled = Step("shuffle", {"seed": seed}, {"split": split, "weak_labels": weak_labels}, label=label)
+        parents = {"split": split, "weak_labels": weak_labels}
+        parents |= {} if task.pool.allowed is None else {"pool": task.step}  # which rows may exchange labels
+        shuffled = Step("shuffle", {"seed": seed}, parents, label=label)
         made["shuffled"] = training_step(task, strong, "transfer", split, shuffled, NAIVE, seed)
         if truth and task.sizes["weak_train"]:
             made["own_weak"] = training_step(task, strong, "weak_train", split, TRUTH, NAIVE, seed)

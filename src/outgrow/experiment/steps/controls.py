@@ -6,24 +6,35 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from outgrow.core.answers import Allowed
+from outgrow.core.examples import Ints
+from outgrow.core.pool import Pool
 from outgrow.execution.step import Context, Job, Kind
 
 
 def shuffle(jobs: Sequence[Job], context: Context) -> None:
-    """Weak labels dealt anew among the rows that have one: the same labels, as often, on the wrong rows.
+    """Weak labels permuted among the rows that have one: the same labels, as often, on the wrong rows.
 
     Transfer and validation apart, so that neither the lesson nor a choice on validation knows anything of the truth. Any
-    other row has none.
+    other row has none. Rows exchange labels only with rows that allow the same classes.
     """
     for job in jobs:
+        allowed = Pool.load(job.parents["pool"]).allowed if "pool" in job.parents else None
         values = np.load(job.parents["weak_labels"] / "probabilities.npy")
         shuffled = np.full_like(values, np.nan)
         for place, part in enumerate(("transfer", "validation")):
             rows = np.load(job.parents["split"] / f"{part}.npy")
             rows = rows[~np.isnan(values[rows]).any(axis=1)]
-            order = np.random.default_rng([job.params["seed"], place]).permutation(len(rows))
-            shuffled[rows] = values[rows[order]]
+            random = np.random.default_rng([job.params["seed"], place])
+            for alike in [rows] if allowed is None else _alike(rows, allowed[rows]):
+                shuffled[alike] = values[alike[random.permutation(len(alike))]]
         np.save(job.folder / "probabilities.npy", shuffled)
+
+
+def _alike(rows: Ints, allowed: Allowed) -> list[Ints]:
+    """The rows by which classes they allow."""
+    _, numbers = np.unique(allowed, axis=0, return_inverse=True)
+    return [rows[numbers == number] for number in range(int(numbers.max(initial=-1)) + 1)]
 
 
 SHUFFLE = Kind(1, shuffle)

@@ -31,7 +31,7 @@ def custom(jobs: Sequence[Job], context: Context) -> None:
                 f"{job.params['model']['member']['name']}: predict returned an array of shape "
                 f"{list(probabilities.shape)} for {len(data.ids)} examples of {len(data.classes)} classes"
             )
-        save(job.folder, probabilities)
+        save(job.folder, probabilities, data.allowed)
 
 
 def _plan(asked: Training) -> Step:

@@ -72,7 +72,17 @@ def given(jobs: Sequence[Job], context: Context) -> None:
         options = dict(job.params)
         path = _path(options.pop("file"), context)
         labels = read_given(path, job.parents["pool"], **options)
-        save(job.folder, labels.probabilities, notes=list(labels.notes), counts=dict(labels.counts))
+        probabilities, notes = labels.probabilities, list(labels.notes)
+        allowed = Pool.load(job.parents["pool"]).allowed
+        if allowed is not None:
+            impossible = np.where(allowed, probabilities, 0).sum(axis=1) == 0
+            probabilities[impossible] = np.nan
+            if impossible.any():
+                notes.append(
+                    f"{int(impossible.sum())} given labels name a class that their row does not allow, and count as "
+                    "not given"
+                )
+        save(job.folder, probabilities, allowed, notes=notes, counts=dict(labels.counts))
 
 
 def _path(file: Mapping[str, str], context: Context) -> Path:

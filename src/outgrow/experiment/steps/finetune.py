@@ -50,7 +50,13 @@ def finetune(jobs: Sequence[Job], context: Context) -> None:
             options,
             read,
             data.classes,
-            finetuning.Lesson(rows, targets, method_of(job.params["method"], context), job.params["seed"]),
+            finetuning.Lesson(
+                rows,
+                targets,
+                method_of(job.params["method"], context),
+                job.params["seed"],
+                allowed=None if data.allowed is None else data.allowed[rows],
+            ),
             watch=_watch(job, data, options),
             device=context.device,
             scratch=job.folder,
@@ -61,7 +67,7 @@ def finetune(jobs: Sequence[Job], context: Context) -> None:
         wanted = _wanted(job, data)
         probabilities = np.full((len(data), len(data.classes)), np.nan, dtype=np.float32)
         probabilities[wanted] = finetuning.probabilities(made, read, wanted, options)
-        save(job.folder, probabilities, taken_at=made.taken_at)
+        save(job.folder, probabilities, data.allowed, taken_at=made.taken_at)
         (job.folder / "curve.json").write_text(json.dumps(made.curve, indent=1))
         if job.params.get("keep"):
             (job.folder / "model").mkdir()

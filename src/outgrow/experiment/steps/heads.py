@@ -34,20 +34,23 @@ def heads(jobs: Sequence[Job], context: Context) -> None:
     """Linear heads on the same features, solved together; each leaves its weights and its predictions."""
     from safetensors.numpy import save_file
 
-    from outgrow.models.heads.solver import Problem, Solver, predict, solve
+    from outgrow.models.heads.solver import Among, Objective, Problem, Solver, predict, solve
 
+    allowed = Pool.load(jobs[0].parents["pool"]).allowed
     values = np.load(jobs[0].parents["features"] / "features.npy", mmap_mode="r")
     solver = Solver(**jobs[0].params["solver"])
     problems = []
     for job in jobs:
         rows, targets = lesson(job)
-        method = method_of(job.params["method"], context)
+        method: Objective = method_of(job.params["method"], context)
+        if allowed is not None:
+            method = Among(method, allowed[rows])
         problems.append(
             Problem(rows, targets, None, method, job.params["l2"], job.params["seed"], job.params.get("stop", 1.0))
         )
     for job, head in zip(jobs, solve(values, problems, solver, context.device, context.progress), strict=True):
         save_file({"weight": head.weight, "bias": head.bias}, job.folder / "head.safetensors")
-        save(job.folder, predict(values, head, solver))
+        save(job.folder, predict(values, head, solver), allowed)
 
 
 TYPICAL_WIDTH = 512  # of features, for the estimate of a head's work before there are any

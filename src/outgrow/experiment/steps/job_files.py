@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from outgrow.core.answers import Allowed, within
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats, Ints, Strings
 from outgrow.core.pool import Pool
@@ -52,9 +53,12 @@ def targets_of(job: Job, data: Pool, rows: Ints) -> Floats:
     return weak_labels[rows]
 
 
-def save(folder: Path, probabilities: Floats, **facts: Any) -> None:
-    """Write `probabilities.npy` of every row of the pool, and `facts.json` if there are any."""
-    np.save(folder / "probabilities.npy", np.asarray(probabilities, dtype=np.float32))
+def save(folder: Path, probabilities: Floats, allowed: Allowed | None = None, **facts: Any) -> None:
+    """Write `probabilities.npy` of every row of the pool, and `facts.json` if there are any.
+
+    allowed: the pool's. Of a softmax, what is left is the softmax over the classes that a row allows.
+    """
+    np.save(folder / "probabilities.npy", within(np.asarray(probabilities, dtype=np.float32), allowed))
     if facts:
         (folder / "facts.json").write_text(json.dumps(facts))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from outgrow.core.answers import within
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats, Labels
 from outgrow.core.pool import Pool
@@ -36,13 +37,14 @@ def labels(jobs: Sequence[Job], context: Context) -> None:
         [identity] = job.params["method"]
         method = member(identity["member"], "methods", context).load()(**identity["options"])
         before = weak[rows]
-        known = Rows(data.ids[rows], data.groups[rows], job.params["seed"], features)
-        after = np.asarray(method.labels(before.copy(), known), dtype=np.float32)
+        allowed = None if data.allowed is None else data.allowed[rows]
+        known = Rows(data.ids[rows], data.groups[rows], job.params["seed"], features, allowed)
+        after = within(np.asarray(method.labels(before.copy(), known), dtype=np.float32), allowed)
         _check(after, before, identity["member"]["name"])
         kept = ~np.isnan(after).any(axis=1)
         hard = [Labels(data.ids[rows][kept], values[kept]).hard for values in (before, after)]
         truth = data.labels[rows][kept]
-        told = {
+        told: dict[str, Any] = {
             "kept": int(kept.sum()),
             "changed": int((hard[0] != hard[1]).sum()),
             "accuracy": float((hard[1] == truth)[truth >= 0].mean()) if (truth >= 0).any() else None,
@@ -73,7 +75,12 @@ def join(jobs: Sequence[Job], context: Context) -> None:
         ]
         transfer = np.load(job.parents["split"] / "transfer.npy")
         made = joining.join(voters, data.ids, transfer, job.params["by"])
-        save(job.folder, made.probabilities, **({"accuracies": list(made.accuracies)} if made.accuracies else {}))
+        save(
+            job.folder,
+            made.probabilities,
+            data.allowed,
+            **({"accuracies": list(made.accuracies)} if made.accuracies else {}),
+        )
 
 
 def simulate(jobs: Sequence[Job], context: Context) -> None:
@@ -87,7 +94,8 @@ def simulate(jobs: Sequence[Job], context: Context) -> None:
             options["by"] = "known"
         parts = [np.load(job.parents["split"] / f"{part}.npy") for part in PARTS] + [np.flatnonzero(data.test)]
         asked = Simulate.model_validate(options)
-        save(job.folder, simulated(data.labels, data.classes, data.sizes, parts, asked, job.params["seed"], opinion))
+        made = simulated(data.labels, data.classes, data.sizes, parts, asked, job.params["seed"], opinion, data.allowed)
+        save(job.folder, made)
 
 
 def _plan_join(asked: Training) -> Step:

@@ -35,7 +35,7 @@ def prompt(jobs: Sequence[Job], context: Context) -> None:
         found = ask(location, options, data.classes, texts, shots, context.device, context.progress)
         probabilities = np.full((len(data), len(data.classes)), np.nan, dtype=np.float32)
         probabilities[wanted] = found.probabilities
-        save(job.folder, probabilities, truncated=found.truncated, shots=[label for _, label in shots])
+        save(job.folder, probabilities, data.allowed, truncated=found.truncated, shots=[label for _, label in shots])
 
 
 def _plan(training: Training) -> Step:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from outgrow.core.answers import OUT, Allowed
 from outgrow.core.examples import Floats, Ints
 from outgrow.models.checkpoints.device import fingerprint, own_randomness, randomness, set_randomness, settle
 from outgrow.models.checkpoints.tokens import Tokens
@@ -36,6 +37,7 @@ class Lesson:
     method: Objective
     seed: int
     weights: Floats | None = None  # [m] of the examples, only their ratios count; None: all alike
+    allowed: Allowed | None = None  # [m, classes] the classes that a row can have; None: all, in every row
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,10 @@ def _trainer(
             def ask(module: Any, part: Ints) -> Any:
                 ids, mask = tokens.padded(lesson.rows[batch[part]], loaded.filler)
                 with computed(here, options):
-                    return module(torch.from_numpy(ids).to(here), torch.from_numpy(mask).to(here))
+                    logits = module(torch.from_numpy(ids).to(here), torch.from_numpy(mask).to(here))
+                if lesson.allowed is None:
+                    return logits
+                return logits.masked_fill(~torch.from_numpy(lesson.allowed[batch[part]]).to(here), OUT)
 
             def looking(part: Ints) -> Any:
                 with evaluating(self.model):

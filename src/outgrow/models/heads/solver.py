@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from outgrow.core.answers import OUT, Allowed
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats, Ints
 
@@ -31,6 +32,29 @@ class Objective(Protocol):
 
     def loss(self, logits: Tensor, weak: Tensor, progress: float) -> Tensor:
         """Losses `[m]` of a whole batch's logits and targets `[m, classes]`, at a share of training in [0, 1]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Among:
+    """A method's loss over the classes that each row allows, `allowed [m, classes]` of the rows in their order."""
+
+    method: Objective
+    allowed: Allowed
+
+    @property
+    def by_row(self) -> bool:
+        """No: it knows its own rows only."""
+        return False
+
+    def statistic(self, logits: Tensor) -> None:
+        """Nothing: the rows are always the whole batch."""
+
+    def loss(self, logits: Tensor, weak: Tensor, progress: float) -> Tensor:
+        """Losses `[m]`; a class that a row does not allow has probability 0 and no gradient."""
+        import torch
+
+        inside = torch.from_numpy(self.allowed).to(logits.device)
+        return self.method.loss(logits.masked_fill(~inside, OUT), weak, progress)
 
 
 @dataclass(frozen=True)
