@@ -8,18 +8,13 @@ from typing import Any
 
 import polars as pl
 import pytest
+from written_tables import write
 
 from outgrow.core.files.row_text import render
 from outgrow.core.files.tables import Table, read_table, table_format
 from outgrow.tasks.files import file_task
 
 ROWS: dict[str, list[Any]] = {"text": ["good", "bad, very", 'so "so"\nla'], "label": [1, 0, 1]}
-
-
-def write(path: Path, content: str | bytes) -> Path:
-    data = content.encode() if isinstance(content, str) else content
-    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
-    return path
 
 
 def table(path: Path) -> Table:

@@ -15,13 +15,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-import test_cli
-from test_cli import FILES, ROWS, SMALL, Answer, bad, good, objects, outgrow, table
+from commands import FILES, ROWS, SMALL, Answer, bad, good, objects, outgrow, table
 
 from outgrow import Experiment, Machine, Results, run
 from outgrow.tasks.sentiment import sentiment
-
-folder = test_cli.folder  # the fixture: a run of a small experiment
 
 # Bad input: one sentence a fault, nothing written
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import toys
-from test_execute import bad, contents, number, pids, start, total, toy_kinds, value, wait_for
+from toy_steps import bad, contents, number, pids, start, total, value, wait_for
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.files import disk
@@ -20,7 +20,7 @@ from outgrow.execution.progress import Silent
 from outgrow.execution.step import Step
 from outgrow.execution.store import Store
 
-pytestmark = pytest.mark.usefixtures(toy_kinds.__name__)
+pytestmark = pytest.mark.usefixtures("toy_kinds")
 
 
 # Failures

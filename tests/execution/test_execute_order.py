@@ -9,7 +9,7 @@ import pytest
 import toys
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_execute import number, total, toy_kinds, value
+from toy_steps import number, total, value
 
 from outgrow.execution.execute import execute
 from outgrow.execution.progress import Lines, Live, Silent, clean, display
@@ -18,7 +18,7 @@ from outgrow.execution.step import Step, kind_of, walk
 from outgrow.execution.store import Store
 from outgrow.execution.throughput import Rates, rate_name
 
-pytestmark = pytest.mark.usefixtures(toy_kinds.__name__)
+pytestmark = pytest.mark.usefixtures("toy_kinds")
 
 
 # Order, for any graph

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import toys
 from places import SRC, SUPPORT
-from test_execute import contents, number, total, toy_kinds, value
+from toy_steps import contents, number, total, value
 
 from outgrow import Experiment, run
 from outgrow.core.errors import UsageError
@@ -20,7 +20,7 @@ from outgrow.execution.machine import Machine
 from outgrow.execution.step import Step
 from outgrow.execution.store import Store
 
-pytestmark = pytest.mark.usefixtures(toy_kinds.__name__)
+pytestmark = pytest.mark.usefixtures("toy_kinds")
 
 
 class LastFirst:

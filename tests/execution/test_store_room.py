@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_store import KEY, OTHER, RECORD, WEEK, child, leftovers, put
+from stores import KEY, OTHER, RECORD, WEEK, child, leftovers, put
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.files import disk

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from small_experiment import TEXTS, asked
 
-from outgrow import Experiment, Results, UsageError, run
+from outgrow import Results, UsageError, run
 from outgrow.execution.machine import Machine
 from outgrow.execution.step import Context, Job, walk
 from outgrow.execution.store import Store
@@ -16,23 +17,6 @@ from outgrow.experiment.pipeline import prepare
 from outgrow.experiment.planning.curves_and_controls import curve_sizes
 from outgrow.experiment.steps.controls import shuffle
 from outgrow.results.run_folder import read_run
-
-TEXTS = [f"the {noun} {i} was {word}" for i in range(40) for noun in ("film", "meal") for word in ("good", "bad")]
-
-
-def asked(folder: Path, **changes: Any) -> Experiment:
-    rows = "".join(f"{text},{'pos' if text.endswith('good') else 'neg'}\n" for text in TEXTS)
-    (folder / "reviews.csv").write_text(f"sentence,label\n{rows}")
-    whole = {
-        "name": "x",
-        "tasks": [{"file": str(folder / "reviews.csv"), "text": "sentence", "label": "label"}],
-        "weak": [{"static": "wordllama", "rows": 4}],
-        "strong": ["static:wordllama"],
-        "methods": ["naive", "confidence"],
-        "seeds": 2,
-        "split": {"weak_train": 30, "transfer": 60, "validation": 10, "test": 40},
-    }
-    return Experiment(**{**whole, **changes})
 
 
 def planned(folder: Path, **changes: Any) -> Any:

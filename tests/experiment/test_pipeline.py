@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from rich.table import Table
-from test_extras import asked
+from small_experiment import asked
 
 from outgrow import Machine, OutgrowError, Results, run
 from outgrow.core.identity import digest_file

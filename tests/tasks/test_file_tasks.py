@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_tables import write
+from written_tables import write
 
 from outgrow.core.errors import UsageError
 from outgrow.tasks.files import file_task

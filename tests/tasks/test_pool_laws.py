@@ -7,7 +7,7 @@ import random
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_pool import PARTS, pool_of, task
+from pools import PARTS, pool_of, task
 
 from outgrow.core.errors import UsageError
 from outgrow.core.identity import content_id

@@ -2,7 +2,6 @@
 
 import copy
 import pickle
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -20,19 +19,10 @@ from outgrow.tasks.sentiment import sentiment
 from outgrow.teaching.options import learner, student_spec
 from outgrow.teaching.students import Lesson
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 BINS = np.linspace(-3, 3, 12)  # numbers are cut into 13 words
 WORDS = len(BINS) + 1
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """These are many small fits, which more threads only slow down."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,15 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import test_student
-from test_student import TEXTS, saved
+from saved_students import TEXTS, saved
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.teaching.predict_files import predict_file
 from outgrow.teaching.saved_student import Kept, load
 from outgrow.teaching.students import unheard
-
-tiny = test_student.tiny  # the fixture: a small model with its tokenizer
 
 
 @pytest.fixture(scope="module")

@@ -7,38 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from saved_students import TEXTS, saved
 
 from outgrow.core.errors import OutgrowError, UsageError
-from outgrow.methods.losses import Naive
 from outgrow.teaching.options import learner, student_spec
-from outgrow.teaching.saved_student import SCHEMA, load, save
-from outgrow.teaching.students import Lesson, unheard
-
-TEXTS = [
-    "A wonderful little film, and the acting is superb.",
-    "Terrible service; we waited an hour.",
-    "ok",
-    "The battery died after two days and nobody answered my mails about it, which I find rather poor.",
-    "Crème brûlée 🍮, and a café nearby!",
-    "It is what it is " * 40,
-]
-ABOUT = {
-    "text": "text",
-    "model": {"name": "x", "hub": None, "fingerprint": "", "licence": None, "options": {}},
-    "made": {"labels": ["rule"], "form": "classes", "method": "naive", "l2": 0.03, "seed": 0, "environment": {}},
-    "numbers": {
-        "taught": 6,
-        "careful": 0,
-        "mixed": False,
-        "method": "naive",
-        "agreement": 0.5,
-        "student_accuracy": None,
-        "cheap_accuracy": None,
-        "tried": [],
-        "voters": {},
-        "notes": [],
-    },
-}
+from outgrow.teaching.saved_student import SCHEMA, load
+from outgrow.teaching.students import unheard
 
 # What somebody without outgrow does.
 ALONE = """
@@ -53,37 +27,6 @@ for folder in sys.argv[1:]:
 json.dump(found, sys.stdout)
 assert "outgrow" not in sys.modules
 """
-
-
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A small table of static embeddings, for what asks for some student."""
-    from safetensors.numpy import save_file
-    from tokenizers import Tokenizer, models, pre_tokenizers
-
-    folder = tmp_path_factory.mktemp("tiny")
-    words = sorted({word for text in TEXTS for word in text.lower().split()})
-    tokenizer = Tokenizer(models.WordLevel({word: place for place, word in enumerate(["?", *words])}, unk_token="?"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.save(str(folder / "tokenizer.json"))
-    table = np.random.default_rng(0).normal(size=(len(words) + 1, 16)).astype(np.float32)
-    save_file({"embeddings": table}, folder / "model.safetensors")
-    return f"static:{folder}"
-
-
-def taught(written: object, classes: int = 3) -> tuple[object, np.ndarray]:
-    """A student that learned the texts as classes 0, 1, 2, 0, …, and its probabilities on them."""
-    bench = learner(student_spec(written)).read(TEXTS, "cpu")
-    rows = np.arange(len(TEXTS))
-    targets = np.eye(classes, dtype=np.float32)[rows % classes]
-    (student,) = bench.learn([Lesson(rows, targets, Naive(), None, 0)])
-    return student, bench.ask(student, rows)
-
-
-def saved(out: Path, written: object, classes: int = 3) -> np.ndarray:
-    student, probabilities = taught(written, classes)
-    save(out, student, {"classes": [f"class {place}" for place in range(classes)], **ABOUT})
-    return probabilities
 
 
 STUDENTS: list[object] = [

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import test_features as tiny
+import tiny_models as tiny
+from finetuning import CLASSES, NUMBERS, TEXTS, options, soft
 
 from outgrow.core.errors import UsageError
 from outgrow.core.registry import BUILT_IN, find
@@ -19,53 +20,13 @@ from outgrow.models.checkpoints.tokens import Tokens, read_texts
 from outgrow.models.finetune import train as finetuning
 from outgrow.models.finetune.batches import Passes, backward_batch, cut, needs_statistic
 from outgrow.models.finetune.classifier import Loaded, load, predict
-from outgrow.models.finetune.options import Finetune
 from outgrow.models.finetune.saved import predict_texts, train_texts
-from outgrow.models.finetune.train import Finetuned, Lesson, probabilities, train
+from outgrow.models.finetune.train import Lesson, train
 
-CLASSES = ("bad", "fine", "good")
-TEXTS = tiny.TEXTS
-NUMBERS = np.arange(len(TEXTS))
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 LOSSES = [find("methods", name).load() for name in BUILT_IN["methods"]]
 LOSSES = [method for method in LOSSES if method.loss is not Method.loss]
-made = tiny.made  # the fixture: a tiny model of a family, in a folder
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def soft(classes: int, rows: int = len(TEXTS)) -> np.ndarray:
-    return np.random.default_rng(1).dirichlet(np.ones(classes), size=rows).astype(np.float32)
-
-
-def options(**changes: Any) -> Finetune:
-    return Finetune(**{"checkpoint": "x", "epochs": 2, "lr": 1e-3, "batch": 8, **changes})
-
-
-def learn(
-    folder: Path, asked: Finetune, method: Method | None = None, *, classes: int = 3, seed: int = 0, **more: Any
-) -> tuple[Finetuned, Tokens]:
-    location = resolve(str(folder), "finetune")
-    tokens = read_texts(location, TEXTS, **asked.reading())
-    lesson = Lesson(NUMBERS, soft(classes), method or Naive(), seed)
-    return train(location, asked, tokens, CLASSES[:classes], lesson, **more), tokens
-
-
-def learned(folder: Path, asked: Finetune, method: Method | None = None, **more: Any) -> np.ndarray:
-    """Bytes-exact predictions on all texts after training."""
-    found, tokens = learn(folder, asked, method, **more)
-    return probabilities(found, tokens, NUMBERS, asked)
-
-
-def weights(found: Finetuned) -> dict[str, np.ndarray]:
-    return {name: value.detach().numpy().copy() for name, value in found.loaded.module.named_parameters()}
 
 
 # --- a batch in parts ---

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import test_features as tiny
+import tiny_models as tiny
+from finetuning import TEXTS, options, soft
 from places import SRC
 from pydantic import ValidationError
-from test_finetune import TEXTS, one_thread, options, soft
 
 from outgrow.core.errors import UsageError
 from outgrow.execution.machine import Machine
@@ -28,8 +28,7 @@ from outgrow.models.finetune.options import Finetune
 from outgrow.models.finetune.saved import predict_texts, train_texts
 from outgrow.models.finetune.train import Lesson
 
-made = tiny.made  # the fixture: a tiny model of a family, in a folder
-pytestmark = pytest.mark.usefixtures(one_thread.__name__)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 TWO = """
@@ -125,7 +124,7 @@ def test_a_missing_package_is_said_before_any_work(made: Callable[[str], Path]) 
 
 
 def test_options_load_no_torch() -> None:
-    code = "import sys, outgrow.models.finetune_options, outgrow.making_finetune; assert 'torch' not in sys.modules"
+    code = "import sys, outgrow.models.finetune.options, outgrow.experiment.steps.finetune; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": str(SRC)})
 
 
@@ -192,7 +191,7 @@ def test_a_killed_training_starts_again_and_ends_the_same(made: Callable[[str], 
     (tmp_path / "x.yaml").write_text(asked.to_yaml())
     code = (
         "import os, signal, sys\n"
-        "from outgrow.models.curve import Curve\n"
+        "from outgrow.models.finetune.learning_curve import Curve\n"
         "step, calls = Curve.step, []\n"
         "def die(self, done, total):\n"
         "    calls.append(done)\n"

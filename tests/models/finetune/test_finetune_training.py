@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import test_features as tiny
-from test_finetune import CLASSES, NUMBERS, TEXTS, learn, learned, one_thread, options, soft, weights
+import tiny_models as tiny
+from finetuning import CLASSES, NUMBERS, TEXTS, learn, learned, options, soft, weights
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.examples import harden
@@ -23,8 +23,7 @@ from outgrow.models.finetune.learning_curve import Watch
 from outgrow.models.finetune.saved import train_texts
 from outgrow.models.finetune.train import Finetuned, Lesson, probabilities, train
 
-made = tiny.made  # the fixture: a tiny model of a family, in a folder
-pytestmark = pytest.mark.usefixtures(one_thread.__name__)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_training_twice_gives_the_same_bits_and_leaves_the_random_states_alone(made: Callable[[str], Path]) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import test_features as tiny
-from test_finetune import NUMBERS, learn, one_thread, options, soft, weights
+import tiny_models as tiny
+from finetuning import NUMBERS, learn, options, soft, weights
 
 from outgrow.core.files import disk
 from outgrow.execution.machine import Machine
@@ -25,8 +25,7 @@ from outgrow.models.finetune.learning_curve import Watch
 from outgrow.models.finetune.resume import Halfway
 from outgrow.models.finetune.train import Finetuned, HeadFirst
 
-made = tiny.made  # the fixture: a tiny model of a family, in a folder
-pytestmark = pytest.mark.usefixtures(one_thread.__name__)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 class Killed(Exception):

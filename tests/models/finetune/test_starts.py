@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import test_features as tiny
+import tiny_models as tiny
 
 from outgrow.core.errors import UsageError
 from outgrow.core.pool import Pool
@@ -25,19 +25,10 @@ from outgrow.models.finetune.options import Finetune
 from outgrow.models.finetune.pretraining import padded, read_on
 from outgrow.models.finetune.train import HeadFirst, Lesson, train
 
-made = tiny.made  # the fixture: a tiny model of a family, in a folder
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 TEXTS = tiny.TEXTS
 READING = {"epochs": 3, "lr": 5e-3, "batch": 8, "precision": "fp32"}
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def tokens_of(folder: Path) -> Tokens:

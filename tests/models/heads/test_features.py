@@ -9,101 +9,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tiny_models import FAMILIES, TEXTS, WORDS, features, one_by_one
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.models.checkpoints.locate import resolve
 from outgrow.models.checkpoints.tokens import batches
-from outgrow.models.contract import Features
 from outgrow.models.heads.probe import Probe
-
-SENTENCE = "the film was a quiet triumph of patience and light though nobody in town cared to see it twice"
-WORDS = SENTENCE.split()
-TEXTS = [" ".join(WORDS[start : start + length]) for length in (1, 3, 3, 7, 12, 2, 5) for start in (0, 2, 4)]
-FAMILIES = ["bert", "mpnet", "gpt2", "llama"]
-
-
-def quiet(done: int, total: int) -> None:
-    pass
-
-
-def features(model: Any, texts: list[str], folder: Path | str, kind: str = "probe") -> Features:
-    found: Features = model.features(texts, resolve(str(folder), kind), "cpu", quiet)
-    return found
-
-
-def train_tokenizer(specials: list[str]) -> Tokenizer:
-    """A word tokenizer in which id 0 is a plain word wherever `specials` is empty."""
-    tokenizer = Tokenizer(models.WordLevel(unk_token="[UNK]" if specials else WORDS[0]))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.decoder = decoders.WordPiece()
-    tokenizer.train_from_iterator([SENTENCE], trainers.WordLevelTrainer(special_tokens=specials))
-    return tokenizer
-
-
-def make(family: str, folder: Path, **changes: Any) -> Path:
-    """A tiny model of a family with random weights, saved with its tokenizer."""
-    import torch
-    import transformers as hf
-
-    torch.manual_seed(0)
-    size = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 32}
-    encoder = family in ("bert", "mpnet")
-    tokenizer = train_tokenizer(["<s>", "[PAD]", "</s>", "[UNK]", "<mask>"] if encoder else [])
-    if encoder:
-        tokenizer.post_processor = processors.TemplateProcessing(
-            single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
-        )
-    config: Any
-    match family:
-        case "bert":
-            config = hf.BertConfig(**size, vocab_size=40, max_position_embeddings=32, pad_token_id=1, **changes)
-        case "mpnet":
-            config = hf.MPNetConfig(**size, vocab_size=40, max_position_embeddings=34, pad_token_id=1, **changes)
-        case "gpt2":
-            config = hf.GPT2Config(n_embd=16, n_layer=3, n_head=2, n_positions=32, vocab_size=40, **changes)
-        case _:
-            sizes = size | {"num_key_value_heads": 1, "vocab_size": 40, "max_position_embeddings": 4096}
-            config = hf.LlamaConfig(**(sizes | changes))
-    model = hf.AutoModel.from_config(config)
-    model.save_pretrained(folder)
-    hf.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, **({"pad_token": "[PAD]", "model_max_length": 32} if encoder else {})
-    ).save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    kept: dict[str, Path] = {}
-
-    def get(family: str) -> Path:
-        if family not in kept:
-            kept[family] = make(family, tmp_path_factory.mktemp(family))
-        return kept[family]
-
-    return get
-
-
-def one_by_one(folder: Path, texts: list[str], pooling: str, layer: int = -1) -> np.ndarray:
-    """The reference: each text alone, so nothing is padded or masked."""
-    import torch
-    from transformers import AutoModel, AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
-    rows = []
-    for text in texts:
-        with torch.no_grad():
-            out = model(torch.tensor([tokenizer(text)["input_ids"]]), output_hidden_states=True)
-        states = out.hidden_states[layer][0]
-        rows.append((states.mean(0) if pooling == "mean" else states[-1]).numpy())
-    return np.stack(rows)
 
 
 @pytest.mark.parametrize("pooling", ["mean", "last"])
@@ -272,7 +187,7 @@ def test_a_wrong_torchvision_is_named(made: Callable[[str], Path], tmp_path: Pat
     code = f"""
 from outgrow.core.errors import OutgrowError
 from outgrow.models.checkpoints.locate import resolve
-from outgrow.models.probe import Probe
+from outgrow.models.heads.probe import Probe
 try:
     Probe(checkpoint="x").features(["film"], resolve({str(made("bert"))!r}, "probe"), "cpu", print)
 except OutgrowError as error:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 from safetensors.numpy import load_file, save_file
-from test_features import TEXTS, features, train_tokenizer
+from tiny_models import TEXTS, features, train_tokenizer
 from tokenizers import Tokenizer
 
 from outgrow.core.errors import OutgrowError

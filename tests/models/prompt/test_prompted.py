@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,8 @@ from outgrow.models.majority import Majority
 from outgrow.models.prompt.ask import Answers, ask, chosen_shots
 from outgrow.models.prompt.options import Prompt
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 TEXTS = ["the film was good", "a quiet triumph of patience and light, though nobody cared", "bad", "the meal", ""]
 CLASSES = ("neg", "pos", "so-so")
 WORDS = {"neg": "bad", "pos": "good", "so-so": "neither good nor bad"}
@@ -32,16 +33,6 @@ WORDS = {"neg": "bad", "pos": "good", "so-so": "neither good nor bad"}
 def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A tiny causal model with random weights and a byte tokenizer, so that words are of several tokens."""
     return str(make(request.param, tmp_path_factory.mktemp(request.param)))
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def make(family: str, folder: Path) -> Path:

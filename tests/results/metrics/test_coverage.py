@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from measured import benchmark
-from test_intervals import recover
+from recovered import recover
 
 probit = benchmark("coverage")
 KEYS = ("weak_accuracy", "student_accuracy", "ceiling_accuracy", "pgr")

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from recovered import Array, recover
 from scipy import stats
 
 from outgrow.core.errors import OutgrowError
@@ -21,7 +22,6 @@ from outgrow.results.metrics.intervals import NO_SPREAD, NOT_ABOVE, Interval, Li
 from outgrow.results.metrics.recovery import performance_gap_recovered, recovery
 
 NUMERATOR, DENOMINATOR = [-1, 1, 0], [-1, 0, 1]
-Array = NDArray[np.float64]
 
 
 def ends(interval: Interval) -> tuple[float, float]:
@@ -33,11 +33,6 @@ def ends(interval: Interval) -> tuple[float, float]:
 def numbers(interval: Interval) -> list[float]:
     assert interval.estimate is not None
     return [interval.estimate, *ends(interval)]
-
-
-def recover(table: Array, groups: Any = None, level: float = 0.95) -> dict[str, Interval]:
-    weak, student, ceiling = table
-    return recovery(weak, student, ceiling, groups, level)
 
 
 def wilson(share: float, n: float, t: float) -> list[float]:

@@ -1,0 +1,53 @@
+"""Students that are trained and saved."""
+
+from pathlib import Path
+
+import numpy as np
+
+from outgrow.methods.losses import Naive
+from outgrow.teaching.options import learner, student_spec
+from outgrow.teaching.saved_student import save
+from outgrow.teaching.students import Lesson
+
+TEXTS = [
+    "A wonderful little film, and the acting is superb.",
+    "Terrible service; we waited an hour.",
+    "ok",
+    "The battery died after two days and nobody answered my mails about it, which I find rather poor.",
+    "Crème brûlée 🍮, and a café nearby!",
+    "It is what it is " * 40,
+]
+
+
+ABOUT = {
+    "text": "text",
+    "model": {"name": "x", "hub": None, "fingerprint": "", "licence": None, "options": {}},
+    "made": {"labels": ["rule"], "form": "classes", "method": "naive", "l2": 0.03, "seed": 0, "environment": {}},
+    "numbers": {
+        "taught": 6,
+        "careful": 0,
+        "mixed": False,
+        "method": "naive",
+        "agreement": 0.5,
+        "student_accuracy": None,
+        "cheap_accuracy": None,
+        "tried": [],
+        "voters": {},
+        "notes": [],
+    },
+}
+
+
+def taught(written: object, classes: int = 3) -> tuple[object, np.ndarray]:
+    """A student that learned the texts as classes 0, 1, 2, 0, …, and its probabilities on them."""
+    bench = learner(student_spec(written)).read(TEXTS, "cpu")
+    rows = np.arange(len(TEXTS))
+    targets = np.eye(classes, dtype=np.float32)[rows % classes]
+    (student,) = bench.learn([Lesson(rows, targets, Naive(), None, 0)])
+    return student, bench.ask(student, rows)
+
+
+def saved(out: Path, written: object, classes: int = 3) -> np.ndarray:
+    student, probabilities = taught(written, classes)
+    save(out, student, {"classes": [f"class {place}" for place in range(classes)], **ABOUT})
+    return probabilities
