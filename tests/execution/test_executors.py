@@ -11,7 +11,7 @@ import toys
 from places import SRC, SUPPORT
 from toy_steps import contents, number, total, value
 
-from outgrow import Experiment, run
+from outgrow import run
 from outgrow.core.errors import UsageError
 from outgrow.core.registry import BUILT_IN
 from outgrow.execution.execute import execute
@@ -85,19 +85,7 @@ def test_an_executor_in_a_file_makes_an_experiment(tmp_path: Path) -> None:
         "            print(order.kind['name'], file=file)\n"
         "        super().start(order)\n"
     )
-    rows = "".join(f"the {n} was {word},{word}\n" for n in range(60) for word in ("good", "bad"))
-    (tmp_path / "reviews.csv").write_text(f"text,label\n{rows}")
-    asked = Experiment.model_validate(
-        {
-            "name": "x",
-            "tasks": [{"file": str(tmp_path / "reviews.csv"), "text": "text", "label": "label"}],
-            "weak": [{"static": "wordllama", "rows": 4}],
-            "strong": ["static:wordllama"],
-            "methods": ["naive"],
-            "seeds": [0],
-            "split": {"weak_train": 20, "transfer": 40, "test": 40},
-        }
-    )
+    asked = toys.experiment(tmp_path)
     here = Machine(threads=1, device="cpu")
     there = Machine(threads=1, device="cpu", executor=f"{tmp_path / 'mine.py'}:Mine")
     made = [

@@ -14,6 +14,7 @@ from outgrow.core import registry
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.execution.machine import Machine
 from outgrow.execution.step import Context, Job, Kind, Step
+from outgrow.experiment.spec.schema import Experiment
 
 ROWS = {name: f"toys:{name.upper()}" for name in ("number", "sum", "many", "bad", "threads", "device")}
 
@@ -125,6 +126,22 @@ MANY = Kind(1, many, together=64, company=same_features)
 BAD = Kind(1, bad)
 THREADS = Kind(1, threads)
 DEVICE = Kind(1, device)
+
+
+def experiment(folder: Path, **changes: Any) -> Experiment:
+    """A small one of static embeddings; its data file is written into the folder."""
+    rows = "".join(f"the {n} was {word},{word}\n" for n in range(60) for word in ("good", "bad"))
+    (folder / "reviews.csv").write_text(f"text,label\n{rows}")
+    whole = {
+        "name": "x",
+        "tasks": [{"file": str(folder / "reviews.csv"), "text": "text", "label": "label"}],
+        "weak": [{"static": "wordllama", "rows": 4}],
+        "strong": ["static:wordllama"],
+        "methods": ["naive"],
+        "seeds": [0],
+        "split": {"weak_train": 20, "transfer": 40, "test": 40},
+    }
+    return Experiment.model_validate({**whole, **changes})
 
 
 def slow_graph() -> list[Step]:

@@ -38,9 +38,11 @@ JobsOption = Annotated[int | None, typer.Option("--jobs", min=1, help="Processes
 ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Threads a process. [default: cores/jobs]")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, mps, cuda, cuda:1, or cuda:0,cuda:1.")]
 ExecutorOption = Annotated[
-    str | None, typer.Option("--executor", help="local, processes, or your own. [default: by --jobs]")
+    str | None, typer.Option("--executor", help="local, processes, ray, or your own. [default: by --jobs]")
 ]
-AddressOption = Annotated[str | None, typer.Option("--address", help="Where the executor finds its cluster.")]
+AddressOption = Annotated[
+    str | None, typer.Option("--address", help="Where the executor finds its cluster. [ray: a new one here]")
+]
 
 
 def _tell_version(asked: bool) -> None:

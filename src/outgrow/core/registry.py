@@ -57,6 +57,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "executors": {
         "local": "outgrow.execution.in_process:InProcess",
         "processes": "outgrow.execution.processes:Processes",
+        "ray": "outgrow.execution.ray:Ray",
     },
     "step kinds": {
         "pool": "outgrow.experiment.steps.data:POOL",

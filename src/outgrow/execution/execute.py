@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from outgrow.core.errors import OutgrowError, UsageError
-from outgrow.core.files.disk import FullDisk
+from outgrow.core.files.disk import FullDisk, this_host
 from outgrow.core.identity import canonical_json
 from outgrow.core.registry import find
 from outgrow.core.units import shown_duration
@@ -26,6 +26,7 @@ from outgrow.execution.step import Step, kind_of
 from outgrow.execution.store import Store
 from outgrow.execution.throughput import LONG, Rates, matrix_product
 
+OFTEN = 5  # a step whose node is lost that often in one run is a failed one
 LARGE = 1e12  # FLOPs: less takes no ten minutes anywhere, and need not be guessed at
 
 
@@ -71,6 +72,7 @@ class _Run:
         self.running: dict[str, list[Step]] = {}
         self.died: dict[str, Step] = {}  # steps whose process died: each gets one more try, with nothing beside it
         self.retried: set[str] = set()
+        self.lost: Counter[str] = Counter()  # how often the place where a step was being made went away
         self.reused: list[str] = []
         self.schedule = Schedule(missing(wanted, self._present))
         self._tell_differences()
@@ -176,6 +178,8 @@ class _Run:
             machine.checkpoint_seconds,
             exact,
             sum(float(step.flops) for step in steps),
+            max(float(step.memory) for step in steps),
+            this_host(),
         )
 
     def _end(self, outcome: Outcome) -> None:
@@ -193,6 +197,11 @@ class _Run:
         if outcome.failure.full:
             raise FullDisk(outcome.failure.sentences[0]) from outcome.failure.cause
         failure, step = outcome.failure, steps[0]
+        if failure.lost and max(self.lost[step.key] for step in steps) < OFTEN:
+            self.lost.update(step.key for step in steps)
+            self.display.note(f"{_label(steps)}: {failure.sentences[0]}; it is made again")
+            self.schedule.add(steps)
+            return
         if len(steps) > 1:
             self.schedule.separate(steps)
             return

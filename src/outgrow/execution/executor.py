@@ -53,6 +53,8 @@ class WorkOrder:
     checkpoint_every: float | None = None  # seconds; see `step.Context`
     exact: bool = False  # no arithmetic: any device will do, and none has to be looked for
     flops: float = 0.0  # an estimate; 0: none worth a GPU
+    memory: float = 0.0  # bytes, an estimate: of models and their training, beside Python and the data
+    host: str = ""  # where it was planned: elsewhere, files of the same path may hold something else
 
     @property
     def name(self) -> str:
@@ -76,6 +78,7 @@ class Failure:
     sentences: tuple[str, ...]
     usage: bool = False  # the user's input is at fault: exit code 2
     full: bool = False  # the disk is full: nothing else can be kept either
+    lost: bool = False  # the place of the work is gone, which says nothing of the work: it is asked for again
     died: bool = False  # the process ended: the step gets one more try, alone
     trace: str = ""
     cause: BaseException | None = field(default=None, compare=False)
@@ -144,7 +147,8 @@ def carry_out(order: WorkOrder, store: Store, progress: Callable[[int, int], Non
     seconds = 0.0
     try:
         remember(order.sources)
-        context = Context(order.device, order.threads, order.sources, progress, order.checkpoint_every)
+        elsewhere = order.host != disk.this_host()
+        context = Context(order.device, order.threads, order.sources, progress, order.checkpoint_every, elsewhere)
         made_in = environment(order.device, order.threads)
         records = {item.key: {**item.record, "environment": made_in} for item in order.items}
         with store.create_all(records) as folders:

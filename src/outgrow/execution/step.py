@@ -22,6 +22,7 @@ class Context:
     sources: Mapping[str, Any] = field(default_factory=dict)  # fingerprint -> where on this machine, as JSON values
     progress: Callable[[int, int], None] = lambda done, total: None  # of the running step: units done, of total
     checkpoint_every: float | None = None  # seconds after which a long training leaves its state in `Job.halfway`
+    elsewhere: bool = False  # the sources were found on another host: look whether they are the same here
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ class Step:
     params: Mapping[str, Any]
     parents: Mapping[str, Step] = field(default_factory=dict)
     label: str = field(default="", kw_only=True)  # for people only: what the progress display says
-    flops: float = field(default=0.0, kw_only=True)  # for people only: an estimate of the work
+    flops: float = field(default=0.0, kw_only=True)  # an estimate of the work, for forecasts and executors
+    memory: float = field(default=0.0, kw_only=True)  # bytes, an estimate, for executors
 
     @cached_property
     def key(self) -> str:

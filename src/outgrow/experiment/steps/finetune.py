@@ -14,10 +14,10 @@ from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Ints, Labels
 from outgrow.core.pool import Pool
 from outgrow.execution.step import Context, Job, Kind, Step
+from outgrow.experiment.steps.checkpoint import TRAINING, checkpoint
 from outgrow.experiment.steps.job_files import facts, lesson, method_of, save, targets_of, truncated
 from outgrow.experiment.steps.training_request import STOPS, TRUTH, Training
 from outgrow.models.checkpoints.tokens import Tokens, read_texts
-from outgrow.models.contract import Location
 from outgrow.models.finetune import train as finetuning
 from outgrow.models.finetune.learning_curve import WATCHED, Watch
 from outgrow.models.finetune.options import Finetune
@@ -30,7 +30,7 @@ from outgrow.models.finetune.train import HeadFirst
 def tokens(jobs: Sequence[Job], context: Context) -> None:
     """Every text of the pool as token ids."""
     for job in jobs:
-        location = Location(**context.sources[job.params["fingerprint"]])
+        location = checkpoint(job, context)
         options = {name: job.params[name] for name in ("max_length", "chat_template")}
         read_texts(location, Pool.load(job.parents["pool"]).inputs, **options).save(job.folder)
 
@@ -39,7 +39,7 @@ def finetune(jobs: Sequence[Job], context: Context) -> None:
     """A model finetuned on its part of the data: its predictions, its learning curve, and where asked for, itself."""
     for job in jobs:
         data = Pool.load(job.parents["pool"])
-        location = Location(**context.sources[job.params["fingerprint"]])
+        location = checkpoint(job, context)
         if "start" in job.parents:  # a checkpoint that has read on
             location = replace(location, path=str(job.parents["start"] / "model"), hub=None, fingerprint="")
         options = Finetune(checkpoint=location.name, **job.params["options"])
@@ -83,7 +83,7 @@ def _halfway(job: Job, context: Context) -> Halfway | None:
 def language(jobs: Sequence[Job], context: Context) -> None:
     """A causal language model that has read the texts of transfer, without any label."""
     for job in jobs:
-        location = Location(**context.sources[job.params["fingerprint"]])
+        location = checkpoint(job, context)
         rows = np.load(job.parents["split"] / "transfer.npy")
         (job.folder / "model").mkdir()
         loss = read_on(
@@ -131,34 +131,35 @@ def _plan(asked: Training) -> Step:
     """A whole model trained, with its predictions on the rows that anything reads."""
     task, model, terms, label, params = asked.task, asked.model, asked.terms, asked.label, asked.params
     location, options, reads = task.locations[model.name], model.options, asked.reads
-    checkpoint = {"model": dict(model.member.identity), "fingerprint": location.fingerprint}
+    read = {"model": dict(model.member.identity), "fingerprint": location.fingerprint}
     identity = options.identity()
     if terms.stop is not None:
         identity["early_stop"] = options.early_stop or len(STOPS)
         params |= {"judged_by": TRUTH} if terms.stop == TRUTH else {}
-    params = {**params, **checkpoint, "options": identity, "rows": options.rows, "reads": reads}
+    params = {**params, **read, "options": identity, "rows": options.rows, "reads": reads}
     if asked.role == "student" and options.keep:
         params["keep"] = True
     words = float(np.minimum(task.pool.sizes / 4 + 2, options.max_length or 512).mean())  # tokens per text, about
     name = f"{task.title}: tokens of {options.checkpoint}"
-    tokens = Step("tokens", {**checkpoint, **options.reading()}, {"pool": task.step}, label=name)
+    tokens = Step("tokens", {**read, **options.reading()}, {"pool": task.step}, label=name)
     split = task.sizes
     dealt = split[params["part"]] // (terms.fold[1] if terms.fold else 1)
     learned = min(dealt, options.rows or dealt) * options.epochs
     predicted = int(task.pool.test.sum()) + sum(split[part] for part in reads if part != "test")
     work = (6.0 * learned + 2.0 * predicted) * words * location.parameters
+    memory = float(TRAINING) * location.parameters
     parents = {**asked.parents, "tokens": tokens}
     if terms.start is not None:
         kind, more = terms.start
         if kind == "probe":
             params["probe"] = dict(more)
         else:
-            reading = {**checkpoint, "options": {**more, "precision": options.precision}, "seed": params["seed"]}
+            reading = {**read, "options": {**more, "precision": options.precision}, "seed": params["seed"]}
             shared = {role: parents[role] for role in ("pool", "split", "tokens")}
             name = f"{task.title}: {options.checkpoint} reads transfer, seed {params['seed']}"
             cost = 6.0 * split["transfer"] * more["epochs"] * words * location.parameters
-            parents["start"] = Step("language", reading, shared, label=name, flops=cost)
-    return Step("finetune", params, parents, label=label, flops=work)
+            parents["start"] = Step("language", reading, shared, label=name, flops=cost, memory=memory)
+    return Step("finetune", params, parents, label=label, flops=work, memory=memory)
 
 
 def _curve(folder: Path) -> Any:

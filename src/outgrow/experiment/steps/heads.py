@@ -11,16 +11,16 @@ import numpy as np
 from outgrow.core.pool import Pool
 from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.spec.model_entries import ModelSpec
+from outgrow.experiment.steps.checkpoint import READING, checkpoint
 from outgrow.experiment.steps.choose import choose_among
 from outgrow.experiment.steps.job_files import lesson, member, method_of, save, truncated
 from outgrow.experiment.steps.training_request import STOPS, TRUTH, TaskPlan, Training
-from outgrow.models.contract import Location
 
 
 def features(jobs: Sequence[Job], context: Context) -> None:
     """One pass of a frozen model over every row of the pool."""
     for job in jobs:
-        location = Location(**context.sources[job.params["fingerprint"]])
+        location = checkpoint(job, context)
         model = member(job.params["model"], "models", context).load()
         made = model(checkpoint=location.name, **job.params["options"]).features(
             Pool.load(job.parents["pool"]).inputs, location, context.device, context.progress
@@ -87,7 +87,8 @@ def features_step(task: TaskPlan, model: ModelSpec) -> Step:
     }
     tokens = float(task.pool.sizes.sum()) / 4 + 2 * len(task.pool)
     label = f"{task.title}: features of {model.options.checkpoint}"
-    return Step("features", params, {"pool": task.step}, label=label, flops=2.0 * location.parameters * tokens)
+    flops, memory = 2.0 * location.parameters * tokens, float(READING) * location.parameters
+    return Step("features", params, {"pool": task.step}, label=label, flops=flops, memory=memory)
 
 
 def _same_pass(step: Step) -> Any:

@@ -9,9 +9,9 @@ import numpy as np
 from outgrow.core.examples import Labels
 from outgrow.core.pool import Pool
 from outgrow.execution.step import Context, Job, Kind, Step
+from outgrow.experiment.steps.checkpoint import READING, checkpoint
 from outgrow.experiment.steps.job_files import lesson, save, truncated
 from outgrow.experiment.steps.training_request import Training
-from outgrow.models.contract import Location
 from outgrow.models.prompt.ask import ask, chosen_shots
 from outgrow.models.prompt.options import Prompt
 
@@ -21,7 +21,7 @@ def prompt(jobs: Sequence[Job], context: Context) -> None:
     for job in jobs:
         data = Pool.load(job.parents["pool"])
         options = Prompt(checkpoint="known", **job.params["options"])
-        location = Location(**context.sources[job.params["fingerprint"]])
+        location = checkpoint(job, context)
         shots: list[tuple[str, int]] = []
         if options.shots:
             rows, targets = lesson(job)
@@ -53,11 +53,12 @@ def _plan(training: Training) -> Step:
     count = int(task.pool.test.sum()) + sum(split[part] for part in reads if part != "test")
     tokens = float(task.pool.sizes.mean()) / 4 + 8
     work = 2.0 * location.parameters * count * tokens * (1 + options.shots)
+    memory = float(READING) * location.parameters
     if options.shots:
         asked |= {name: params[name] for name in ("part", "targets", "fold") if name in params}
-        return Step("prompt", asked, parents, label=f"{label}, seed {params['seed']}", flops=work)
+        return Step("prompt", asked, parents, label=f"{label}, seed {params['seed']}", flops=work, memory=memory)
     needed = {name: parents[name] for name in ("pool", "split") if name == "pool" or reads != ["test"]}
-    return Step("prompt", asked, needed, label=label, flops=work)
+    return Step("prompt", asked, needed, label=label, flops=work, memory=memory)
 
 
 PROMPT = Kind(2, prompt, plan=_plan, notes=truncated)

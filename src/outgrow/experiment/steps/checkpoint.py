@@ -1,0 +1,33 @@
+"""A step's checkpoint, found on the machine that makes the step."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+from outgrow.core.errors import OutgrowError, UsageError
+from outgrow.execution.step import Context, Job
+from outgrow.models.checkpoints.locate import resolve
+from outgrow.models.contract import Location
+
+READING, TRAINING = 4, 16  # bytes per parameter: float32 weights; with them, gradients and AdamW's two moments
+
+
+def checkpoint(job: Job, context: Context) -> Location:
+    """Where the bytes with the fingerprint in a job's parameters are, on this machine.
+
+    On another host than the one that planned, the planned path and then the name are looked up again, and taken only if
+    the fingerprint is the same. Raises OutgrowError if it is not there.
+    """
+    planned = Location(**context.sources[job.params["fingerprint"]])
+    if not context.elsewhere or planned.path is None:  # a hub's commit is the same everywhere
+        return planned
+    for name in dict.fromkeys((planned.path, planned.name)):
+        with suppress(UsageError):
+            found = resolve(name, job.params["model"]["name"])
+            if found.fingerprint == planned.fingerprint:
+                return replace(found, name=planned.name)
+    raise OutgrowError(
+        f"{planned.name}: this node has no checkpoint of the same content, neither at {planned.path} nor by its name; "
+        "install it there, or name a folder on a file system that all nodes share"
+    )
