@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from outgrow import Experiment, OutgrowError, UsageError, run
+from outgrow.cli.check_plugin import check
+from outgrow.core.identity import digest_file
 from outgrow.core.registry import BUILT_IN
 from outgrow.execution.machine import Machine
 from outgrow.execution.step import walk
@@ -139,6 +141,30 @@ def test_a_newcomers_keys_depend_on_its_file_and_on_no_path(plugin: Path, tmp_pa
     assert not {key for key in keys(moved) if key in first} - {key for key in first if key in keys(moved)}
     trained = [run.student.key for run in prepare(experiment(moved), Store(tmp_path / "store"), Machine()).runs]
     assert not set(trained) & first
+
+
+def test_a_result_names_its_kind_without_a_path(plugin: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    run(experiment(plugin, controls=False, seeds=1), store=store, out=tmp_path / "run")
+    student = prepare(experiment(plugin, controls=False, seeds=1), store, Machine()).runs[0].student
+    assert store.meta(student.key)["kind"] == {"file": digest_file(plugin), "name": "DIGITS"}
+
+
+def test_a_method_that_knows_the_truth_is_marked_as_an_oracle(plugin: Path, tmp_path: Path) -> None:
+    plugin.write_text(
+        NEWCOMERS.replace(
+            "    on: float = 0.5\n", "    on: float = 0.5\n    knows_truth = property(lambda self: True)\n"
+        )
+    )
+    results = run(experiment(plugin, controls=False, seeds=1), store=tmp_path / "store", out=tmp_path / "run")
+    assert [note for note in results.notes if note.endswith("is an oracle: the truth decides what its students learn")]
+
+
+def test_it_is_checked_against_its_contract(plugin: Path) -> None:
+    assert "ok: its step kind plans its training" in check(f"{plugin}:LastDigit")
+    plugin.write_text(NEWCOMERS.replace("plan=plan, ", ""))
+    with pytest.raises(OutgrowError, match=r"DIGITS has no plan\(asked\), so it trains nothing"):
+        check(f"{plugin}:LastDigit")
 
 
 def test_a_kind_that_plans_nothing_is_named(plugin: Path, tmp_path: Path) -> None:

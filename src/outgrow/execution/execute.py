@@ -161,7 +161,7 @@ class _Run:
             # Through JSON everywhere, so that a step sees the same types in every executor.
             params = json.loads(canonical_json(step.params))
             record = {
-                "kind": step.kind,
+                "kind": step.kind_identity,
                 "version": kind_of(step.kind).version,
                 "params": params,
                 "parents": parents,

@@ -91,17 +91,20 @@ class Step:
     @cached_property
     def key(self) -> str:
         """64 hex digits. Raises TypeError on a parameter that has no exact JSON form."""
-        identity = dict(
-            find("step kinds", self.kind).identity
-        )  # of a plug-in's kind: what its file holds, not its path
         return digest(
             {
-                "kind": self.kind if identity == {"name": self.kind} else identity,
+                "kind": self.kind_identity,
                 "version": kind_of(self.kind).version,
                 "params": self.params,
                 "parents": {role: parent.key for role, parent in self.parents.items()},
             }
         )
+
+    @property
+    def kind_identity(self) -> Any:
+        """The name of a built-in kind; of a plug-in's what its file or package is, and no path."""
+        identity = dict(find("step kinds", self.kind).identity)
+        return self.kind if identity == {"name": self.kind} else identity
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Step) and self.key == other.key

@@ -139,6 +139,8 @@ def _learned(student: Step, groups: Strings, transfer: Any, covered: Any, open_s
 
 def _notes(plan: Plan, pools: dict[str, Pool], open_step: Open) -> list[str]:
     notes = [f"{task}: {note}" for task, pool in pools.items() for note in pool.notes]
+    oracles = [method for method in plan.experiment.methods if method.knows_truth and "(oracle)" not in method.name]
+    notes += [f"{method.name}: is an oracle: the truth decides what its students learn" for method in oracles]
     trained = [step for run in plan.runs for step in (run.supervisor, run.student, run.ceiling) if step is not None]
     for step in sorted(reporting(trained), key=lambda step: step.label):
         says = kind_of(step.kind).notes

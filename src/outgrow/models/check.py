@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from outgrow.core.examples import Examples, Labels
 from outgrow.core.findings import Findings, global_randomness
 from outgrow.core.identity import content_id
+from outgrow.core.registry import find
 from outgrow.models.contract import FeatureModel, Location, Model
 
 TEXTS = (
@@ -40,6 +41,13 @@ def check_model(model: type[BaseModel], name: str) -> list[str]:
     with global_randomness(found):
         if isinstance(made, FeatureModel):
             _check_features(found, made, name)
+        elif isinstance(made, Model) and made.step != Model.step:
+            kind = found.attempt(lambda: find("step kinds", made.step).load(), f"its step kind {made.step}")
+            found.expect(
+                callable(getattr(kind, "plan", None)),
+                "its step kind plans its training",
+                f"its step kind {made.step} has no plan(asked), so it trains nothing",
+            )
         elif found.expect(
             callable(getattr(made, "fit", None)), "has fit", "has no fit(examples, targets, objective, seed)"
         ):
