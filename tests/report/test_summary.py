@@ -34,7 +34,13 @@ def span(
 
 
 def cell(
-    pgr: dict[str, Any], *, method: str = "naive", seeds: int = 5, covers: str = "seeds and examples"
+    pgr: dict[str, Any],
+    *,
+    method: str = "naive",
+    seeds: int = 5,
+    covers: str = "seeds and examples",
+    gain: float = 0.1,
+    p: float | None = 1e-4,
 ) -> dict[str, Any]:
     return {
         "task": "reviews",
@@ -47,6 +53,7 @@ def cell(
         "weak_accuracy": span(0.7, 0.68, 0.72),
         "student_accuracy": span(0.8, 0.78, 0.82),
         "ceiling_accuracy": span(0.9, 0.88, 0.92),
+        "gain": {**span(gain, gain - 0.02, gain + 0.02), "p": p},
         "pgr": pgr,
     }
 
@@ -57,25 +64,27 @@ def test_a_clear_effect() -> None:
         "reviews, taught by static:w with naive (5 seeds, 1,000 test examples)?",
         "The student reaches 0.800 [0.780, 0.820] where its supervisor reaches 0.700 [0.680, 0.720] and the ceiling "
         "0.900 [0.880, 0.920], so it recovers 50% (95% interval 41% to 59%) of the gap: "
-        "it outgrows its supervisor beyond chance.",
+        "the student outgrows its supervisor beyond chance.",
         "The 95% intervals hold the noise of training seeds and of test examples at once.",
     )
 
 
 def test_no_effect() -> None:
-    _, outcome, _ = summary([cell(span(0.03, -0.08, 0.14))])
-    assert outcome.endswith(
-        "so it recovers 3% (95% interval −8% to 14%) of the gap: with 0 inside the interval, no effect has been shown."
-    )
-    _, outcome, _ = summary([cell(span(-0.3, -0.4, -0.2))])
-    assert outcome.endswith("it falls below its supervisor beyond chance.")
+    _, outcome, _ = summary([cell(span(0.03, -0.08, 0.14), p=0.6)])
+    assert outcome.endswith("so it recovers 3% (95% interval −8% to 14%) of the gap: no effect has been shown.")
+    _, outcome, _ = summary([cell(span(-0.3, -0.4, -0.2), gain=-0.06)])
+    assert outcome.endswith("the student falls below its supervisor beyond chance.")
+    _, outcome, _ = summary([cell(span(0.5, 0.41, 0.59), covers="seeds")])
+    assert "beyond chance" not in outcome
+    assert outcome.endswith("the test set's own noise is left out, so that no effect has been shown.")
 
 
 def test_undefined() -> None:
     _, outcome, certainty = summary([cell(span(None, status=UNDEFINED))])
     assert outcome == (
-        "The student reaches 0.800 [0.780, 0.820], but PGR is undefined, since there is no gap to recover: the ceiling's "
-        "0.900 [0.880, 0.920] is not above the supervisor's 0.700 [0.680, 0.720] beyond chance."
+        "The student reaches 0.800 [0.780, 0.820] where its supervisor reaches 0.700 [0.680, 0.720], and PGR is undefined: no "
+        "gap to recover has been shown, since the ceiling reaches 0.900 [0.880, 0.920]. The student's gain over its supervisor "
+        "is beyond chance: 0.100 [0.080, 0.120]."
     )
     assert certainty.endswith(
         "a gap to recover takes a weaker supervisor, a stronger student, or more test examples to tell the two apart."
@@ -99,15 +108,15 @@ def test_several_cells() -> None:
     cells = [
         cell(span(0.5, 0.41, 0.59)),
         cell(span(0.7, 0.6, 0.8), method="confidence"),
-        cell(span(0.05, -0.1, 0.2), method="entropy"),
-        cell(span(None, status=UNDEFINED), method="product"),
+        cell(span(0.05, 0.01, 0.09), method="entropy", p=0.03),  # .06 with the other one that is left, .03 alone
+        cell(span(None, status=UNDEFINED), method="product", p=0.5),
     ]
     asked, outcome, certainty = summary(cells)
     assert "with each of 4 methods (4 cells, 5 seeds each, 1,000 test examples)?" in asked
     assert outcome == (
-        "The student outgrows its supervisor beyond chance in 2 of 4 cells; no effect has been shown in 1 of 4 cells, where "
-        "the interval holds 0; PGR is undefined in 1 of 4 cells (ceiling not above weak); the share recovered runs from "
-        "5% (95% interval −10% to 20%; entropy) to 70% (95% interval 60% to 80%; confidence)."
+        "The student outgrows its supervisor beyond chance in 2 of 4 cells (p with Holm's correction for 4); no effect "
+        "has been shown in 1 of 4 cells; PGR is undefined in 1 of 4 cells (ceiling not above weak); the share recovered runs "
+        "from 5% (95% interval 1% to 9%; entropy) to 70% (95% interval 60% to 80%; confidence)."
     )
     assert certainty.endswith("each is a cell's own, and the best of several cells is partly luck.")
     assert (
@@ -128,7 +137,7 @@ def test_the_four_cases_from_predictions(tmp_path: Path) -> None:
     }
     assert "beyond chance." in said["clear"][1]
     assert "outgrows" in said["clear"][1]
-    assert "PGR is undefined, since there is no gap" in said["undefined"][1]
+    assert "PGR is undefined: no gap to recover has been shown" in said["undefined"][1]
     assert said["one"][2].startswith("One seed tells nothing")
 
 
@@ -151,7 +160,7 @@ def test_the_terminal_sorts_by_recovery() -> None:
 
     cells = [
         cell(span(0.5, 0.4, 0.6)),
-        cell(span(None, status=UNDEFINED), method="product"),
+        cell(span(None, status=UNDEFINED), method="product", p=0.5),
         cell(span(0.7, 0.6, 0.8), method="best"),
     ]
     for width in (80, 160):

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from outgrow import OutgrowError, Results
 from outgrow.core.identity import content_id
-from outgrow.report.sentences import verdict
+from outgrow.report.sentences import verdicts
 from outgrow.report.tables import csv_text, latex, markdown, number, rows, short, terminal
 from outgrow.results.cells import Entry, RunToScore
+from outgrow.results.external.score import score_accuracies
 from outgrow.results.predictions import HeldOut, ModelKey, Predictions
 
 N = 200
@@ -101,21 +103,28 @@ def test_undefined_has_its_reason_and_no_number(weak: list[int] | None, ceiling:
     (cell,) = results(weak, [140, 140], ceiling).cells
     assert cell["pgr"] == {"estimate": None, "low": None, "high": None, "status": status}
     assert cell["student_accuracy"]["estimate"] == pytest.approx(0.7)
-    assert "undefined" in verdict(cell)
+    assert "undefined" in verdicts([cell])[0]
+    assert all(run["pgr"] is None for run in results(weak, [140, 140], ceiling).runs)
     assert "NaN" not in results(weak, [140, 140], ceiling).to_json()
 
 
 def test_words_in_the_cases_that_matter() -> None:
-    clear = verdict(results([100, 100, 100], [150, 152, 149], [190, 190, 191]).cells[0])
+    (clear,) = verdicts(results([100, 100, 100], [150, 152, 149], [190, 190, 191]).cells)
     assert "the student outgrows its supervisor beyond chance" in clear
     assert "recovers 56% of the gap (95% interval" in clear
-    nothing = verdict(results([140, 140, 140], [141, 139, 140], [190, 190, 190]).cells[0])
-    assert "with 0 inside, no effect has been shown" in nothing
-    below = verdict(results([150, 150, 150], [90, 91, 89], [190, 190, 190]).cells[0])
+    assert "a gain of +25.2 points (+" in clear
+    (nothing,) = verdicts(results([140, 140, 140], [141, 139, 140], [190, 190, 190]).cells)
+    assert "points): no effect has been shown" not in nothing
+    assert nothing.count("no effect has been shown") == 1
+    (below,) = verdicts(results([150, 150, 150], [90, 91, 89], [190, 190, 190]).cells)
     assert "the student falls below its supervisor beyond chance" in below
-    undefined = verdict(results([150, 150], [150, 150], [150, 150]).cells[0])
-    assert "there is no gap to recover" in undefined
-    one = verdict(results([100], [150], [190]).cells[0])
+    (undefined,) = verdicts(results([100, 100], [150, 150], [100, 100]).cells)
+    assert "reaches 0.750: its supervisor reaches 0.500, a gain of +25.0 points (" in undefined
+    assert (
+        "PGR is undefined: no gap to recover has been shown, since the same model taught the truth reaches 0.500"
+        in undefined
+    )
+    (one,) = verdicts(results([100], [150], [190]).cells)
     assert "One seed tells nothing of other seeds" in one
     assert "One seed" not in clear
 
@@ -206,3 +215,44 @@ def test_markup_in_names_is_no_markup() -> None:
 def test_numbers_are_short() -> None:
     assert [short(value) for value in (0.5, 1.0, -0.25, 1.25, 0.9996)] == [".500", "1.000", "-.250", "1.250", "1.000"]
     assert number({"estimate": 0.5, "low": None, "high": None, "status": "ok"}) == ".500"
+
+
+def test_gain_has_its_interval_and_p_where_pgr_is_undefined() -> None:
+    """Of one seed: the paired t-test."""
+    (cell,) = results([100], [140], [100]).cells
+    assert cell["pgr"]["status"] == "undefined: ceiling not above weak"
+    truth = held_out().truth
+    weak, student = (1.0 * (guesses(right, seed).argmax(1) == truth) for right, seed in ((100, 10), (140, 20)))
+    reference = stats.ttest_rel(student, weak)
+    found = cell["gain"]
+    assert found["estimate"] == pytest.approx(0.2)
+    assert [found["low"], found["high"]] == pytest.approx(reference.confidence_interval())
+    assert found["p"] == pytest.approx(reference.pvalue)
+    (without,) = results(None, [140, 140], [180, 180]).cells
+    assert without["gain"] == {
+        "estimate": None,
+        "low": None,
+        "high": None,
+        "status": "undefined: weak labels do not cover test",
+        "p": None,
+    }
+
+
+def test_what_is_beyond_chance_alone_need_not_be_among_many() -> None:
+    (cell,) = results([100, 100], [140, 140], [190, 190]).cells
+    one = {**cell, "gain": {**cell["gain"], "p": 0.02}}
+    assert "the student outgrows its supervisor beyond chance" in verdicts([one])[0]
+    for sentence in verdicts([one, one, one]):
+        assert "but not as one of the 3 cells listed (p .020, with Holm's correction .060)" in sentence
+
+
+def test_accuracies_alone_are_never_beyond_chance(tmp_path: Path) -> None:
+    table = tmp_path / "runs.csv"
+    table.write_text(
+        "seed,weak,student,ceiling\n" + "".join(f"{s},.{600 + s},.{700 + 2 * s},.{800 - s}\n" for s in range(6))
+    )
+    results_of_table = score_accuracies(table)
+    (sentence,) = verdicts(results_of_table.cells)
+    assert results_of_table.cells[0]["gain"]["p"] < 0.05
+    assert "beyond chance" not in sentence
+    assert "the test set's own noise is left out, so that no effect has been shown" in sentence

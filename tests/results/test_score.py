@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from outgrow import Results, UsageError
 from outgrow.cli.app import app
-from outgrow.report.sentences import verdict
+from outgrow.report.sentences import verdicts
 from outgrow.results.external.score import cells_json, score_accuracies, score_predictions
 from outgrow.results.predictions import Predictions
 
@@ -139,7 +139,7 @@ def test_without_a_ceiling_pgr_has_its_reason(tmp_path: Path) -> None:
     (cell,) = score_predictions(paths["weak"], paths["student"], None, paths["truth"]).cells
     assert cell["pgr"]["status"] == "undefined: no ceiling was given"
     assert cell["student_accuracy"]["status"] == "ok"
-    assert "no ceiling was given" in verdict(cell)
+    assert "no ceiling was given" in verdicts([cell])[0]
 
 
 # Bad predictions

@@ -6,53 +6,73 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from outgrow.core.entry_names import display
+from outgrow.report.summary import EFFECTS, NONE, SHOWN, effect
+from outgrow.results.metrics.comparison import holm
 
 
-def verdict(cell: Mapping[str, Any]) -> str:
-    """One cell in plain words: what was recovered, and how sure one can be."""
+def verdict(cell: Mapping[str, Any], p: float | None, among: int = 1) -> str:
+    """One cell in plain words: what was gained and recovered, and how sure one can be.
+
+    `p` is of the gain, corrected for the `among` cells that are listed together.
+    """
     student, weak, method = display(cell["strong"]), display(cell["weak"]), display(cell["method"])
     who = f"{student}, taught by {weak} with {method} on {cell['task']},"
     pgr = cell["pgr"]
     if pgr["status"] != "ok":
-        return f"{who} {_undefined(cell)}"
+        return f"{who} {_undefined(cell, p, among)}{_caveat(cell)}"
     gap = (
         f"reaches {_share(cell['student_accuracy'])}: its supervisor reaches {_share(cell['weak_accuracy'])}, "
         f"and the same model taught the truth {_share(cell['ceiling_accuracy'])}"
     )
-    return f"{who} {gap}. {_recovered(pgr)}{_caveat(cell)}"
+    share = f"{100 * pgr['estimate']:.0f}% of the gap"
+    if pgr["low"] is not None and pgr["high"] is not None:
+        share += f" (95% interval {100 * pgr['low']:.0f}% to {100 * pgr['high']:.0f}%)"
+    return f"{who} {gap}. It recovers {share}, {_gained(cell['gain'])}: {_shown(cell, p, among)}.{_caveat(cell)}"
 
 
-def _recovered(pgr: Mapping[str, Any]) -> str:
-    share = f"{100 * pgr['estimate']:.0f}%"
-    if pgr["low"] is None or pgr["high"] is None:
-        return f"That is {share} of the gap, with nothing to tell how sure that is."
-    interval = f"(95% interval {100 * pgr['low']:.0f}% to {100 * pgr['high']:.0f}%)"
-    if pgr["low"] > 0:
-        return f"It recovers {share} of the gap {interval}: the student outgrows its supervisor beyond chance."
-    if pgr["high"] < 0:
-        return f"It recovers {share} of the gap {interval}: the student falls below its supervisor beyond chance."
-    return f"It recovers {share} of the gap {interval}: with 0 inside, no effect has been shown."
+def _gained(gain: Mapping[str, Any]) -> str:
+    points = f"a gain of {100 * gain['estimate']:+.1f} points"
+    if gain["low"] is None or gain["high"] is None:
+        return points
+    return f"{points} ({100 * gain['low']:+.1f} to {100 * gain['high']:+.1f})"
 
 
-def _undefined(cell: Mapping[str, Any]) -> str:
-    student = cell["student_accuracy"]
+def _shown(cell: Mapping[str, Any], p: float | None, among: int) -> str:
+    found = effect(cell, p)
+    if found == NONE and cell["gain"]["p"] < SHOWN:
+        return (
+            f"alone it would be beyond chance, but not as one of the {among} cells listed (p {_p(cell['gain']['p'])}, with "
+            f"Holm's correction {_p(p)})"
+        )
+    return EFFECTS[found]
+
+
+def _p(value: float | None) -> str:
+    return "unknown" if value is None else "below .001" if value < 0.001 else f"{value:.3f}".lstrip("0")
+
+
+def _undefined(cell: Mapping[str, Any], p: float | None, among: int) -> str:
+    student, gain = cell["student_accuracy"], cell["gain"]
     reached = f"reaches {_share(student)}" if student["estimate"] is not None else "has no accuracy"
+    if gain["estimate"] is not None:
+        reached += (
+            f": its supervisor reaches {_share(cell['weak_accuracy'])}, {_gained(gain)}: {_shown(cell, p, among)}"
+        )
     match cell["pgr"]["status"].removeprefix("undefined: "):
         case "ceiling not above weak":
-            weak, ceiling = _share(cell["weak_accuracy"]), _share(cell["ceiling_accuracy"])
             return (
-                f"{reached}, but there is no gap to recover: the same model taught the truth reaches {ceiling}, "
-                f"which is not above its supervisor's {weak} beyond chance. PGR is undefined.{_caveat(cell)}"
+                f"{reached}. PGR is undefined: no gap to recover has been shown, since the same model taught the truth "
+                f"reaches {_share(cell['ceiling_accuracy'])}."
             )
         case "no truth on transfer":
-            return f"{reached}. PGR is undefined: without true labels on transfer there is no ceiling.{_caveat(cell)}"
+            return f"{reached}. PGR is undefined: without true labels on transfer there is no ceiling."
         case "weak labels do not cover test":
             return (
                 f"{reached}. PGR is undefined: the weak labels leave test rows out, so that the supervisor's own "
-                f"accuracy is not known there.{_caveat(cell)}"
+                "accuracy is not known there."
             )
         case reason:
-            return f"{reached}. PGR is undefined: {reason}.{_caveat(cell)}"
+            return f"{reached}. PGR is undefined: {reason}."
 
 
 def _caveat(cell: Mapping[str, Any]) -> str:
@@ -66,8 +86,9 @@ def _share(interval: Mapping[str, Any]) -> str:
 
 
 def verdicts(cells: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Every cell's sentence, in the order of the cells."""
-    return [verdict(cell) for cell in cells]
+    """Every cell's sentence, in the order of the cells; p-values are corrected (Holm 1979) over them all."""
+    corrected = holm([cell["gain"]["p"] for cell in cells])
+    return [verdict(cell, p, len(cells)) for cell, p in zip(cells, corrected, strict=True)]
 
 
 def agreements(cells: Sequence[Mapping[str, Any]]) -> list[str]:

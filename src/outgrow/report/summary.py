@@ -7,11 +7,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from outgrow.core.entry_names import display
+from outgrow.results.metrics.comparison import holm
 
 Cell = Mapping[str, Any]
 Named = Callable[[str], str]
 
-ABOVE, BELOW, NONE, UNSURE, UNDEFINED = "above", "below", "none", "unsure", "undefined"
+ABOVE, BELOW, NONE, SEEDS, UNSURE, UNDEFINED = "above", "below", "none", "seeds", "unsure", "undefined"
+SHOWN = 0.05  # what a corrected p is below where an effect counts as shown
+EFFECTS = {
+    ABOVE: "the student outgrows its supervisor beyond chance",
+    BELOW: "the student falls below its supervisor beyond chance",
+    NONE: "no effect has been shown",
+    SEEDS: "over these seeds alone; the test set's own noise is left out, so that no effect has been shown",
+    UNSURE: "nothing tells how sure that is",
+}
 
 
 def summary(cells: Sequence[Cell], named: Named = str) -> tuple[str, str, str]:
@@ -24,14 +33,25 @@ def summary(cells: Sequence[Cell], named: Named = str) -> tuple[str, str, str]:
     return _asked(cells, named), _outcome(cells[0]) if len(cells) == 1 else _outcomes(cells, named), _certainty(cells)
 
 
-def effect(cell: Cell) -> str:
-    """What a cell's PGR shows: above, below, none (0 inside the interval), unsure (no interval), or undefined."""
-    pgr = cell["pgr"]
-    if pgr["estimate"] is None:
-        return UNDEFINED
-    if pgr["low"] is None or pgr["high"] is None:
+def effect(cell: Cell, p: float | None) -> str:
+    """What a cell's gain shows, by its p corrected for the cells listed with it: above, below, or none.
+
+    seeds: the interval leaves the test set's noise out, so that nothing has been shown; unsure: there is no p at all.
+    """
+    if cell["covers"] == "seeds":
+        return SEEDS
+    if p is None:
         return UNSURE
-    return ABOVE if pgr["low"] > 0 else BELOW if pgr["high"] < 0 else NONE
+    return NONE if p >= SHOWN else ABOVE if cell["gain"]["estimate"] > 0 else BELOW
+
+
+def effects(cells: Sequence[Cell]) -> list[str]:
+    """Every cell's effect, with Holm's (1979) correction over all of them; undefined where PGR is."""
+    corrected = holm([cell["gain"]["p"] for cell in cells])
+    return [
+        UNDEFINED if cell["pgr"]["estimate"] is None else effect(cell, p)
+        for cell, p in zip(cells, corrected, strict=True)
+    ]
 
 
 def _asked(cells: Sequence[Cell], named: Named) -> str:
@@ -56,34 +76,36 @@ def _size(cells: Sequence[Cell]) -> str:
 
 def _outcome(cell: Cell) -> str:
     student, weak, ceiling = (cell[f"{role}_accuracy"] for role in ("student", "weak", "ceiling"))
-    if effect(cell) == UNDEFINED:
+    (found,) = effects([cell])
+    if found == UNDEFINED:
         reached = (
             f"The student reaches {_interval(student)}" if student["estimate"] is not None else "There is no accuracy"
         )
         reason = _reason(cell)
         if weak["estimate"] is not None and ceiling["estimate"] is not None:
             return (
-                f"{reached}, but PGR is undefined, since there is no gap to recover: the ceiling's {_interval(ceiling)} is not "
-                f"above the supervisor's {_interval(weak)} beyond chance."
+                f"{reached} where its supervisor reaches {_interval(weak)}, and PGR is undefined: no gap to recover has been "
+                f"shown, since the ceiling reaches {_interval(ceiling)}. {_gain(cell)}."
             )
         return f"{reached}, and PGR is undefined: {reason}."
     return (
         f"The student reaches {_interval(student)} where its supervisor reaches {_interval(weak)} and the ceiling "
-        f"{_interval(ceiling)}, so it recovers {_share(cell['pgr'])} of the gap: {_shown(effect(cell))}."
+        f"{_interval(ceiling)}, so it recovers {_share(cell['pgr'])} of the gap: {EFFECTS[found]}."
     )
 
 
-def _shown(found: str) -> str:
-    return {
-        ABOVE: "it outgrows its supervisor beyond chance",
-        BELOW: "it falls below its supervisor beyond chance",
-        NONE: "with 0 inside the interval, no effect has been shown",
-        UNSURE: "nothing tells how sure that is",
-    }[found]
+def _gain(cell: Cell) -> str:
+    shown = {
+        ABOVE: "The student's gain over its supervisor is beyond chance",
+        BELOW: "The student falls below its supervisor beyond chance",
+    }
+    found = effect(cell, cell["gain"]["p"])
+    return f"{shown.get(found, 'No gain over its supervisor has been shown')}: {_interval(cell['gain'])}"
 
 
 def _outcomes(cells: Sequence[Cell], named: Named) -> str:
-    count = Counter(effect(cell) for cell in cells)
+    found = effects(cells)
+    count = Counter(found)
     n = len(cells)
     said = []
     if count[ABOVE]:
@@ -91,19 +113,27 @@ def _outcomes(cells: Sequence[Cell], named: Named) -> str:
     if count[BELOW]:
         said.append(f"it falls below its supervisor beyond chance in {_of(count[BELOW], n)}")
     if count[NONE]:
-        said.append(f"no effect has been shown in {_of(count[NONE], n)}, where the interval holds 0")
+        said.append(f"no effect has been shown in {_of(count[NONE], n)}")
     if count[UNSURE]:
         said.append(f"nothing tells how sure the numbers of {_of(count[UNSURE], n)} are")
+    if count[SEEDS]:
+        said.append(
+            f"in {_of(count[SEEDS], n)} the noise of the test set is left out, so that no effect has been shown"
+        )
     if count[UNDEFINED]:
-        reasons = Counter(_reason(cell) for cell in cells if effect(cell) == UNDEFINED)
+        reasons = Counter(_reason(cell) for cell, one in zip(cells, found, strict=True) if one == UNDEFINED)
         why = ", ".join(reason if len(reasons) == 1 else f"{reason} in {times:,}" for reason, times in reasons.items())
         said.append(f"PGR is undefined in {_of(count[UNDEFINED], n)} ({why})")
+    if {ABOVE, BELOW, NONE} & count.keys():
+        said[0] += f" (p with Holm's correction for {n:,})"
     sentence = ("; ".join(said) if len(said) > 1 else said[0]) + _range(cells, named)
     return sentence[0].upper() + sentence[1:] + "."
 
 
 def _range(cells: Sequence[Cell], named: Named) -> str:
-    defined = sorted((cell for cell in cells if effect(cell) != UNDEFINED), key=lambda cell: cell["pgr"]["estimate"])
+    defined = sorted(
+        (cell for cell in cells if cell["pgr"]["estimate"] is not None), key=lambda cell: cell["pgr"]["estimate"]
+    )
     if not defined:
         return ""
     if len(defined) == 1:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from outgrow.core.entry_names import display
 from outgrow.report.interval_bars import WIDTH, pgr_bars
-from outgrow.results.metrics.recovery import pgr_key
+from outgrow.results.metrics.recovery import gain_key, pgr_key
 from outgrow.results.metrics.scores import ACCURACY, Metric
 
 if TYPE_CHECKING:
@@ -47,10 +47,10 @@ class View:
 
 
 def view(metric: Metric) -> View:
-    """The three models in one metric, and PGR of it."""
+    """The three models in one metric, and gain and PGR of it."""
     columns = {f"{role}_{metric.name}": role for role in ("weak", "student", "ceiling")}
     caption = "" if metric is ACCURACY else f"{metric.title}{'' if metric.higher_is_better else ' (less is better)'}; "
-    return View({**columns, pgr_key(metric): "PGR"}, caption=caption)
+    return View({**columns, gain_key(metric): "gain", pgr_key(metric): "PGR"}, caption=caption)
 
 
 ACCURACIES = view(ACCURACY)

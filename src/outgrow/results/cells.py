@@ -12,8 +12,9 @@ from outgrow.core.answers import Answers
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Ints
 from outgrow.results.metrics.agreement import agreement, agreements, squared_misfit
+from outgrow.results.metrics.comparison import difference
 from outgrow.results.metrics.intervals import Interval, contrast
-from outgrow.results.metrics.recovery import pgr_key, recovery
+from outgrow.results.metrics.recovery import gain_key, pgr_key, recovery
 from outgrow.results.metrics.scores import ACCURACY, Contributions, Metric, metric_named
 from outgrow.results.predictions import HeldOut, ModelKey, Predictions
 
@@ -187,6 +188,18 @@ def cell_rows(
     return rows
 
 
+def leave_undefined(
+    runs: Sequence[dict[str, Any]], asked: Sequence[RunToScore], cells: Sequence[dict[str, Any]]
+) -> None:
+    """Give the runs of a cell whose PGR is undefined no PGR either: a ratio to a gap that has not been shown is noise."""
+    places = {id(run): place for place, run in enumerate(asked)}
+    for members, cell in zip(cells_of(asked), cells, strict=True):
+        for key in [key for key in cell if key == "pgr" or key.startswith("pgr_")]:
+            if cell[key]["status"] != "ok":
+                for run in members:
+                    runs[places[id(run)]][key] = None
+
+
 def _others(metrics: Sequence[str]) -> list[str]:
     return [name for name in metrics if name != "accuracy"]
 
@@ -198,7 +211,7 @@ def _intervals(runs: Sequence[RunToScore], scored: Scored, metric: Metric) -> di
     undefined = metric.undefined(test)
     if undefined:
         nothing = Interval(None, None, None, undefined)
-        return {key: written(nothing) for key in (*keys.values(), pgr_key(metric))}
+        return {key: written(nothing) for key in (*keys.values(), gain_key(metric), pgr_key(metric))}
     tables = {role: scored.table([run.speakers[role] for run in runs], metric) for role in ROLES}
     weak, student, ceiling = (tables[role] for role in ROLES)
     if weak is not None and student is not None and ceiling is not None:
@@ -213,7 +226,22 @@ def _intervals(runs: Sequence[RunToScore], scored: Scored, metric: Metric) -> di
         }
         intervals[pgr_key(metric)] = Interval(None, None, None, NOT_COVERED if weak is None else no_ceiling)
     covers = intervals[keys["student"]].covers
-    return {**{key: written(found) for key, found in intervals.items()}, "covers": covers}
+    pgr = intervals.pop(pgr_key(metric))
+    return {
+        **{key: written(found) for key, found in intervals.items()},
+        gain_key(metric): gain(weak, student, groups, metric),
+        pgr_key(metric): written(pgr),
+        "covers": covers,
+    }
+
+
+def gain(weak: Any, student: Any, groups: Any = None, metric: Metric = ACCURACY) -> dict[str, Any]:
+    """Student less supervisor, or the other way round where less is better: interval and p, whether or not PGR is defined."""
+    if weak is None or student is None:
+        return {**written(Interval(None, None, None, NOT_COVERED)), "p": None}
+    first, second = (weak, student) if metric.higher_is_better else (student, weak)
+    found = difference(first, second, groups, metric=metric)
+    return {**written(found.interval), "p": found.p}
 
 
 def _agreements(runs: Sequence[RunToScore], scored: Scored) -> dict[str, Any] | None:

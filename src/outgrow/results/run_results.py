@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from outgrow.core.errors import OutgrowError
-from outgrow.results.cells import Entry, RunToScore, Scored, cell_rows, run_rows
+from outgrow.results.cells import Entry, RunToScore, Scored, cell_rows, leave_undefined, run_rows
 from outgrow.results.controls import control_rows
 from outgrow.results.equivalents import add_equivalents
 from outgrow.results.predictions import Predictions
@@ -42,6 +42,7 @@ class Results:
         """Score every run, and join the seeds of each cell. OutgrowError if models were tested on different rows."""
         scored = Scored(tables)
         runs, cells = run_rows(asked, scored, metrics), cell_rows(asked, scored, metrics)
+        leave_undefined(runs, asked, cells)
         add_equivalents(cells, asked, scored)
         held = control_rows(asked, scored) if controls else []
         return cls(runs, cells, environment, notes, held)

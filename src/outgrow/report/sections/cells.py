@@ -11,7 +11,13 @@ from outgrow.report.sections.section import Data, Section
 from outgrow.report.sentences import equivalents
 from outgrow.report.tables import number, over
 
-NUMBERS = (("weak_accuracy", "weak"), ("student_accuracy", "student"), ("ceiling_accuracy", "ceiling"), ("pgr", "PGR"))
+NUMBERS = (
+    ("weak_accuracy", "weak"),
+    ("student_accuracy", "student"),
+    ("ceiling_accuracy", "ceiling"),
+    ("gain", "gain"),
+    ("pgr", "PGR"),
+)
 TITLES = {"run": "run", "task": "task", "weak": "weak supervisor", "strong": "strong student", "method": "method"}
 MOST_CHOICES = 60  # of a filter: more are found by text
 WIDEST = (-1.0, 2.0)  # of the PGR scale: an interval beyond would press all others together
@@ -38,7 +44,9 @@ def _data(scene: Scene) -> Data:
 
 
 def _row(cell: Mapping[str, Any], accuracies: tuple[float, float], shares: tuple[float, float]) -> dict[str, Any]:
-    weak, student, ceiling, pgr = (cell[key] for key, _ in NUMBERS)
+    weak, student, ceiling, pgr = (
+        cell[key] for key in ("weak_accuracy", "student_accuracy", "ceiling_accuracy", "pgr")
+    )
     gap = None
     if student["estimate"] is not None:
         at = [_at(model["estimate"], accuracies) for model in (weak, ceiling) if model["estimate"] is not None]

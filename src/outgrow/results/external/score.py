@@ -12,7 +12,7 @@ import numpy as np
 from outgrow.core.errors import UsageError
 from outgrow.core.examples import class_name
 from outgrow.core.files.tables import Table, read_table
-from outgrow.results.cells import NO_TRUTH, Scored, cell_rows, run_rows, written
+from outgrow.results.cells import NO_TRUTH, Scored, cell_rows, gain, leave_undefined, run_rows, written
 from outgrow.results.external.prediction_files import read_predictions
 from outgrow.results.metrics.recovery import performance_gap_recovered, recovery
 from outgrow.results.run_results import SCHEMA, Results
@@ -46,7 +46,9 @@ def score_predictions(
             for found in cell.values():
                 if isinstance(found, dict) and found.get("status") == NO_TRUTH:
                     found["status"] = "undefined: no ceiling was given"
-    return Results(run_rows(asked, scored, names), cells, {}, notes)
+    runs = run_rows(asked, scored, names)
+    leave_undefined(runs, asked, cells)
+    return Results(runs, cells, {}, notes)
 
 
 def score_accuracies(path: Path, *, percent: bool = False, common: bool = False) -> Results:
@@ -89,18 +91,22 @@ def results_of(cells: Sequence[Sequence[Mapping[str, Any]]], notes: Sequence[str
             "method": first["method"],
         }
         tables = {role: np.array([row[role] for row in rows], dtype=np.float64) / scale for role in ROLES}
+        intervals = recovery(tables["weak"], tables["student"], tables["ceiling"])
+        recovered = intervals.pop("pgr")
         for place, row in enumerate(rows):
             values = {role: float(tables[role][place]) for role in ROLES}
-            pgr = performance_gap_recovered(**values)
+            # A ratio to a gap that has not been shown is noise: of one seed alone, none is.
+            pgr = performance_gap_recovered(**values) if recovered.status == "ok" else None
             scores = {f"{role}_accuracy": value for role, value in values.items()}
             runs.append({**names, "seed": row["seed"], **scores, "pgr": pgr, "n_test": row["n_test"]})
-        intervals = recovery(tables["weak"], tables["student"], tables["ceiling"])
         made.append(
             {
                 **names,
                 "seeds": [row["seed"] for row in rows],
                 "n_test": first["n_test"],
                 **{key: written(found) for key, found in intervals.items()},
+                "gain": gain(tables["weak"], tables["student"]),
+                "pgr": written(recovered),
                 "covers": intervals["student_accuracy"].covers,
                 "agreement": None,
             }

@@ -65,6 +65,11 @@ def recovery(
     return found
 
 
+def gain_key(metric: Metric) -> str:
+    """What results call the student's gain over its supervisor: `gain` of accuracy, else `gain_<name>`."""
+    return "gain" if metric is ACCURACY else f"gain_{metric.name}"
+
+
 def pgr_key(metric: Metric) -> str:
     """What results call the metric's PGR: `pgr` of accuracy, else `pgr_<name>`."""
     return "pgr" if metric is ACCURACY else f"pgr_{metric.name}"
