@@ -6,6 +6,7 @@ from outgrow.execution.step import Step
 from outgrow.experiment.planning.training import training_step
 from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.experiment.spec.schema import Experiment
+from outgrow.experiment.steps.controls import shuffled_labels
 from outgrow.experiment.steps.training_request import NAIVE, TRUTH, TaskPlan, Terms
 
 SMALLEST = 25  # labels, where the curve begins; it doubles from there
@@ -29,10 +30,7 @@ def extras(
                 task, strong, "transfer", split, TRUTH, NAIVE, seed, Terms(rows=rows)
             )
     if asked.controls and strong.able.learns:  # else the labels that it learned from make no difference
-        label = f"{task.title}: shuffled labels, seed {seed}"
-        parents = {"split": split, "weak_labels": weak_labels}
-        parents |= {} if task.pool.allowed is None else {"pool": task.step}  # which rows may exchange labels
-        shuffled = Step("shuffle", {"seed": seed}, parents, label=label)
+        shuffled = shuffled_labels(task, split, weak_labels, seed)
         made["shuffled"] = training_step(task, strong, "transfer", split, shuffled, NAIVE, seed)
         if truth and task.sizes["weak_train"]:
             made["own_weak"] = training_step(task, strong, "weak_train", split, TRUTH, NAIVE, seed)

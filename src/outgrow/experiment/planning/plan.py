@@ -10,11 +10,12 @@ from outgrow.core.pool import Pool
 from outgrow.execution.step import Step, kind_of, walk
 from outgrow.experiment.planning.curves_and_controls import extras
 from outgrow.experiment.planning.supervision import student_step, supervisor_step
-from outgrow.experiment.planning.training import split_step, training_step
+from outgrow.experiment.planning.training import training_step
 from outgrow.experiment.spec.method_entries import MethodSpec
 from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.experiment.spec.resolve import Resolved
 from outgrow.experiment.spec.schema import Experiment
+from outgrow.experiment.steps.data import split_step
 from outgrow.experiment.steps.training_request import NAIVE, TRUTH, TaskPlan, Terms
 
 

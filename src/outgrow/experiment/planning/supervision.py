@@ -11,8 +11,8 @@ from outgrow.experiment.planning.training import training_step
 from outgrow.experiment.spec.method_entries import MethodSpec
 from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.experiment.steps.choose import choose_among
-from outgrow.experiment.steps.heads import features_step
-from outgrow.experiment.steps.training_request import NAIVE, TRUTH, TaskPlan, Terms, feature_model
+from outgrow.experiment.steps.labels import changed_labels
+from outgrow.experiment.steps.training_request import NAIVE, TRUTH, TaskPlan, Terms
 
 
 def supervisor_step(task: TaskPlan, weak: ModelSpec, split: Step, seed: int) -> Step:
@@ -49,11 +49,7 @@ def _student(
 ) -> Step:
     labels = weak_labels
     if method.parts.labels is not None:
-        params = {"method": [dict(method.identities["labels"])], "seed": seed}
-        parents = {"pool": task.step, "split": split, "weak_labels": weak_labels}
-        if method.parts.labels.reads_features:
-            parents["features"] = features_step(task, feature_model(strong))
-        labels = Step("labels", params, parents, label=f"{task.title}: labels of {method.name}, seed {seed}")
+        labels = changed_labels(task, method, strong, split, weak_labels, seed)
     # Where somebody's labels leave rows out, they stay out: the ceiling has not seen them either.
     terms = Terms(
         predict_on=asked, covered_by=weak_labels if weak.partial and method.parts.procedure is not None else None

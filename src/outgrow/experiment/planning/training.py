@@ -1,4 +1,4 @@
-"""The rows that a seed deals, and one model trained on a part of them, as steps."""
+"""One model trained on a part of a task, as a step."""
 
 from __future__ import annotations
 
@@ -8,12 +8,6 @@ from outgrow.execution.step import Step
 from outgrow.experiment.spec.method_entries import MethodSpec
 from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.experiment.steps.training_request import USUAL, TaskPlan, Terms, Training
-
-
-def split_step(task: TaskPlan, seed: int) -> Step:
-    """The seed's weak_train, transfer and validation rows; test is the pool's own."""
-    params = {"seed": seed, **task.sizes}
-    return Step("split", params, {"pool": task.step}, label=f"{task.title}: deal seed {seed}")
 
 
 def training_step(

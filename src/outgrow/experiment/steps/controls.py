@@ -9,7 +9,8 @@ import numpy as np
 from outgrow.core.answers import Allowed
 from outgrow.core.examples import Ints
 from outgrow.core.pool import Pool
-from outgrow.execution.step import Context, Job, Kind
+from outgrow.execution.step import Context, Job, Kind, Step
+from outgrow.experiment.steps.training_request import TaskPlan
 
 
 def shuffle(jobs: Sequence[Job], context: Context) -> None:
@@ -35,6 +36,13 @@ def _alike(rows: Ints, allowed: Allowed) -> list[Ints]:
     """The rows by which classes they allow."""
     _, numbers = np.unique(allowed, axis=0, return_inverse=True)
     return [rows[numbers == number] for number in range(int(numbers.max(initial=-1)) + 1)]
+
+
+def shuffled_labels(task: TaskPlan, split: Step, weak_labels: Step, seed: int) -> Step:
+    """The step of weak labels on the wrong rows; where rows allow some classes only, it reads which from the pool."""
+    parents = {"split": split, "weak_labels": weak_labels}
+    parents |= {} if task.pool.allowed is None else {"pool": task.step}
+    return Step("shuffle", {"seed": seed}, parents, label=f"{task.title}: shuffled labels, seed {seed}")
 
 
 SHUFFLE = Kind(1, shuffle)

@@ -14,7 +14,7 @@ from outgrow.core.inputs import TEXT, type_with_identity
 from outgrow.core.pool import Pool
 from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.steps.job_files import facts, member, save
-from outgrow.experiment.steps.training_request import Training
+from outgrow.experiment.steps.training_request import TaskPlan, Training
 
 
 def pool(jobs: Sequence[Job], context: Context) -> None:
@@ -62,6 +62,12 @@ def split(jobs: Sequence[Job], context: Context) -> None:
     for job in jobs:
         for part, rows in deal(Pool.load(job.parents["pool"]), **job.params).items():
             np.save(job.folder / f"{part}.npy", rows)
+
+
+def split_step(task: TaskPlan, seed: int) -> Step:
+    """The seed's weak_train, transfer and validation rows; test is the pool's own."""
+    params = {"seed": seed, **task.sizes}
+    return Step("split", params, {"pool": task.step}, label=f"{task.title}: deal seed {seed}")
 
 
 def given(jobs: Sequence[Job], context: Context) -> None:

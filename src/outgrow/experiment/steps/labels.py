@@ -14,8 +14,11 @@ from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats, Labels
 from outgrow.core.pool import Pool
 from outgrow.execution.step import Context, Job, Kind, Step
+from outgrow.experiment.spec.method_entries import MethodSpec
+from outgrow.experiment.spec.model_entries import ModelSpec
+from outgrow.experiment.steps.heads import features_step
 from outgrow.experiment.steps.job_files import PARTS, facts, member, save
-from outgrow.experiment.steps.training_request import Training
+from outgrow.experiment.steps.training_request import TaskPlan, Training, feature_model
 from outgrow.methods.contract import Rows
 from outgrow.models.label_sources import aggregate as joining
 from outgrow.models.label_sources.options import Simulate
@@ -51,6 +54,17 @@ def labels(jobs: Sequence[Job], context: Context) -> None:
         }
         weak[rows] = after
         save(job.folder, weak, **told)
+
+
+def changed_labels(
+    task: TaskPlan, method: MethodSpec, student: ModelSpec, split: Step, weak_labels: Step, seed: int
+) -> Step:
+    """The weak labels as the `labels` part of a method leaves them; it sees the student's features where it asks to."""
+    params = {"method": [dict(method.identities["labels"])], "seed": seed}
+    parents = {"pool": task.step, "split": split, "weak_labels": weak_labels}
+    if method.parts.labels is not None and method.parts.labels.reads_features:
+        parents["features"] = features_step(task, feature_model(student))
+    return Step("labels", params, parents, label=f"{task.title}: labels of {method.name}, seed {seed}")
 
 
 def _check(after: Floats, before: Floats, name: str) -> None:
