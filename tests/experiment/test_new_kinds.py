@@ -199,6 +199,8 @@ ASKS = [
     re.compile(r'\b(step|spec|model|student|leaf)\.kind\s*((==|!=)\s*"|in\b)'),
 ]
 ALLOWED = {  # line -> why
+    'while step.kind == "choose":': "teaching follows a choice to what was chosen",
+    '"l2": report.l2 if report.l2 is not None else getattr(spec.options, "l2", None),': "what a model card says of it",
     'if kind == "finetune":': "a student's folder, which says what it holds",
     'if isinstance(getattr(spec.options, "l2", None), list):': "what teaching refuses of an option that only heads have",
     'own = getattr(options, "l2", None)': "what a model card says of an option that only heads have",
