@@ -31,7 +31,7 @@ FAULTS = [
     (("confidence]", "confidance]"), ['"confidance"; did you mean "confidence"?']),
     (("[static:wordllama]", "[statik:wordllama]"), ["statik"]),
     (("rows: 40", "rows: 400"), ["asks for 400 rows of 60 in weak_train"]),
-    (("seeds: 2", "seeds: [1, 1]\nsead: 3"), ["seed 1 stands there twice", "sead"]),
+    (("seeds: 2", "seeds: [1, 1]\nsead: 3"), ["seed 1 is listed twice", "sead"]),
     (("split:", "split: }"), ["small"]),
     (("[static:wordllama]", "[static:wordllama, given: reviews.csv]"), ["`given` labels can supervise but not learn"]),
 ]

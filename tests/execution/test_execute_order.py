@@ -144,9 +144,9 @@ def test_lines_come_at_most_every_second_and_for_long_steps() -> None:
         clock.now += [0.4, 0.4, 0.8, 0.1, 0.2][n]
         shown.finish(str(n), 1, 120 if n < 4 else 0)
     assert stream.getvalue().splitlines() == [
-        "[1/5] step [31m 0  (0.4 s, about 2 min left)",
-        "[3/5] step [31m 2  (0.8 s, about 2 min left)",
-        "[5/5] step [31m 4  (0.2 s)",
+        "[1/5] step\\x1b[31m 0  (0.4 s, about 2 min left)",
+        "[3/5] step\\x1b[31m 2  (0.8 s, about 2 min left)",
+        "[5/5] step\\x1b[31m 4  (0.2 s)",
     ]
     stream.truncate(0)
     stream.seek(0)
@@ -201,7 +201,7 @@ def test_no_terminal_gets_no_control_characters(tmp_path: Path, monkeypatch: pyt
     with display(stream) as shown:
         execute([total(number(1), number(2), label="the\x1bsum")], Store(tmp_path), toys.machine(jobs=2), display=shown)
     lines = stream.getvalue().splitlines()
-    assert lines[-1].startswith("[3/3] the sum (")
+    assert lines[-1].startswith("[3/3] the\\x1bsum (")
     assert clean(stream.getvalue().replace("\n", "")) == stream.getvalue().replace("\n", "")
     monkeypatch.setenv("TERM", "dumb")
     assert isinstance(display(Terminal()), Lines)

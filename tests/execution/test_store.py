@@ -255,7 +255,7 @@ def test_only_left_behind_folders_are_swept(tmp_path: Path) -> None:
     here = disk.this_host()
 
     def temporary(owner: str, age: float) -> str:
-        folder = store.root / "tmp" / f"{owner}-abcdef"
+        folder = store.root / "tmp" / f"{owner}-{'abcdef01' * 4}"
         folder.mkdir()
         (folder / "half.bin").write_bytes(b"half")
         for path in (folder / "half.bin", folder):

@@ -138,7 +138,7 @@ def test_name_and_task_name_default_to_the_stems(tmp_path: Path) -> None:
         ({"seeds": 0}, "seeds: is 0: at least one seed is needed"),
         ({"seeds": -3}, "seeds: is -3: at least one seed is needed"),
         ({"seeds": []}, "seeds: is empty: at least one seed is needed"),
-        ({"seeds": [1, 2, 1]}, "seeds: seed 1 stands there twice: a repeat is no new evidence"),
+        ({"seeds": [1, 2, 1]}, "seeds: seed 1 is listed twice; repeating a seed adds no information"),
         ({"seeds": ["a"]}, "seeds[0]: should be a valid integer, not 'a'"),
         ({"split": {"weak_train": -5, "transfer": 10, "test": 10}}, "split.weak_train: should be greater than or equal to 1, not -5"),
         ({"split": {"weak_train": 5, "transfer": 0, "test": 10}}, "split.transfer: should be greater than or equal to 1, not 0"),
@@ -186,7 +186,7 @@ split: {weak_train: 0, transfer: 10, test: 10}
         'unknown option "stepz"',
         'unknown method "confidance"',
         "alpha: should be less than or equal to 1",
-        "seed 1 stands there twice",
+        "seed 1 is listed twice",
         "split.weak_train",
     ):
         assert sum(part in problem for problem in found) == 1, (part, "\n".join(found))
@@ -197,11 +197,11 @@ split: {weak_train: 0, transfer: 10, test: 10}
     ("text", "sentence"),
     [
         ("name: [1,\nb", "DIR/experiment.yaml:2: is not YAML: expected ',' or ']', but got '<stream end>'"),
-        ("name: !!python/object/apply:os.system ['echo']", "DIR/experiment.yaml:1: only plain YAML is read, no Python tags"),
-        ("a: 1\na: 2", 'DIR/experiment.yaml:2: the key "a" stands twice in one mapping; keep one'),
+        ("name: !!python/object/apply:os.system ['echo']", "DIR/experiment.yaml:1: only plain YAML is read, no tags such as !!python/object/apply:os.system"),
+        ("a: 1\na: 2", 'DIR/experiment.yaml:2: the key "a" is twice in one mapping; keep one'),
         ("just words", "DIR/experiment.yaml: an experiment is a mapping with tasks, weak, strong and split"),
         ("", "DIR/experiment.yaml: an experiment is a mapping with tasks, weak, strong and split"),
-        ("a: \x00", "DIR/experiment.yaml: is not YAML"),
+        ("a: \x00", "DIR/experiment.yaml: holds the control character U+0000, which YAML does not allow; take it out"),
     ],
 )  # fmt: skip
 def test_what_is_no_plain_yaml(tmp_path: Path, text: str, sentence: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -13,6 +15,7 @@ import typer
 from outgrow.cli import report as cli_report
 from outgrow.cli import results as cli_read
 from outgrow.cli import teach as cli_student
+from outgrow.cli.printing import console_of, say
 
 if TYPE_CHECKING:
     from outgrow.execution.machine import Machine
@@ -49,7 +52,7 @@ def _tell_version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version
 
-        typer.echo(f"outgrow {version('outgrow')}")
+        say(f"outgrow {version('outgrow')}")
         raise typer.Exit
 
 
@@ -100,7 +103,7 @@ def run(
 
     board = Board(asked.name)
     with serve(board) as page:
-        typer.echo(f"follow the run at {page}", err=True)
+        say(f"follow the run at {page}", error=True)
         _run_and_print(asked, store, out, machine, board)
 
 
@@ -153,7 +156,7 @@ def list_(
     """List what an experiment can name."""
     from outgrow.cli.listing import catalogue
 
-    console = cli_read.console_of(sys.stdout)
+    console = console_of(sys.stdout)
     console.print(catalogue(what))
 
 
@@ -165,7 +168,7 @@ def check(
     from outgrow.cli.check_plugin import check as held
 
     for line in held(name):
-        typer.echo(line)
+        say(line)
 
 
 @app.command()
@@ -177,7 +180,7 @@ def new(
     from outgrow.cli.new_plugin import new as write
 
     for line in write(kind, path):
-        typer.echo(line)
+        say(line)
 
 
 @app.command()
@@ -200,7 +203,7 @@ def prune(
         max_bytes=None if larger_than is None else size(larger_than),
     )
     states = f" and {pruned.states} states of unfinished trainings" if pruned.states else ""
-    typer.echo(f"removed {len(pruned.keys)} results{states}, {shown_size(pruned.bytes)}, from {place.root}")
+    say(f"removed {len(pruned.keys)} results{states}, {shown_size(pruned.bytes)}, from {place.root}")
 
 
 def _store(path: Path | None) -> Store:
@@ -223,52 +226,48 @@ def _run_and_print(
         )
     cli_read.print_results(results)
     folder = out or Path("runs") / asked.name
-    typer.echo(f"\nThe run folder is {folder}: report.html to look at, results.json, predictions.parquet and more.")
+    say(f"\nThe run folder is {folder}: report.html to look at, results.json, predictions.parquet and more.")
 
 
 def _print_plan(asked: Experiment, store: Store, machine: Machine) -> None:
     from outgrow.experiment.forecast import forecast
 
-    console = cli_read.console_of(sys.stdout)
+    console = console_of(sys.stdout)
     for part in forecast(asked, store, machine):
-        console.print(part, markup=False, highlight=False)
-
-
-class _Stopped(SystemExit):
-    """Ctrl-C or SIGTERM. No KeyboardInterrupt: typer would end that without a word."""
+        console.print(part)
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    raise _Stopped(128 + number)
+    from outgrow.core.errors import Stopped
+
+    raise Stopped(128 + number)
 
 
 def entry() -> None:
-    """The `outgrow` command: one sentence and an exit code for what goes wrong, no traceback unless --debug."""
-    debug = "--debug" in sys.argv[1:]  # wherever it stands: whoever is told of it appends it to the command
+    """The `outgrow` command: a sentence and an exit code for what goes wrong, no traceback unless --debug."""
+    debug = "--debug" in sys.argv[1:]  # wherever it stands: users append it to the command that failed
     # Whoever started this with a signal ignored (nohup, a shell's background) meant it.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _stop)
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _stop)
+    for stream in (sys.stdout, sys.stderr):  # a terminal without a character gets its number, not an error
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(answer([word for word in sys.argv[1:] if word != "--debug"], debug=debug))
+
+
+def answer(words: Sequence[str], *, debug: bool = False) -> int:
+    """Carry out a command line and print what there is to say of its end; the exit code. debug: errors pass."""
+    from outgrow.cli.failures import explain
+
     try:
-        app([word for word in sys.argv[1:] if word != "--debug"])
-    except _Stopped as stopped:
-        print("outgrow: stopped; what was finished is kept, and the same command goes on from here", file=sys.stderr)
-        sys.exit(stopped.code)
-    except BrokenPipeError:
-        sys.exit(1)
-    except Exception as error:
-        if debug:
+        code = app(list(words), standalone_mode=False)
+        sys.stdout.flush()
+        if code == 130:  # typer's word for a KeyboardInterrupt; Ctrl-C itself raises Stopped
+            raise KeyboardInterrupt
+        return code if isinstance(code, int) else 0
+    except BaseException as error:
+        if debug and isinstance(error, Exception) and not isinstance(error, BrokenPipeError):
             raise
-        sys.exit(_say(error))
-
-
-def _say(error: Exception) -> int:
-    """A failure in words; the exit code."""
-    from outgrow.core.errors import OutgrowError  # not for --help: it brings numpy
-
-    if not isinstance(error, OutgrowError):
-        error = OutgrowError(f"an error of outgrow's own: {type(error).__name__}: {error}; --debug shows where")
-    for line in str(error).splitlines():
-        print(f"outgrow: {line}", file=sys.stderr)
-    return error.exit_code
+        return explain(error)

@@ -19,7 +19,6 @@ LISTED = ("inputs", "methods", "metrics", "models", "tasks")  # what an experime
 def catalogue(what: str) -> RenderableType:
     """The tasks, models or methods that can be named here, one line each. Raises UsageError for another word."""
     from rich.console import Group
-    from rich.markup import escape
     from rich.table import Table
 
     if what not in LISTED:
@@ -28,7 +27,7 @@ def catalogue(what: str) -> RenderableType:
     for name in names(what):
         thing = find(what, name).load()
         about = (inspect.getdoc(thing) or "").split("\n\n")[0].replace("\n", " ")
-        table.add_row(name, escape(_options(thing)), escape(about))
+        table.add_row(name, _options(thing), about)
     if what != "models":
         return table
     short = Table("short name", "kind", "installed here", "else from the hub", box=None, pad_edge=False)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from outgrow.cli.printing import say
+
 
 def report(
     folders: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders, such as runs/demo.")],
@@ -27,7 +29,7 @@ def report(
         raise UsageError(f"report: {out} is a folder; --out names the HTML file to write")
     runs = read(folders)
     page.write(runs, out)
-    typer.echo(f"wrote {out}")
+    say(f"wrote {out}")
     if figures is not None:
         from outgrow.core.files import disk
         from outgrow.report.figure_files import write
@@ -36,4 +38,4 @@ def report(
 
         with disk.sentences(figures, "the folder of figures", "--figures"):
             files = write(drawn(FIGURES, Scene(runs)), figures)
-        typer.echo(f"wrote {len(files)} files into {figures}")
+        say(f"wrote {len(files)} files into {figures}")

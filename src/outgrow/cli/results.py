@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from outgrow.cli.printing import console_of, say, say_json
 
 if TYPE_CHECKING:
     from outgrow.report.tables import View
@@ -43,13 +45,13 @@ def show(
     results = with_metric(folder, metric)
     shows = tables.AGREEMENT if agreement else tables.view(asked)
     if json:
-        typer.echo(results.to_json(), nl=False)
+        say_json(results.to_json())
     elif csv:
-        typer.echo(tables.csv_text(results.cells, shows), nl=False)
+        say(tables.csv_text(results.cells, shows), end="")
     elif markdown:
-        typer.echo(tables.markdown(tables.rows(results.cells, shows)), nl=False)
+        say(tables.markdown(tables.rows(results.cells, shows)), end="")
     elif latex:
-        typer.echo(tables.latex(tables.rows(results.cells, shows)), nl=False)
+        say(tables.latex(tables.rows(results.cells, shows)), end="")
     else:
         print_results(results, shows)
 
@@ -76,17 +78,17 @@ def compare(
         raise UsageError("compare: ask for one of --json, --csv, --markdown and --latex at a time")
     found = compared(read_run(folder), by, against)
     if json:
-        typer.echo(dumps(found.content(), indent=1, ensure_ascii=False, allow_nan=False))
+        say_json(dumps(found.content(), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     elif csv:
-        typer.echo(csv_text(found), nl=False)
+        say(csv_text(found), end="")
     elif markdown:
-        typer.echo(tables.markdown(rows(found)), nl=False)
+        say(tables.markdown(rows(found)), end="")
     elif latex:
-        typer.echo(tables.latex(rows(found)), nl=False)
+        say(tables.latex(rows(found)), end="")
     else:
         console = console_of(sys.stdout)
         for part in shown(found):
-            console.print(part, markup=False, highlight=False)
+            console.print(part)
 
 
 def score(
@@ -135,7 +137,7 @@ def score(
             weak, student, ceiling, truth, id_column=id_column, common=common, metric=metric
         )
     if json:
-        typer.echo(scores.cells_json(results), nl=False)
+        say_json(scores.cells_json(results))
     else:
         print_results(results, tables.view(asked))
 
@@ -155,15 +157,8 @@ def print_results(results: Results, shows: View | None = None) -> None:
     elif shows.caption == "":
         sentences = [*words.verdicts(results.cells), *words.equivalents(results.cells), *doings(results.runs)]
     for sentence in sentences:
-        console.print(f"\n{sentence}", markup=False, highlight=False)
+        console.print(f"\n{sentence}")
     for line in words.controls(results.controls):
-        console.print(line, markup=False, highlight=False)
+        console.print(line)
     for note in results.notes:
-        console.print(f"note: {note}", markup=False, highlight=False, style="dim")
-
-
-def console_of(file: Any) -> Any:
-    """A rich console; a pipe has no width of its own, and 80 columns would fold a table that a file can hold."""
-    from rich.console import Console
-
-    return Console(file=file, width=None if file.isatty() else 140)
+        console.print(f"note: {note}", style="dim")

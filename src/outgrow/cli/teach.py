@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from outgrow.cli.printing import say
+
 ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Threads to compute with.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
 
@@ -64,12 +66,10 @@ def teach(
             display=shown,
         )
     for note in report.notes:
-        typer.echo(f"note: {note}")
+        say(f"note: {note}")
     for sentence in sentences(report.plain()):
-        typer.echo(sentence)
-    typer.echo(
-        f"The student is in {out}; its README.md is a model card. Next: outgrow predict {out} new.csv -o out.csv"
-    )
+        say(sentence)
+    say(f"The student is in {out}; its README.md is a model card. Next: outgrow predict {out} new.csv -o out.csv")
 
 
 def _listed(written: str) -> list[str]:
@@ -98,4 +98,4 @@ def predict(
     kept = load(student)
     with display() as shown:
         count = predict_file(kept, rows, out, threads=threads, device=device, display=shown)
-    typer.echo(f"{count:,} rows labelled" + ("" if out == "-" else f" in {out}"), err=True)
+    say(f"{count:,} rows labelled" + ("" if out == "-" else f" in {out}"), error=True)

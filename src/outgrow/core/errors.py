@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class OutgrowError(Exception):
     """A failure, in one sentence that says what, where, and what to do. Exit code 1."""
@@ -17,3 +21,28 @@ class UsageError(OutgrowError):
     def __init__(self, *problems: str) -> None:
         self.problems = problems
         super().__init__("\n".join(problems))
+
+
+class Stopped(SystemExit):
+    """Ctrl-C or SIGTERM, as the command line raises it: the only exit that comes from outside the program."""
+
+
+@contextmanager
+def foreign_code(name: str) -> Iterator[None]:
+    """Somebody's code runs in the block: where it ends the program, that is a failure of it with a sentence.
+
+    A real Ctrl-C passes: as `Stopped`, or as KeyboardInterrupt where Python's own handler of it is in place.
+    """
+    try:
+        yield
+    except Stopped:
+        raise
+    except SystemExit as error:
+        code = "" if error.code is None else repr(error.code)
+        raise OutgrowError(
+            f"{name}: calls sys.exit({code}), which would end the program; raise an error instead"
+        ) from error
+    except KeyboardInterrupt as error:
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            raise
+        raise OutgrowError(f"{name}: raises KeyboardInterrupt; raise an error of another kind instead") from error

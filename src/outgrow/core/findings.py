@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from outgrow.core.errors import OutgrowError
+from outgrow.core.errors import OutgrowError, foreign_code
 
 
 class Findings:
@@ -28,7 +28,11 @@ class Findings:
     def attempt(self, call: Callable[[], Any], what: str) -> Any:
         """The call's value, or None and a sentence about what it raised."""
         try:
-            return call()
+            with foreign_code(what):
+                return call()
+        except OutgrowError as error:
+            self.wrong.append(f"{self.name}: {error}")
+            return None
         except Exception as error:  # whatever somebody's code raises is a finding
             self.wrong.append(f"{self.name}: {what} raises {type(error).__name__}: {error}")
             return None

@@ -12,7 +12,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from outgrow.core.errors import OutgrowError, UsageError
+from outgrow.core.errors import OutgrowError, UsageError, foreign_code
 from outgrow.core.identity import digest_file
 
 BUILT_IN: dict[str, dict[str, str]] = {
@@ -96,7 +96,8 @@ class Member:
         if "file" in self.identity and digest_file(Path(place)) != self.identity["file"]:
             raise OutgrowError(f"{self.name}: was changed while the run went on; give the same command again")
         try:
-            module = _import_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
+            with foreign_code(self.target):
+                module = _import_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
         except OutgrowError:
             raise
         except Exception as error:

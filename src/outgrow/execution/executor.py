@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
-from outgrow.core.errors import OutgrowError, UsageError
+from outgrow.core.errors import OutgrowError, UsageError, foreign_code
 from outgrow.core.files import disk
 from outgrow.core.registry import Member, remember
 from outgrow.execution.machine import environment
@@ -156,7 +156,8 @@ def carry_out(order: WorkOrder, store: Store, progress: Callable[[int, int], Non
             for item, folder in zip(order.items, folders, strict=True):
                 parents = {role: store.folder(key).absolute() for role, key in item.parents.items()}
                 jobs.append(Job(folder, item.params, parents, store.halfway(item.key)))
-            Member(**order.kind).load().make(jobs, context)
+            with foreign_code("a plug-in"):
+                Member(**order.kind).load().make(jobs, context)
             seconds = time.perf_counter() - begin
             for record in records.values():
                 record["seconds"] = seconds / len(records)

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, suppress
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Protocol, Self
 
+from outgrow.core.printable import printable
 from outgrow.core.units import shown_duration
 from outgrow.execution.store import Store
 
@@ -154,7 +155,7 @@ class Live(Silent):
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[speed]}", markup=False),
-            console=Console(file=self._stream),
+            console=Console(file=self._stream, markup=False, emoji=False, highlight=False),
             transient=True,
         )
         self._shown.start()
@@ -214,6 +215,9 @@ class Live(Silent):
                 self._shown.console.print(f"note: {clean(sentence)}", markup=False, highlight=False)
 
 
+_LINE_ENDS = str.maketrans("\n\r\t", "   ")
+
+
 def display(stream: IO[str] | None = None) -> Display:
     """The display that fits `stream` (default: stderr). Use it in a `with`."""
     stream = stream if stream is not None else sys.stderr
@@ -221,8 +225,8 @@ def display(stream: IO[str] | None = None) -> Display:
 
 
 def clean(text: str) -> str:
-    """Text from files and names without what a terminal would obey: control characters and line ends."""
-    return "".join(character if character.isprintable() else " " for character in text)
+    """Text from files and names as one line that a terminal may print."""
+    return printable(text.translate(_LINE_ENDS), keep="")
 
 
 def _left(seconds: float | None) -> str:

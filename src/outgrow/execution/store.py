@@ -15,12 +15,13 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,10 @@ from outgrow.core.identity import digest, digest_file
 
 LAYOUT = 1
 META = "artifact.json"
+
+_SHELF = re.compile(r"[0-9a-f]{2}")
+_KEY = re.compile(r"[0-9a-f]{64}")
+_DAMAGED = re.compile(r"[0-9a-f]{64}-[0-9a-f]{32}")
 
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT)  # ENOENT: NFS may answer a repeated rename that had worked so
 
@@ -143,7 +148,14 @@ class Store:
 
     @contextmanager
     def lock(self, *, exclusive: bool = False) -> Iterator[None]:
-        """Held shared by every run, exclusively by `prune`. Raises OutgrowError if `exclusive` and a run holds it."""
+        """Held shared by every run, exclusively by `prune`. Raises OutgrowError if `exclusive` and a run holds it.
+
+        A store that cannot be written, such as one on a read-only disk, is read without a lock: nobody can prune it
+        through this place, and what it lacks is reported when it is to be written.
+        """
+        if not exclusive and (self.root / "store.json").is_file() and not os.access(self.root, os.W_OK):
+            yield
+            return
         with disk.sentences(self.root):
             self._prepare()
         busy = f"{self.root}: a run is using this store; try again when it has ended"
@@ -152,12 +164,14 @@ class Store:
 
     def sweep(self) -> None:
         """Remove temporary folders of processes that no longer live."""
-        disk.sweep(self.root / "tmp")
+        if not (self.root / "tmp").is_symlink():
+            disk.sweep(self.root / "tmp")
 
     def prune(self, *, older_than: float | None = None, max_bytes: int | None = None) -> Pruned:
         """Remove results unused for `older_than` seconds, then the least recently used until `max_bytes` are kept.
 
-        What was set aside as damaged goes too. Raises OutgrowError while a run is in progress.
+        What was set aside as damaged goes too. Nothing is followed or removed that is not a folder or file of the
+        store's own form: no link, no other name. Raises OutgrowError while a run is in progress.
         """
         if older_than is None and max_bytes is None:
             raise UsageError("prune: give an age or a size to keep")
@@ -165,10 +179,15 @@ class Store:
             return Pruned((), 0)
         with self.lock(exclusive=True), disk.sentences(self.root):
             self.sweep()
-            freed = sum(self._drop(path) for path in disk.entries(self.root / "damaged"))
-            results = [path for shelf in disk.entries(self.root / "objects") for path in disk.entries(shelf)]
-            results += disk.entries(self.root / "halfway")
-            # Ties of last use fall by key, so that what is removed does not hang on the order a file system lists.
+            freed = sum(self._drop(path) for path in _own_folders(self.root / "damaged", _DAMAGED))
+            results = [
+                path
+                for shelf in _own_folders(self.root / "objects", _SHELF)
+                for path in _own_folders(shelf, _KEY)
+                if path.name.startswith(shelf.name)
+            ]
+            results += _own_files(self.root / "halfway", _KEY)
+            # Break ties of last use by key, so that pruning does not depend on the order of directories.
             used = sorted((_last_use(path), path.name, path, disk.size(path)) for path in results)
             total = sum(size for *_, size in used)
             oldest = time.time() - older_than if older_than is not None else float("-inf")
@@ -327,11 +346,27 @@ def _read_meta(folder: Path, key: str) -> dict[str, Any]:
     return meta
 
 
-def _last_use(folder: Path) -> float:
-    try:
-        return (folder / META if folder.is_dir() else folder).stat().st_mtime
-    except OSError:
-        return 0.0
+def _own_folders(folder: Path, form: re.Pattern[str]) -> list[Path]:
+    """Real folders with names of the store's form, in a real folder: links lead to what is not the store's."""
+    return [path for path in _own(folder, form) if path.is_dir()]
+
+
+def _own_files(folder: Path, form: re.Pattern[str]) -> list[Path]:
+    return [path for path in _own(folder, form) if path.is_file()]
+
+
+def _own(folder: Path, form: re.Pattern[str]) -> list[Path]:
+    if folder.is_symlink():
+        return []
+    return [path for path in disk.entries(folder) if form.fullmatch(path.name) and not path.is_symlink()]
+
+
+def _last_use(path: Path) -> float:
+    """When a result was last used; of a folder without artifact.json, when it last changed."""
+    for place in (path / META, path):
+        with suppress(OSError):
+            return place.lstat().st_mtime
+    return time.time()
 
 
 def default_store() -> Path:

@@ -12,6 +12,7 @@ from typing import Any
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.files import disk
+from outgrow.core.files.sums import write_sums
 from outgrow.core.pool import Pool
 from outgrow.execution.execute import execute
 from outgrow.execution.machine import Machine
@@ -91,9 +92,11 @@ def run(
             raise OutgrowError(f"{store.root}: results there are damaged again and again; check the disk")
         made_with, work = _made_with(store, planned), _work(store, planned)
         results = Results.compute(asked, tables, made_with, notes, experiment.metrics, experiment.controls)
-        _write(out, experiment, tables, results, work)
         told = ReportedRun(experiment.name, results, asked, Scored(tables), experiment.to_yaml(), work)
-        page = report.write([told], out / REPORT)
+        # Two runs may end in one folder at once: all that one leaves there comes before all of the other's.
+        with disk.locked(out, exclusive=True, wait=True):
+            _write(out, experiment, tables, results, work)
+            page = report.write([told], out / REPORT)
         if observer is not None:
             observer.finished(page)
     return results
@@ -158,7 +161,7 @@ def _work(store: Store, planned: Plan) -> dict[str, float]:
 def _write(out: Path, experiment: Experiment, tables: Predictions, results: Results, work: Mapping[str, float]) -> None:
     """The run folder's files, each whole or absent; results.json comes last, when all others belong to it.
 
-    On a full disk, what an earlier run left there stays. Two processes may write the same folder at once.
+    On a full disk, what an earlier run left there stays.
     """
     with disk.sentences(out, *FOLDER):
         disk.sweep(out, ".new-")
@@ -169,7 +172,7 @@ def _write(out: Path, experiment: Experiment, tables: Predictions, results: Resu
             (new / WORK).write_text(json.dumps(work) + "\n", encoding="utf-8")
             tables.write(new)
             results.write(new)
-            disk.flush_tree(new)
+            write_sums(new, disk.flush_tree(new))
             (out / "results.json").unlink(missing_ok=True)
             for name in ("curves.parquet", REPORT):  # not every run has curves; the report comes after the results
                 (out / name).unlink(missing_ok=True)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from outgrow.core.files import disk
 from outgrow.report.figures.figure import Drawn
 
 VEGA_LITE = "6.4"  # the one that altair 6.3 writes
@@ -42,7 +43,8 @@ def write(made: Sequence[Drawn], folder: Path) -> list[Path]:
             }
             for ending, content in images.items():
                 files.append(folder / f"{stem}.{ending}")
-                files[-1].write_bytes(content)
+                with disk.replacing(files[-1]) as new:
+                    new.write_bytes(content)
     return files
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -33,14 +32,8 @@ def write(runs: Sequence[ReportedRun], out: Path) -> str:
             f"({' '.join(str(error).split())}); all results are in place: repair the installation (pip install "
             f"--force-reinstall altair vl-convert-python jinja2), then give: outgrow report {out.parent}"
         ) from error
-    with disk.sentences(out.parent, "the report", "--out"):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        new = disk.temporary(out.parent, ".new-")
-        try:
-            new.write_bytes(text.encode("utf-8", "replace"))
-            os.replace(new, out)
-        finally:
-            new.unlink(missing_ok=True)
+    with disk.sentences(out.parent, "the report", "--out"), disk.replacing(out) as new:
+        new.write_bytes(text.encode("utf-8", "replace"))
     return text
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,7 +10,10 @@ from typing import Any
 
 from outgrow.core.entry_names import display
 from outgrow.core.errors import OutgrowError
+from outgrow.core.files.json_file import parse_json
+from outgrow.core.files.sums import check_sums
 from outgrow.results.cells import RunToScore, Scored
+from outgrow.results.run_content import AGAIN, NOT_WHOLE
 from outgrow.results.run_folder import read_run
 from outgrow.results.run_results import Results
 
@@ -80,6 +82,7 @@ def read(folders: Sequence[Path]) -> list[ReportedRun]:
     runs = []
     for folder in folders:
         reading = read_run(folder)
+        check_sums(folder, ("experiment.yaml", WORK), NOT_WHOLE, AGAIN)
         written = folder / "experiment.yaml"
         yaml = written.read_text(encoding="utf-8", errors="replace") if written.is_file() else ""
         work = _work(folder / WORK)
@@ -106,7 +109,9 @@ def _name(text: str, folder: Path) -> str:
 
 def _work(path: Path) -> Mapping[str, float]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_bytes())
     except (OSError, ValueError):
         return {}  # a run folder of an earlier version has none
-    return content if isinstance(content, dict) else {}
+    known = content if isinstance(content, dict) else {}
+    right = all(isinstance(value, int | float) and 0 <= value < float("inf") for value in known.values())
+    return known if right and {"seconds", "flops"} <= set(known) else {}

@@ -13,8 +13,12 @@ import numpy as np
 from outgrow.core.answers import Allowed, Answers
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats, Ints, Labels, Strings
+from outgrow.core.files.sums import check_sums
 from outgrow.core.identity import canonical_json
 from outgrow.core.inputs import TEXT, Preview
+from outgrow.results.run_content import AGAIN, NOT_WHOLE
+
+SUM = 2e-3  # how far from one the stored probabilities of a row may sum to
 
 
 class ModelKey(NamedTuple):
@@ -98,6 +102,7 @@ class Predictions:
         for name in ("examples.parquet", "predictions.parquet"):
             if not (folder / name).is_file():
                 raise OutgrowError(f"{folder}: is no run folder, {name} is missing")
+        check_sums(folder, ("examples.parquet", "predictions.parquet", "curves.parquet"), NOT_WHOLE, AGAIN)
         try:
             examples = pq.read_table(folder / "examples.parquet")
             tests = {task: _test_set(examples, task) for task in examples["task"].unique().to_pylist()}
@@ -107,8 +112,19 @@ class Predictions:
                 said = dict(_said(table, tests, in_order) for table in groups)
             curves = folder / "curves.parquet"
             points = _curves(pq.read_table(curves)) if curves.is_file() else {}
-        except pa.ArrowInvalid as error:
-            raise OutgrowError(f"{folder}: a table of it is damaged: {error}") from None
+        except OutgrowError as error:
+            raise OutgrowError(f"{folder}: {NOT_WHOLE}: {error}; {AGAIN}") from None
+        except (pa.ArrowException, LookupError, ValueError, TypeError, AttributeError, OverflowError, OSError) as error:
+            raise OutgrowError(f"{folder}: {NOT_WHOLE}: a table of it is damaged; {AGAIN}") from error
+        for task, test in tests.items():
+            if len(set(test.classes)) < 2 or ((test.truth < 0) | (test.truth >= len(test.classes))).any():
+                raise OutgrowError(f"{folder}: {NOT_WHOLE}: true labels of {task} are none of its classes; {AGAIN}")
+        for speaker, values in said.items():
+            known = values[~np.isnan(values).all(axis=1)]
+            if not (np.isfinite(known).all() and (known >= 0).all() and (np.abs(known.sum(axis=1) - 1) < SUM).all()):
+                raise OutgrowError(
+                    f"{folder}: {NOT_WHOLE}: probabilities of {speaker.task}, {speaker.role} are none; {AGAIN}"
+                )
         return cls(tests, said, points)
 
 

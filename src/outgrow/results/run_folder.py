@@ -10,9 +10,12 @@ from typing import Any
 from outgrow.core.entry_names import display
 from outgrow.core.errors import OutgrowError
 from outgrow.results.cells import Entry, RunToScore, Scored, cell_rows, run_rows
-from outgrow.results.metrics.scores import metric_named
+from outgrow.results.metrics.scores import ACCURACY, metric_named
 from outgrow.results.predictions import ModelKey, Predictions
+from outgrow.results.run_content import AGAIN, NOT_WHOLE
 from outgrow.results.run_results import Results
+
+ROUNDING = 1e-6  # of an accuracy between machines
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,16 @@ def read_run(folder: Path) -> Reading:
     """Raises OutgrowError where the folder is no run folder, is damaged, or its tables do not fit together."""
     results = Results.read(folder)
     tables = Predictions.read(folder)
-    asked = [_asked(row, tables, folder) for row in results.runs]
-    return Reading(results, asked, Scored(tables))
+    asked, scored = [_asked(row, tables, folder) for row in results.runs], Scored(tables)
+    for run, row in zip(asked, results.runs, strict=True):
+        for role, speaker in run.speakers.items():
+            counted, stored = scored.contributions(speaker, ACCURACY), row[f"{role}_accuracy"]
+            if counted is not None and (stored is None or abs(float(counted.mean()) - stored) > ROUNDING):
+                raise OutgrowError(
+                    f"{folder}: {NOT_WHOLE}: the accuracy of {run.task}, {role} in results.json is not the one counted "
+                    f"from predictions.parquet; {AGAIN}"
+                )
+    return Reading(results, asked, scored)
 
 
 def _asked(row: Mapping[str, Any], tables: Predictions, folder: Path) -> RunToScore:

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from outgrow.core.errors import OutgrowError
+from outgrow.core.files.json_file import read_json
+from outgrow.core.files.sums import check_sums
 from outgrow.results.cells import Entry, RunToScore, Scored, cell_rows, leave_undefined, run_rows
 from outgrow.results.controls import control_rows
 from outgrow.results.equivalents import add_equivalents
 from outgrow.results.predictions import Predictions
+from outgrow.results.run_content import AGAIN, NOT_WHOLE, check_content
 
 __all__ = ["SCHEMA", "Entry", "Results", "RunToScore"]
 
@@ -51,19 +54,14 @@ class Results:
     def read(cls, folder: str | Path) -> Results:
         """The results that a run left in its folder. Raises OutgrowError where there are none, or of a newer schema."""
         path = Path(folder) / "results.json"
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise OutgrowError(
-                f"{folder}: is no run folder, it has no results.json; `outgrow run` writes one"
-            ) from None
-        except (json.JSONDecodeError, UnicodeDecodeError):
-            raise OutgrowError(
-                f"{path}: is damaged; run the same experiment again, the store still has the work"
-            ) from None
+        if not path.is_file():
+            raise OutgrowError(f"{folder}: is no run folder, it has no results.json; `outgrow run` writes one")
+        content = read_json(path, "a run's results: is damaged", AGAIN)
         if not isinstance(content, dict) or content.get("schema") != SCHEMA:
             found = content.get("schema") if isinstance(content, dict) else None
             raise OutgrowError(f"{path}: has schema {found}, and this version of outgrow reads schema {SCHEMA}")
+        check_sums(Path(folder), ["results.json"], NOT_WHOLE, AGAIN)
+        check_content(path, content)
         more = (content.get("notes", []), content.get("controls", []))
         return cls(content["runs"], content["cells"], content["environment"], *more)
 

@@ -18,10 +18,13 @@ def check_task(task: Callable[..., Any], name: str) -> list[str]:
     found = Findings(name)
     with global_randomness(found):
         first, second = (found.attempt(task, "the task function") for _ in range(2))
-    if first is None or second is None:
+    if found.wrong:
         return found.close()
+    kinds = " and then ".join(dict.fromkeys(type(one).__name__ for one in (first, second)))
     if not found.expect(
-        isinstance(first, RawTask), "returns a RawTask", f"returns {type(first).__name__}, not a RawTask"
+        isinstance(first, RawTask) and isinstance(second, RawTask),
+        "returns a RawTask",
+        f"returns {kinds}, not a RawTask; end the function with `return RawTask(inputs=…, labels=…)`",
     ):
         return found.close()
     kind = found.attempt(lambda: type_of_class(first.input_type), "its input_type")

@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from stat import S_ISREG
+from stat import S_IMODE, S_ISREG
 from typing import Any
 
 from outgrow.core.errors import OutgrowError
@@ -29,6 +29,9 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)
 _FULL_TEXT = re.compile(
     r"no space left on device|disk quota exceeded|\bos error (28|122)\b|^\d+ requested and \d+ written", re.IGNORECASE
 )
+
+
+_TEMPORARY = re.compile(r"(?P<host>[A-Za-z0-9._-]+)-(?P<pid>[0-9]{1,10})-[0-9a-f]{32}(\.[a-z]+)?")  # see `temporary`
 
 
 class FullDisk(OutgrowError):
@@ -76,12 +79,14 @@ def sentences(root: Path, what: str = "the store", option: str = "--store") -> I
 
 @contextmanager
 def locked(path: Path, *, exclusive: bool, wait: bool, busy: str = "") -> Iterator[None]:
-    """Hold an flock on `path`; the kernel lets go of it when the process dies, however it dies.
+    """Hold an flock on `path`: a file, made where there is none, or a folder.
+
+    The kernel lets go of it when the process dies, however it dies.
 
     Raises OutgrowError(busy) if another process holds it and `wait` is false.
     """
     with sentences(path.parent):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT, 0o666)
     try:
         try:
             fcntl.flock(descriptor, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | (0 if wait else fcntl.LOCK_NB))
@@ -119,15 +124,41 @@ def write_json(path: Path, value: Any, beside: Path) -> None:
         beside.unlink(missing_ok=True)
 
 
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A new file beside `path` to write into, which takes its place when the block ends without an error.
+
+    A link stays: the file that it leads to is replaced. Raises OutgrowError where there is something other than a
+    regular file: a device, a pipe or a folder is never replaced.
+    """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        what = "a folder" if target.is_dir() else "a device, a pipe or a socket"
+        leads = f" (it leads to {target})" if path.is_symlink() else ""
+        raise OutgrowError(f"{path}: is {what}{leads}, which is not replaced by a file; name a file to write")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    sweep(target.parent, f".{target.name}.")
+    beside = temporary(target.parent, f".{target.name}.")
+    try:
+        yield beside
+        os.replace(beside, target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
 def flush_tree(folder: Path) -> dict[str, dict[str, Any]]:
     """Put a folder's files on the disk: name within the folder -> {"sha256", "bytes"}, sorted by name.
 
+    Everything in it gets the permissions of the folder, which are those that the user's umask gives: some libraries
+    write files that only their owner may read.
     Raises OutgrowError on what is neither a file nor a folder, such as a link: its target could change unseen.
     """
     files = {}
+    allowed = S_IMODE(folder.stat().st_mode) & 0o777
     for path in sorted(folder.rglob("*")):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise OutgrowError(f"{path.name}: a result may only hold files and folders")
+        path.chmod(allowed & (0o777 if path.is_dir() else 0o666))
         if path.is_file():
             with path.open("rb") as file:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -182,17 +213,17 @@ def temporary(folder: Path, prefix: str = "") -> Path:
 
 
 def sweep(folder: Path, prefix: str = "") -> None:
-    """Remove what processes that no longer live left under names of `temporary`.
+    """Remove what processes that no longer live left under names of `temporary`, and nothing else.
 
     What is another host's, whose processes cannot be asked, is only removed when nothing in it changed for a week.
+    Links are never followed or removed.
     """
     here = this_host()
     for path in entries(folder):
-        if not path.name.startswith(prefix):
+        own = _TEMPORARY.fullmatch(path.name.removeprefix(prefix)) if path.name.startswith(prefix) else None
+        if own is None or path.is_symlink():
             continue
-        host, _, pid = path.name.removeprefix(prefix).rpartition("-")[0].rpartition("-")
-        ours = host == here and pid.isdigit()
-        if not lives(int(pid)) if ours else time.time() - last_change(path) > FOREIGN_AGE:
+        if not lives(int(own["pid"])) if own["host"] == here else time.time() - last_change(path) > FOREIGN_AGE:
             remove(path)
 
 

@@ -6,7 +6,6 @@ import csv
 import gzip
 import io
 import json
-import os
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -168,16 +167,12 @@ def writer(path: str, like: str) -> Iterator[Callable[[Columns], None]]:
         return
     target = Path(path).absolute()
     kind = table_format(target)
-    with disk.sentences(target, "the predictions", "-o"):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        disk.sweep(target.parent, f".{target.name}.")
-        beside = disk.temporary(target.parent, f".{target.name}.")
-        try:
-            with _opened(beside, kind) as append:
-                yield append
-            os.replace(beside, target)
-        finally:
-            beside.unlink(missing_ok=True)
+    with (
+        disk.sentences(target, "the predictions", "-o"),
+        disk.replacing(target) as beside,
+        _opened(beside, kind) as append,
+    ):
+        yield append
 
 
 def _starts_an_object() -> bool:

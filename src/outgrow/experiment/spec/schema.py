@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import Path
@@ -38,6 +39,8 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
+MOST_SEEDS = 1000  # of one experiment: each is a training of every student, and a row of every table
+LARGEST_SEED = 2**32 - 1  # what every generator of random numbers takes
 Rows = Annotated[int, Field(ge=1, strict=True)]
 
 
@@ -169,7 +172,7 @@ class Experiment(Strict):
     weak: Annotated[list[Supervisor], Field(min_length=1)]
     strong: Annotated[list[Student], Field(min_length=1)]
     methods: Annotated[list[Recipe], Field(min_length=1)] = Field(default=["naive"], validate_default=True)
-    seeds: list[Annotated[int, Field(ge=0, strict=True)]] = Field(default=5, validate_default=True)
+    seeds: list[Annotated[int, Field(ge=0, le=LARGEST_SEED, strict=True)]] = Field(default=5, validate_default=True)
     split: Split
     metrics: Annotated[list[str], Field(min_length=1)] = ["accuracy"]  # no part of any key: read from predictions
     label_curve: bool = False  # ceilings at 25, 50, 100, … rows: how many true labels a student is worth
@@ -212,6 +215,8 @@ class Experiment(Strict):
         if isinstance(value, int) and not isinstance(value, bool):
             if value < 1:
                 raise ValueError(f"is {value}: at least one seed is needed")
+            if value > MOST_SEEDS:
+                raise ValueError(f"is {value}: at most {MOST_SEEDS:,} seeds are planned; a list names particular ones")
             return list(range(value))
         return value
 
@@ -220,9 +225,11 @@ class Experiment(Strict):
     def _distinct(cls, value: list[int]) -> list[int]:
         if not value:
             raise ValueError("is empty: at least one seed is needed")
-        repeated = sorted({seed for seed in value if value.count(seed) > 1})
+        repeated = sorted(seed for seed, times in Counter(value).items() if times > 1)
         if repeated:
-            raise ValueError(f"seed {', '.join(map(str, repeated))} stands there twice: a repeat is no new evidence")
+            raise ValueError(
+                f"seed {', '.join(map(str, repeated))} is listed twice; repeating a seed adds no information"
+            )
         return value
 
     @field_validator("metrics", mode="after")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.execution.step import Context, Job
 from outgrow.models.checkpoints.locate import resolve
+from outgrow.models.checkpoints.weight_files import verify
 from outgrow.models.contract import Location
 
 READING, TRAINING = 4, 16  # bytes per parameter: float32 weights; with them, gradients and AdamW's two moments
@@ -31,3 +33,15 @@ def checkpoint(job: Job, context: Context) -> Location:
         f"{planned.name}: this node has no checkpoint of the same content, neither at {planned.path} nor by its name; "
         "install it there, or name a folder on a file system that all nodes share"
     )
+
+
+def with_checkpoints(jobs: Sequence[Job], context: Context) -> Iterator[tuple[Job, Location]]:
+    """Each job with its checkpoint, for a loop that reads it.
+
+    Raises OutgrowError after a turn of the loop where the checkpoint's bytes are no longer those that were planned:
+    what another program replaced meanwhile must not get the old weights' key.
+    """
+    for job in jobs:
+        location = checkpoint(job, context)
+        yield job, location
+        verify(location)

@@ -14,7 +14,7 @@ from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Ints, Labels
 from outgrow.core.pool import Pool
 from outgrow.execution.step import Context, Job, Kind, Step
-from outgrow.experiment.steps.checkpoint import TRAINING, checkpoint
+from outgrow.experiment.steps.checkpoint import TRAINING, with_checkpoints
 from outgrow.experiment.steps.job_files import facts, lesson, method_of, save, targets_of, truncated
 from outgrow.experiment.steps.training_request import STOPS, TRUTH, Training
 from outgrow.models.checkpoints.tokens import Tokens, read_texts
@@ -29,17 +29,15 @@ from outgrow.models.finetune.train import HeadFirst
 
 def tokens(jobs: Sequence[Job], context: Context) -> None:
     """Every text of the pool as token ids."""
-    for job in jobs:
-        location = checkpoint(job, context)
+    for job, location in with_checkpoints(jobs, context):
         options = {name: job.params[name] for name in ("max_length", "chat_template")}
         read_texts(location, Pool.load(job.parents["pool"]).inputs, **options).save(job.folder)
 
 
 def finetune(jobs: Sequence[Job], context: Context) -> None:
     """A model finetuned on its part of the data: its predictions, its learning curve, and where asked for, itself."""
-    for job in jobs:
+    for job, location in with_checkpoints(jobs, context):
         data = Pool.load(job.parents["pool"])
-        location = checkpoint(job, context)
         if "start" in job.parents:  # a checkpoint that has read on
             location = replace(location, path=str(job.parents["start"] / "model"), hub=None, fingerprint="")
         options = Finetune(checkpoint=location.name, **job.params["options"])
@@ -82,8 +80,7 @@ def _halfway(job: Job, context: Context) -> Halfway | None:
 
 def language(jobs: Sequence[Job], context: Context) -> None:
     """A causal language model that has read the texts of transfer, without any label."""
-    for job in jobs:
-        location = checkpoint(job, context)
+    for job, location in with_checkpoints(jobs, context):
         rows = np.load(job.parents["split"] / "transfer.npy")
         (job.folder / "model").mkdir()
         loss = read_on(

@@ -11,7 +11,7 @@ import numpy as np
 from outgrow.core.pool import Pool
 from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.spec.model_entries import ModelSpec
-from outgrow.experiment.steps.checkpoint import READING, checkpoint
+from outgrow.experiment.steps.checkpoint import READING, with_checkpoints
 from outgrow.experiment.steps.choose import choose_among
 from outgrow.experiment.steps.job_files import lesson, member, method_of, save, truncated
 from outgrow.experiment.steps.training_request import STOPS, TRUTH, TaskPlan, Training
@@ -19,8 +19,7 @@ from outgrow.experiment.steps.training_request import STOPS, TRUTH, TaskPlan, Tr
 
 def features(jobs: Sequence[Job], context: Context) -> None:
     """One pass of a frozen model over every row of the pool."""
-    for job in jobs:
-        location = checkpoint(job, context)
+    for job, location in with_checkpoints(jobs, context):
         model = member(job.params["model"], "models", context).load()
         made = model(checkpoint=location.name, **job.params["options"]).features(
             Pool.load(job.parents["pool"]).inputs, location, context.device, context.progress

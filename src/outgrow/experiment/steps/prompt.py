@@ -9,7 +9,7 @@ import numpy as np
 from outgrow.core.examples import Labels
 from outgrow.core.pool import Pool
 from outgrow.execution.step import Context, Job, Kind, Step
-from outgrow.experiment.steps.checkpoint import READING, checkpoint
+from outgrow.experiment.steps.checkpoint import READING, with_checkpoints
 from outgrow.experiment.steps.job_files import lesson, save, truncated
 from outgrow.experiment.steps.training_request import Training
 from outgrow.models.prompt.ask import ask, chosen_shots
@@ -18,10 +18,9 @@ from outgrow.models.prompt.options import Prompt
 
 def prompt(jobs: Sequence[Job], context: Context) -> None:
     """A language model's answers to the rows that anything reads."""
-    for job in jobs:
+    for job, location in with_checkpoints(jobs, context):
         data = Pool.load(job.parents["pool"])
         options = Prompt(checkpoint="known", **job.params["options"])
-        location = checkpoint(job, context)
         shots: list[tuple[str, int]] = []
         if options.shots:
             rows, targets = lesson(job)

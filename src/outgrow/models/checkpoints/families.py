@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+from outgrow.models.checkpoints.safe_folder import read_object
 from outgrow.models.contract import Location
 
 _NAMES = """
@@ -19,9 +19,6 @@ def encoder(location: Location) -> str | None:
     config = Path(location.path or "") / "config.json"
     if location.path is None or not config.is_file():
         return None
-    try:
-        content = json.loads(config.read_text("utf-8"))
-    except ValueError:
-        return None  # told where it is loaded
-    family = content.get("model_type") if isinstance(content, dict) else None
+    content = read_object(config)
+    family = content.get("model_type")
     return family if family in ENCODERS and not content.get("is_decoder") else None

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from outgrow.core.errors import UsageError
 from outgrow.core.registry import find, nearest
+from outgrow.models.checkpoints.safe_folder import check_folder
 from outgrow.models.checkpoints.weight_files import (
     count,
     count_gguf,
@@ -17,6 +18,7 @@ from outgrow.models.checkpoints.weight_files import (
     folder_files,
     folder_fingerprint,
     static_files,
+    static_fingerprint,
     unpacked,
 )
 from outgrow.models.contract import Form, Location
@@ -135,11 +137,9 @@ def _local(name: str, path: Path, form: Form | None, where: str) -> Location:
         return Location(name, str(path), None, None, fingerprint({"gguf": path}), count_gguf(path))
     if not path.is_dir():
         raise UsageError(f"{where}: {path} is a file: name the folder that holds config, tokenizer and safetensors")
+    check_folder(path)
     if form == "table":
-        table, tokenizer = static_files(path)
-        config = path / "config.json"
-        files = {"table": table, "tokenizer": tokenizer} | ({"config": config} if config.is_file() else {})
-        return Location(name, str(path), None, None, fingerprint(files), count([table]))
+        return Location(name, str(path), None, None, static_fingerprint(path), count([static_files(path)[0]]))
     files = {file.name: file for file in folder_files(path)}
     weights = [file for file in files.values() if file.suffix == ".safetensors"]
     _check_names(set(files) | {file.name for file in path.iterdir()}, str(path), where)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from outgrow.core.errors import UsageError
+from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.examples import Ints
 from outgrow.models.checkpoints.loading import positions, read_config, read_tokenizer, told
 from outgrow.models.checkpoints.weight_files import folder_of
@@ -102,7 +102,13 @@ def read_texts(location: Location, inputs: Sequence[str], *, max_length: int | N
 
 def limited(tokenizer: Any, reach: int | None, asked: int | None, where: str) -> int:
     """How many tokens of a text are read, by a model of so many positions. Raises UsageError where that cannot be."""
-    limit = min(length for length in (tokenizer.model_max_length, reach) if length)
+    said = tokenizer.model_max_length
+    if isinstance(said, bool) or not isinstance(said, int | float) or not said >= 1:
+        raise OutgrowError(
+            f"{where}: its tokenizer_config.json says model_max_length {said!r}, which is not a number of tokens: "
+            "correct it or copy the checkpoint again"
+        )
+    limit = min(length for length in (said, reach) if length)
     if asked is not None and asked > limit:
         raise UsageError(
             f"{where}: max_length {asked} is more than the {limit} tokens the model can read: give at most {limit}"

@@ -22,6 +22,7 @@ from platformdirs import user_cache_path
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.identity import digest, digest_file
+from outgrow.models.checkpoints.safe_folder import check_folder
 from outgrow.models.contract import Location
 
 READ = {".safetensors", ".json", ".txt", ".model", ".spm", ".bpe", ".jinja"}  # what a loader may read of a folder
@@ -46,7 +47,10 @@ def cache_folder() -> Path:
 
 
 def folder_files(folder: Path) -> list[Path]:
-    """The weights, tokenizer and config files in a checkpoint folder itself, sorted by name."""
+    """The weights, tokenizer and config files in a checkpoint folder itself, sorted by name.
+
+    Those of a folder that `check_folder` passes are all that is read of it.
+    """
     found = [path for path in folder.iterdir() if path.suffix in READ and path.name.lower() not in ASIDE]
     return sorted(path for path in found if path.is_file() and not path.name.startswith("."))
 
@@ -92,8 +96,10 @@ def headers(path: Path) -> dict[str, Any]:
                 raise ValueError("no header")
             tensors: dict[str, Any] = json.loads(file.read(length))
         tensors.pop("__metadata__", None)
+        if not all(type(size) is int and size >= 0 for tensor in tensors.values() for size in tensor["shape"]):
+            raise ValueError("no shape")
         end = 8 + length + max((tensor["data_offsets"][1] for tensor in tensors.values()), default=0)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise OutgrowError(f"{path}: is not a safetensors file: copy or save the checkpoint again") from error
     if end > size:
         raise OutgrowError(f"{path}: ends after {size} of {end} bytes: copy the checkpoint again")
@@ -164,12 +170,45 @@ def static_files(folder: Path) -> tuple[Path, Path]:
 def folder_of(location: Location) -> Path:
     """The folder to load a checkpoint from: downloads from the hub, or converts a GGUF file, the first time.
 
-    Raises OutgrowError if that fails.
+    Raises OutgrowError if that fails, or where loading the folder would read a pickle or what is not in it.
     """
-    if location.path is None:
-        return _download(location)
+    path = Path(location.path) if location.path is not None else _download(location)
+    if path.suffix == ".gguf" and path.is_file():
+        return made_once(location.fingerprint, lambda folder: _convert(path, folder))
+    check_folder(path)
+    return path
+
+
+def verify(location: Location) -> None:
+    """Raise OutgrowError where a checkpoint's bytes are no longer those of its fingerprint: call it after reading them.
+
+    What the hub keeps is known by its commit and not read again.
+    """
+    if location.path is None or not location.fingerprint:
+        return
     path = Path(location.path)
-    return made_once(location.fingerprint, lambda folder: _convert(path, folder)) if path.suffix == ".gguf" else path
+    try:
+        found = (
+            {fingerprint({"gguf": path})} if path.is_file() else {folder_fingerprint(path), _static_fingerprint(path)}
+        )
+    except (OSError, UsageError):
+        found = set()
+    if location.fingerprint not in found:
+        raise OutgrowError(f"{path}: was changed while the run went on; give the same command again")
+
+
+def static_fingerprint(folder: Path) -> str:
+    """The fingerprint of static embeddings: their table, their tokenizer, and a config where there is one."""
+    table, tokenizer = static_files(folder)
+    config = folder / "config.json"
+    return fingerprint({"table": table, "tokenizer": tokenizer} | ({"config": config} if config.is_file() else {}))
+
+
+def _static_fingerprint(folder: Path) -> str | None:
+    try:
+        return static_fingerprint(folder)
+    except UsageError:
+        return None  # a transformer's folder
 
 
 def unpacked(parts: Sequence[Path]) -> Path:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from outgrow.models.checkpoints.safe_folder import read_object
 from outgrow.models.contract import Location, Model, Saved
 
 Tracker = Literal["mlflow", "tensorboard", "trackio", "wandb"]
@@ -122,10 +122,7 @@ class Finetune(Model):
         ]
         config = Path(location.path or "") / "config.json"
         if self.pooling == "mean" and location.path is not None and config.is_file():
-            try:
-                architectures = json.loads(config.read_text("utf-8")).get("architectures") or []
-            except ValueError:
-                return [*wrong, f"finetune:{location.name}: {config} is not JSON: copy the checkpoint again"]
+            architectures = read_object(config).get("architectures") or []
             if any("CausalLM" in name or "LMHead" in name for name in architectures):
                 wrong.append(
                     f"finetune:{location.name}: `pooling: mean` is for encoders: in a causal model only the last "

@@ -21,6 +21,7 @@ from outgrow.models.checkpoints.loading import (
     read_weights,
     told,
 )
+from outgrow.models.checkpoints.safe_folder import read_object
 from outgrow.models.checkpoints.tokens import batches, limited, tokenize
 from outgrow.models.checkpoints.weight_files import folder_of, quiet
 from outgrow.models.contract import SENTENCE_TRANSFORMERS, FeatureModel, Features, Location, Module, Reader, Saved
@@ -48,10 +49,7 @@ class Probe(FeatureModel):
         config = Path(location.path or "") / "config.json"
         if location.path is None or not config.is_file():
             return []
-        try:
-            values = json.loads(config.read_text("utf-8"))
-        except ValueError:
-            return [f"probe:{location.name}: {config} is not JSON: copy the checkpoint again"]
+        values = read_object(config)
         layers = next((values[name] for name in ("num_hidden_layers", "n_layer", "n_layers") if name in values), None)
         return _layer_problems(self.layer, layers, location) if isinstance(layers, int) else []
 

@@ -1,0 +1,43 @@
+"""`SHA256SUMS` of a folder: what its files were when it was written, in the form that `sha256sum -c` reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from outgrow.core.errors import OutgrowError
+from outgrow.core.files import disk
+from outgrow.core.identity import digest_file
+
+SUMS = "SHA256SUMS"
+_LINE = re.compile(r"([0-9a-f]{64})  ([^\r\n]+)")
+
+
+def write_sums(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write the checksums that `disk.flush_tree` found of a folder's files."""
+    text = "".join(f"{found['sha256']}  {name}\n" for name, found in files.items())
+    (folder / SUMS).write_text(text, encoding="utf-8")
+    disk.flush(folder / SUMS)
+
+
+def check_sums(folder: Path, names: Iterable[str], what: str, advice: str) -> None:
+    """Raise OutgrowError where one of these files is not what the folder's checksums say.
+
+    A folder without checksums passes: whoever copies single files out of it need not take them along.
+    """
+    try:
+        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        raise OutgrowError(f"{folder}: {what}: its {SUMS} cannot be read; {advice}") from error
+    found = [_LINE.fullmatch(line) for line in lines]
+    if not all(found):
+        raise OutgrowError(f"{folder}: {what}: its {SUMS} is damaged; {advice}")
+    known = {line[2]: line[1] for line in found if line}
+    for name in names:
+        path = folder / name
+        if path.is_file() and known.get(name) != digest_file(path):
+            raise OutgrowError(f"{folder}: {what}: {name} was changed after it was written; {advice}")
