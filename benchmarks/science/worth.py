@@ -16,28 +16,43 @@ import numpy as np
 
 from outgrow.core.examples import Floats, Ints
 from outgrow.methods.losses import Confidence, Naive
+from outgrow.models.heads.solver import TOGETHER, Head, Problem, Solver, predict, solve
 from outgrow.results.metrics.worth import sizes, worth
 from outgrow.tasks.sentiment import sentiment
 from outgrow.teaching.options import learner, student_spec
-from outgrow.teaching.students import Bench, Lesson
+from outgrow.teaching.students import no_progress
 
 TRIALS, CAREFUL, CHEAP = 100, 300, 800
+L2 = 0.03
 
 
-def scores(bench: Bench, truth: Ints, rows: Ints, count: list[int], repeats: int, seed: int) -> dict[int, Floats]:
+def learned(features: Floats, problems: list[Problem]) -> list[Head]:
+    """A head each, many in one pass."""
+    heads: list[Head] = []
+    for start in range(0, len(problems), TOGETHER):
+        heads += solve(features, problems[start : start + TOGETHER], Solver())
+    return heads
+
+
+def right(features: Floats, head: Head, truth: Ints, rows: Ints) -> Floats:
+    """1 where a head is right, `[rows]`."""
+    found: Floats = np.asarray(predict(features[rows], head, Solver()).argmax(axis=1) == truth[rows], dtype=np.float64)
+    return found
+
+
+def scores(features: Floats, truth: Ints, rows: Ints, count: list[int], repeats: int, seed: int) -> dict[int, Floats]:
     """Tables `[repeats, rows]` of who is right, of students taught by careful labels alone; NaN where learned."""
     orders = [np.random.default_rng([seed, repeat]).permutation(len(rows)) for repeat in range(repeats)]
-    lessons = [
-        Lesson(rows[order[:size]], np.eye(2, dtype=np.float32)[truth[rows[order[:size]]]], Naive(), None, 0)
-        for size in count
-        for order in orders
-    ]
-    students = iter(bench.learn(lessons))
+    targets = np.eye(2, dtype=np.float32)[truth]
+    taught = [(size, repeat) for size in count for repeat in range(repeats)]
+    problems = []
+    for size, repeat in taught:
+        lesson = rows[orders[repeat][:size]]
+        problems.append(Problem(lesson, targets[lesson], None, Naive(), L2, 0))
     tables = {size: np.full((repeats, len(rows)), np.nan) for size in count}
-    for size in count:
-        for repeat, order in enumerate(orders):
-            rest = order[size:]
-            tables[size][repeat, rest] = bench.ask(next(students), rows[rest]).argmax(axis=1) == truth[rows[rest]]
+    for (size, repeat), head in zip(taught, learned(features, problems), strict=True):
+        rest = orders[repeat][size:]
+        tables[size][repeat, rest] = right(features, head, truth, rows[rest])
     return tables
 
 
@@ -46,29 +61,29 @@ def main(student: str = "wordllama") -> None:
     task = sentiment()
     labels = dict(zip(task.inputs, task.labels, strict=True))
     texts, truth = list(labels), np.array(list(labels.values()), dtype=np.int64)
-    bench = learner(student_spec(student)).read(texts, "cpu")
+    found = learner(student_spec(student))
+    features = found.spec.options.features(texts, found.location, "cpu", no_progress).values
     order = np.random.default_rng(0).permutation(len(texts))
     taught, world = order[:CHEAP], order[CHEAP:]
     count = sizes(CAREFUL)
     fine = sorted({*count, 35, 70, 140, 170})
-    whole = scores(bench, truth, world, fine, 400, 1)
+    whole = scores(features, truth, world, fine, 400, 1)
     curve = [float(np.nanmean(whole[size])) for size in fine]
     for flipped in (0.3, 0.35, 0.4):
         cheap = np.where(np.random.default_rng(2).random(CHEAP) < flipped, 1 - truth[taught], truth[taught])
-        lesson = Lesson(taught, np.eye(2, dtype=np.float32)[cheap], Confidence(), None, 0)
-        (one,) = bench.learn([lesson])
-        right: Floats = (bench.ask(one, world).argmax(axis=1) == truth[world]).astype(np.float64)
-        real = float(np.exp(np.interp(right.mean(), curve, np.log(fine), left=-math.inf, right=math.inf)))
+        (one,) = learned(features, [Problem(taught, np.eye(2, dtype=np.float32)[cheap], None, Confidence(), L2, 0)])
+        student_right = right(features, one, truth, world)
+        real = float(np.exp(np.interp(student_right.mean(), curve, np.log(fine), left=-math.inf, right=math.inf)))
         held, below, above, widths = 0, 0, 0, []
         for trial in range(TRIALS):
             drawn = np.random.default_rng([3, trial]).permutation(len(world))[:CAREFUL]
-            found = worth(right[drawn], scores(bench, truth, world[drawn], count, 40, 1000 + trial))
-            held += found.low <= max(real, 0.0) <= found.high
-            below += found.high < real
-            above += found.low > real
-            widths.append(found.high / max(found.low, 25.0) if found.high < math.inf else math.inf)
+            interval = worth(student_right[drawn], scores(features, truth, world[drawn], count, 40, 1000 + trial))
+            held += interval.low <= max(real, 0.0) <= interval.high
+            below += interval.high < real
+            above += interval.low > real
+            widths.append(interval.high / max(interval.low, 25.0) if interval.high < math.inf else math.inf)
         print(
-            f"flipped {flipped:.2f}: accuracy {right.mean():.3f}, worth {real:.0f}; held {held / TRIALS:.3f} "
+            f"flipped {flipped:.2f}: accuracy {student_right.mean():.3f}, worth {real:.0f}; held {held / TRIALS:.3f} "
             f"(too low {below}, too high {above} of {TRIALS}), median ratio of the ends {np.median(widths):.1f}",
             flush=True,
         )

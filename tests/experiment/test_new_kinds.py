@@ -203,10 +203,6 @@ ALLOWED = {  # line -> why
     '"l2": report.l2 if report.l2 is not None else getattr(spec.options, "l2", None),': "what a model card says of it",
     'if kind == "finetune":': "a student's folder, which says what it holds",
     'if isinstance(getattr(spec.options, "l2", None), list):': "what teaching refuses of an option that only heads have",
-    'own = getattr(options, "l2", None)': "what a model card says of an option that only heads have",
-    'if isinstance(method, Confidence) and targets.shape[1] == 2 and "prior" not in method.model_fields_set:': (
-        "teaching gives one method the shares of the classes"
-    ),
     'return options.get("select_on") == "truth" or (name == "early_stop" and options.get("on") == "truth")': (
         "a name read from a run folder, where the method's own file may be gone; others are named in a note"
     ),

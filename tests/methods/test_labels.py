@@ -158,7 +158,7 @@ def test_joins_leave_silence_out() -> None:
     np.testing.assert_allclose(found, [[0.7, 0.3], [1.3 / 3, 1.7 / 3], [0.3, 0.7], [np.nan] * 2])
     found = join([a, b, c], ids(4), np.arange(4), "majority").probabilities
     np.testing.assert_allclose(found, [[2 / 3, 1 / 3], [1 / 3, 2 / 3], [0, 1], [np.nan] * 2])
-    with pytest.raises(OutgrowError, match="none of the 3 supervisors says anything"):
+    with pytest.raises(OutgrowError, match="none of the 3 supervisors labels any row"):
         join([a, b, c], ids(4), np.array([3]), "mean")
 
 

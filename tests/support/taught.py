@@ -2,14 +2,17 @@
 
 import csv
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from outgrow.core.pool import Pool
+from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.tasks.sentiment import sentiment
 from outgrow.teaching.cheap_labels import Form
-from outgrow.teaching.dataset import Dataset, read_evidence
+from outgrow.teaching.dataset import Dataset, Evidence, notes, read_dataset
 
 
 def write(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> Path:
@@ -40,9 +43,46 @@ def make_files(folder: Path) -> Path:
     return folder
 
 
-def evidence(folder: Path, columns: Sequence[str] = ("rule",), **options: Any) -> Dataset:
-    """What is known by the files of a folder; probabilities, voter and read_evidence's own options."""
+@dataclass(frozen=True)
+class Known:
+    """What is known by some files, the cheap labels joined by the usual rule."""
+
+    data: Dataset
+    known: Evidence
+    habits: list[dict[str, float]]
+    notes: list[str]
+
+    @property
+    def pool(self) -> Pool:
+        return self.data.pool
+
+    @property
+    def texts(self) -> list[str]:
+        return list(self.data.pool.inputs)
+
+    def of(self, *texts: str) -> list[list[float]]:
+        """The cheap labels of some texts."""
+        return [self.known.cheap[self.texts.index(text)].tolist() for text in texts]
+
+
+def evidence(folder: Path, columns: Sequence[str] = ("rule",), **options: Any) -> Known:
+    """What is known by the files of a folder; probabilities, voter and read_dataset's own options."""
     form = Form.of(columns, options.pop("probabilities", None), options.pop("voter", None))
-    return read_evidence(
-        folder / "labels.csv", **{"text": "text", "form": form, "truth": folder / "gold.csv", **options}
-    )
+    given = {"text": "text", "form": form, "truth": folder / "gold.csv", **options}
+    data = read_dataset(folder / "labels.csv", **given)
+    joined, habits = data.given.joined(data.given.rule)
+    return Known(data, Evidence(data.pool, data.over_pool(joined)), habits, notes(data, "labels.csv", "gold.csv"))
+
+
+def head(
+    spec: ModelSpec, texts: Sequence[str], targets: np.ndarray, method: Any, l2: float, seed: int, asked: Sequence[str]
+) -> np.ndarray:
+    """What a head says of some texts, solved by itself."""
+    from outgrow.models.checkpoints.locate import resolve
+    from outgrow.models.heads.solver import Problem, Solver, predict, solve
+
+    location = resolve(spec.options.checkpoint, spec.kind)
+    values = spec.options.features([*texts, *asked], location, "cpu", lambda done, total: None).values
+    problem = Problem(np.arange(len(texts)), targets, None, method, l2, seed)
+    (solved,) = solve(values, [problem], Solver())
+    return predict(values[len(texts) :], solved, Solver())

@@ -7,8 +7,10 @@ import pytest
 from taught import evidence, make_files, read, write
 
 from outgrow.core.errors import UsageError
+from outgrow.experiment.spec.model_entries import model_spec
+from outgrow.models.label_sources.aggregate import join, usual_rule
 from outgrow.teaching.cheap_labels import Form
-from outgrow.teaching.dataset import read_evidence
+from outgrow.teaching.dataset import read_dataset
 from outgrow.teaching.sentences import sentences
 from outgrow.teaching.teach_files import teach_files
 
@@ -21,38 +23,37 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_gold_leaves_the_training_set(files: Path) -> None:
     found = evidence(files)
     assert len(found.texts) == 880
-    assert len(found.gold) == 200
-    assert len(found.taught) == 680
-    assert not set(found.gold) & set(found.taught)
-    assert (found.hard[found.gold] >= 0).sum() == 120
-    assert "120 of 200 texts of gold.csv stand in labels.csv too: they leave the training set" in found.notes
+    known = found.known
+    assert len(known.careful) == 200
+    assert len(known.taught) == 680
+    assert not set(known.careful) & set(known.taught)
+    assert (known.hard[known.careful] >= 0).sum() == 120
+    assert "120 of 200 texts of gold.csv are in labels.csv too: they leave the training set" in found.notes
 
 
 def test_labels_of_the_same_text_are_joined(tmp_path: Path) -> None:
     rows = [("a", "x"), ("b", "y"), ("a", "x"), ("a", "z"), ("c", ""), ("d", "nan")]
     write(tmp_path / "labels.csv", ["text", "rule"], rows)
     found = evidence(tmp_path, truth=None)
-    assert found.texts == ["a", "b"]
-    assert found.classes == ("x", "y", "z")
-    np.testing.assert_allclose(found.cheap, [[2 / 3, 0, 1 / 3], [0, 1, 0]], rtol=1e-6)
-    assert found.taught.tolist() == [0, 1]
-    assert found.notes == (
+    assert sorted(found.texts) == ["a", "b"]
+    assert found.pool.classes == ("x", "y", "z")
+    np.testing.assert_allclose(found.of("a", "b"), [[2 / 3, 0, 1 / 3], [0, 1, 0]], rtol=1e-6)
+    assert found.known.taught.tolist() == [0, 1]
+    assert found.notes == [
         "6 rows of labels.csv hold 4 distinct texts; labels of the same text are joined",
-        "2 of 4 texts have no cheap label, and are not learned from",
-    )
+        "2 of 4 texts have no cheap label and are not used for training",
+    ]
 
 
 def test_several_columns_are_joined_better_than_any_majority(files: Path) -> None:
     found = evidence(files, ("rule", "model", "person"))
-    both = found.gold[found.hard[found.gold] >= 0]
-    joined = (found.hard[both] == found.truth[both]).mean()
-    alone = {
-        name: (evidence(files, (name,)).hard[both] == found.truth[both]).mean() for name in ("rule", "model", "person")
-    }
-    assert joined >= max(alone.values())
-    right = {name: habits["right"] for name, habits in found.voters.items()}
-    assert right == pytest.approx({"rule": 0.7, "model": 0.65, "person": 0.9}, abs=0.06)
-    assert {habits["covers"] for habits in found.voters.values()} == {1.0}
+    known, truth = found.known, found.pool.labels
+    both = known.careful[known.hard[known.careful] >= 0]
+    joined = (known.hard[both] == truth[both]).mean()
+    alone = [(evidence(files, (name,)).known.hard[both] == truth[both]).mean() for name in ("rule", "model", "person")]
+    assert joined >= max(alone)
+    assert [habits["right"] for habits in found.habits] == pytest.approx([0.7, 0.65, 0.9], abs=0.06)
+    assert {habits["covers"] for habits in found.habits} == {1.0}
 
 
 def test_a_template_and_a_truth_column_of_another_name(tmp_path: Path) -> None:
@@ -64,8 +65,8 @@ def test_a_template_and_a_truth_column_of_another_name(tmp_path: Path) -> None:
     ):
         evidence(tmp_path, text="{title}: {body}")
     found = evidence(tmp_path, text="{title}: {body}", truth_label="checked")
-    assert found.texts[0] == "t0: body"
-    assert len(found.gold) == 20
+    assert "t0: body" in found.texts
+    assert len(found.known.careful) == 20
 
 
 def test_gold_that_says_nothing_or_two_things(tmp_path: Path) -> None:
@@ -73,9 +74,9 @@ def test_gold_that_says_nothing_or_two_things(tmp_path: Path) -> None:
     rows = [(f"t{place}", "ab"[place % 2]) for place in range(30)] + [("t1", "a"), ("t40", ""), ("t2", "a")]
     write(tmp_path / "gold.csv", ["text", "label"], rows)
     found = evidence(tmp_path)
-    assert len(found.gold) == 29
-    assert "1 rows of gold.csv have no label and count as absent" in found.notes
-    assert "1 texts of gold.csv have contradicting labels and are left out" in found.notes
+    assert len(found.known.careful) == 29
+    assert "1 row of gold.csv without a label is left out" in found.notes
+    assert "1 text of gold.csv with contradicting labels is left out" in found.notes
     assert "t1" not in found.texts  # neither to be scored on, nor to learn from
 
 
@@ -104,12 +105,12 @@ GOOD = [(f"t{place}", "ab"[place % 2]) for place in range(60)]
 @pytest.mark.parametrize(
     ("labels", "gold", "sentence"),
     [
-        (GOOD, [*GOOD[:30], ("t50", "c")], "label 'c' in line 32 is none of the classes in .*; there is a, b"),
+        (GOOD, [*GOOD[:30], ("t50", "c")], "label 'c' in line 32 is not one of the classes in .*; there is a, b"),
         ([(text, "a") for text, _ in GOOD], None, "column 'rule' says 'a' in every row; a student needs at least two"),
         ([(text, "") for text, _ in GOOD], None, "column 'rule' holds no label at all"),
         (GOOD, GOOD[:12], "12 texts with a careful label are too few to measure anything by; label 20 or more"),
         (GOOD, GOOD[:60:2], "column 'label' says 'a' in every row; careful labels of at least two classes"),
-        (GOOD, GOOD, "every text with a cheap label also stands in .*, so nothing is left to learn from"),
+        (GOOD, GOOD, "every text with a cheap label is in .* too, so nothing is left to learn from"),
         (GOOD, GOOD[:59], "all 1 texts to learn from are of class 'b'; a student needs at least two classes"),
         ([*GOOD, ("", "a")], None, "the text is empty in line 62"),
     ],
@@ -130,11 +131,11 @@ def test_probabilities_are_taken_as_they_are(tmp_path: Path) -> None:
     write(tmp_path / "labels.csv", ["text", "p_no", "p_yes"], rows)
     for named in (["p_yes", "p_no"], {"yes": "p_yes", "no": "p_no"}):
         found = evidence(tmp_path, (), probabilities=named, truth=None)
-        assert found.classes == ("no", "yes")
-        assert found.texts == ["a", "b"]
-        np.testing.assert_allclose(found.cheap, [[0.5, 0.5], [1, 0]])
+        assert found.pool.classes == ("no", "yes")
+        assert sorted(found.texts) == ["a", "b"]
+        np.testing.assert_allclose(found.of("a", "b"), [[0.5, 0.5], [1, 0]])
     swapped = evidence(tmp_path, (), probabilities={"yes": "p_no", "no": "p_yes"}, truth=None)
-    np.testing.assert_allclose(swapped.cheap[1], [0, 1])
+    np.testing.assert_allclose(swapped.of("b"), [[0, 1]])
 
 
 @pytest.mark.parametrize(
@@ -154,10 +155,10 @@ def test_probabilities_that_are_none(tmp_path: Path, row: tuple[object, ...], se
 def test_classes_of_probabilities_are_spelled_as_everywhere(tmp_path: Path) -> None:
     write(tmp_path / "labels.csv", ["text", "p_True", "p_False", "0", "1"], [("a", 1, 0, 0.5, 0.5), ("b", 0, 1, 0, 1)])
     found = evidence(tmp_path, (), probabilities=["p_True", "p_False"], truth=None)
-    assert found.classes == ("false", "true")
-    np.testing.assert_allclose(found.cheap, [[0, 1], [1, 0]])
+    assert found.pool.classes == ("false", "true")
+    np.testing.assert_allclose(found.of("a", "b"), [[0, 1], [1, 0]])
     for named in ([0, 1], {0: 0, 1: 1}):  # as YAML reads them
-        assert evidence(tmp_path, (), probabilities=named, truth=None).classes == ("0", "1")
+        assert evidence(tmp_path, (), probabilities=named, truth=None).pool.classes == ("0", "1")
     with pytest.raises(UsageError, match="a class or a column stands there twice"):
         evidence(tmp_path, (), probabilities=["p_True", "p_True"], truth=None)
 
@@ -172,13 +173,13 @@ def test_two_columns_are_averaged_and_said_to_be(tmp_path: Path) -> None:
     rows = [("a", "x", "y"), ("b", "x", ""), ("c", "y", "y")]
     write(tmp_path / "labels.csv", ["text", "one", "two"], rows)
     found = evidence(tmp_path, ("one", "two"), truth=None)
-    np.testing.assert_allclose(found.cheap, [[0.5, 0.5], [1, 0], [0, 1]])
-    assert found.voters == {}
+    np.testing.assert_allclose(found.of("a", "b", "c"), [[0.5, 0.5], [1, 0], [0, 1]])
+    assert found.habits == []
     assert any(note.startswith("fewer than three give labels") for note in found.notes)
     votes = [(text, who, label) for text, *said in rows for who, label in zip("pq", said, strict=True)]
     write(tmp_path / "labels.csv", ["text", "who", "label"], votes)
     again = evidence(tmp_path, ("label",), voter="who", truth=None)
-    np.testing.assert_allclose(again.cheap, found.cheap)
+    np.testing.assert_allclose(again.known.cheap, found.known.cheap)
 
 
 def test_one_column_of_probabilities_is_one_too_few(tmp_path: Path) -> None:
@@ -205,11 +206,34 @@ def test_votes_are_joined_as_their_columns_would_be(tmp_path: Path) -> None:
     write(tmp_path / "labels.csv", ["text", "who", "label"], votes)
     wide = evidence(tmp_path / "wide", ("a", "b", "c", "d"), truth=None)
     long = evidence(tmp_path, ("label",), voter="who", truth=None)
-    by_text = dict(zip(long.texts, long.cheap, strict=True))
-    np.testing.assert_allclose([by_text[text] for text in wide.texts], wide.cheap, atol=1e-6)
-    assert long.notes[0].startswith("4 voters gave ")
-    assert "right on 6" in long.notes[0]  # the worst of them
-    assert not any("v0" in note for note in long.notes)
+    np.testing.assert_allclose(long.of(*wide.texts), wide.known.cheap, atol=1e-6)
+    report = teach_files(
+        tmp_path / "labels.csv", text="text", columns=["label"], voter="who", out=tmp_path / "out", student="wordllama"
+    )
+    assert report.notes[0].startswith("4 voters gave ")
+    assert "right on 6" in report.notes[0]  # the worst of them
+    assert not any("v0" in note for note in report.notes)
+
+
+def test_three_columns_are_joined_as_three_label_files_of_an_experiment_are(tmp_path: Path) -> None:
+    """Rules that fire on some rows only, so that silence matters; and one that names both classes."""
+    generator = np.random.default_rng(5)
+    truth = generator.integers(0, 2, 200)
+    fires = generator.random((200, 3)) < np.where(truth[:, None] == [1, 0, 1], 0.5, 0.15)
+    answers = np.where(fires, [1, 0, 1], -1)
+    answers[:, 2] = np.where(generator.random(200) < 0.8, truth, 1 - truth)
+    rows = [(f"t{row}", *("" if one < 0 else one for one in line)) for row, line in enumerate(answers.tolist())]
+    write(tmp_path / "labels.csv", ["text", "a", "b", "c"], rows)
+    found = evidence(tmp_path, ("a", "b", "c"), truth=None)
+
+    files = [{"given": str(tmp_path / "labels.csv"), "label": name, "text": "text"} for name in "abc"]
+    spec = model_spec(files, student=False)
+    assert usual_rule(3, hard=all(one.able.hard for one in spec.beneath)) == found.data.given.rule == "dawid_skene"
+    labels = [np.eye(2)[column] * np.where(column >= 0, 1, np.nan)[:, None] for column in answers.T]
+    place = {text: row for row, text in enumerate(found.texts)}
+    order = np.array([place[f"t{row}"] for row in range(200)])
+    joined = join(labels, found.pool.ids[order], np.arange(200), found.data.given.rule).probabilities
+    np.testing.assert_allclose(found.known.cheap[order], joined, atol=1e-6)
 
 
 def test_a_vote_is_somebodys(tmp_path: Path) -> None:
@@ -223,4 +247,4 @@ def test_a_label_that_is_a_list(tmp_path: Path) -> None:
     with pytest.raises(
         UsageError, match="holds something other than a word or a number in line 1; a label is one value"
     ):
-        read_evidence(tmp_path / "labels.jsonl", text="text", form=Form.of(["rule"]))
+        read_dataset(tmp_path / "labels.jsonl", text="text", form=Form.of(["rule"]))

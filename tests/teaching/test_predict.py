@@ -14,7 +14,7 @@ from saved_students import TEXTS, saved
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.teaching.predict_files import predict_file
 from outgrow.teaching.saved_student import Kept, load
-from outgrow.teaching.students import unheard
+from outgrow.teaching.students import no_progress
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def rows(path: Path) -> list[dict[str, object]]:
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet", "csv.gz"])
 def test_every_form_in_and_out(tmp_path: Path, kept: Kept, form: str, out: str) -> None:
     source = write(tmp_path / f"new.{form}", [{"n": place, "text": text} for place, text in enumerate(TEXTS)])
-    expected = kept.student.reader("cpu")(TEXTS, unheard)
+    expected = kept.student.reader("cpu")(TEXTS, no_progress)
 
     assert predict_file(kept, str(source), str(tmp_path / out)) == len(TEXTS)
     found = rows(tmp_path / out)
@@ -110,6 +110,8 @@ def test_columns_of_our_names_are_kept_under_another(tmp_path: Path, kept: Kept)
         ("new.parquet", "hello", "is not a Parquet file, or a damaged one"),
         ("new.xlsx", "hello", r"there is \.csv, \.jsonl and \.parquet"),
         ("new.csv.gz", gzip.compress(b"text\nhello there\n" * 99, mtime=0)[:-20], "damaged or cut-off gzip file"),
+        ("new.csv", gzip.compress(b"text\nhello there\n", mtime=0), "new.csv: is a gzip file; name it new.csv.gz"),
+        ("new.csv.gz", b"text\nhello there\n", "new.csv.gz: is not a gzip file; take the .gz off its name"),
         ("new.csv", "text\nh\xe9\n".encode("latin-1"), r"is not UTF-8 \(byte 0xe9\)"),
     ],
 )

@@ -12,7 +12,7 @@ from saved_students import TEXTS, saved
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.teaching.options import learner, student_spec
 from outgrow.teaching.saved_student import SCHEMA, load
-from outgrow.teaching.students import unheard
+from outgrow.teaching.students import no_progress
 
 # What somebody without outgrow does.
 ALONE = """
@@ -65,9 +65,9 @@ def test_sentence_transformers_alone_says_the_same(both: list[tuple[Path, np.nda
     assert np.ptp(ours) > 0.2  # not one answer for all
     np.testing.assert_allclose(theirs[:-1], ours, atol=1e-5)
     read = load(folder).student.reader("cpu")
-    np.testing.assert_array_equal(read(TEXTS, unheard), ours)  # read back to the bit
+    np.testing.assert_array_equal(read(TEXTS, no_progress), ours)  # read back to the bit
     if STUDENTS[place] != "a causal model":  # which cannot read nothing
-        np.testing.assert_allclose(theirs[-1:], read([""], unheard), atol=1e-5)
+        np.testing.assert_allclose(theirs[-1:], read([""], no_progress), atol=1e-5)
 
 
 def test_a_causal_model_is_read_in_its_middle(both: list[tuple[Path, np.ndarray, np.ndarray]]) -> None:

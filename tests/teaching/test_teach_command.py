@@ -15,7 +15,7 @@ from outgrow.cli.app import app
 from outgrow.core.errors import UsageError
 from outgrow.teaching.saved_student import load
 from outgrow.teaching.sentences import sentences
-from outgrow.teaching.students import unheard
+from outgrow.teaching.students import no_progress
 from outgrow.teaching.teach_files import teach_files
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -48,8 +48,8 @@ def numbers(**changed: Any) -> dict[str, Any]:
 def test_sentences_word_by_word() -> None:
     assert sentences(numbers()) == [
         "The cheap labels are right on .700 (95%: .660 … .740) of the 300 of 500 that have one.",
-        "The student is right on .800 (95%: .750 … .850) of all 500. Where they speak, it outgrows its labels by 10.0 "
-        "points (95%: +5.0 … +15.0).",
+        "The student is right on .800 (95%: .750 … .850) of all 500. Where both are known, it beats the cheap labels by "
+        "10.0 points (95%: +5.0 … +15.0).",
         "Your 4,000 cheap labels are worth 180 careful ones (95%: 120 … 310).",
     ]
 
@@ -73,9 +73,12 @@ def test_a_worth_beyond_the_curve(worth: dict[str, Any], sentence: str) -> None:
 def test_other_sentences() -> None:
     assert sentences(numbers(cheap_rows=500))[0].endswith("of all 500 careful ones.")
     worse = sentences(numbers(gain={"estimate": -0.1, "low": -0.15, "high": -0.05}))[1]
-    assert "it falls below its labels by 10.0 points (95%: -15.0 … -5.0): use the labels" in worse
+    assert "it is below the cheap labels by 10.0 points (95%: -15.0 … -5.0): use the labels" in worse
     unclear = sentences(numbers(gain={"estimate": -0.01, "low": -0.05, "high": 0.03}))[1]
-    assert "it is below its labels by 1.0 points (95%: -5.0 … +3.0): with 0 inside, no difference is shown." in unclear
+    assert (
+        "it is below the cheap labels by 1.0 points (95%: -5.0 … +3.0): 0 is inside, so no difference is shown."
+        in unclear
+    )
     assert "cannot be told from 30: the curve" in sentences(numbers(worth=None, careful=30))[-1]
 
 
@@ -101,7 +104,10 @@ def test_other_sentences() -> None:
         (["--student", "{probe: minilm, l2: [0.1, 1]}"], "`l2` is one number here: leave it out, and let --choose"),
         (["--student", "{static: wordllama, rows: 5}"], "`rows` is for supervisors of `outgrow run`"),
         (["--student", "{finetune: minilm, keep: students}"], "`keep` is for `outgrow run`"),
-        (["--device", "gpu"], "--device gpu: is no device; choose auto, cpu, cuda, cuda:1 or mps"),
+        (["--method", "generative"], "is not finetuned: name the student as finetune:"),
+        (["--method", "{early_stop: {on: truth}}"], "looks at the careful labels that it would then be measured by"),
+        (["--method", "{confidence: {alpha: [0.2, 0.5], select_on: truth}}"], "it would then be measured by"),
+        (["--device", "gpu"], "--device gpu: is not a device; choose auto, cpu, mps, cuda, cuda:1, or cuda:0,cuda:1"),
         (["--device", "cuda:99"], "--device cuda:99: there is no such device here"),
         (["--student", "{finetune: minilm}", "--l2", "1"], "--l2: this kind of student has no such option"),
     ],
@@ -197,7 +203,7 @@ def test_a_finetuned_student_is_loaded_by_transformers_alone(tmp_path: Path, fil
     )
     texts = [*(row[0] for row in rows[:10]), "A text of many words. " * 200]
     kept = load(tmp_path / "student")
-    ours = kept.student.reader("cpu")(texts, unheard)
+    ours = kept.student.reader("cpu")(texts, no_progress)
     ran = subprocess.run(
         [sys.executable, "-c", ALONE, str(tmp_path / "student")],
         input=json.dumps(texts),
@@ -227,7 +233,7 @@ def test_a_finetuned_student_is_measured_as_any_other(tmp_path: Path, files: Pat
         student={"finetune": "minilm", "epochs": 1, "lr": 5e-4, "max_length": 16},
         truth=tmp_path / "gold.csv",
     )
-    said = load(tmp_path / "student").student.reader("cpu")([text for text, _ in careful], unheard)
+    said = load(tmp_path / "student").student.reader("cpu")([text for text, _ in careful], no_progress)
     right = np.mean([["bad", "good"][row.argmax()] == label for row, (_, label) in zip(said, careful, strict=True)])
     assert report.student_accuracy is not None
     assert report.student_accuracy.estimate == pytest.approx(right)

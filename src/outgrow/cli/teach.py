@@ -9,6 +9,12 @@ import typer
 
 from outgrow.cli.printing import say
 
+StoreOption = Annotated[Path | None, typer.Option("--store", help="Where results are kept. [default: the user cache]")]
+JobsOption = Annotated[int | None, typer.Option("--jobs", min=1, help="Processes that work at once. [default: 1]")]
+ExecutorOption = Annotated[
+    str | None, typer.Option("--executor", help="local, processes, or your own. [default: by --jobs]")
+]
+AddressOption = Annotated[str | None, typer.Option("--address", help="Where the executor finds its cluster.")]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Threads to compute with.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
 
@@ -36,15 +42,21 @@ def teach(
     choose: Annotated[bool, typer.Option("--choose", help="Choose method and --l2 by the careful labels.")] = False,
     mix: Annotated[bool, typer.Option("--mix", help="Learn from the careful labels, too.")] = False,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    store: StoreOption = None,
+    jobs: JobsOption = None,
     threads: ThreadsOption = None,
     device: DeviceOption = "auto",
+    executor: ExecutorOption = None,
+    address: AddressOption = None,
 ) -> None:
     """Teach a student by cheap labels, save it, and say how good it is."""
     from outgrow.core.files.yaml_file import option_value
+    from outgrow.execution.machine import Machine
     from outgrow.execution.progress import display
     from outgrow.teaching.sentences import sentences
     from outgrow.teaching.teach_files import teach_files
 
+    machine = Machine(jobs, threads, device, executor=executor, address=address)
     with display() as shown:
         report = teach_files(
             labels,
@@ -61,8 +73,8 @@ def teach(
             choose=choose,
             mix=mix,
             seed=seed,
-            threads=threads,
-            device=device,
+            store=store,
+            machine=machine,
             display=shown,
         )
     for note in report.notes:

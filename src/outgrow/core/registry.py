@@ -75,6 +75,11 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "join": "outgrow.experiment.steps.labels:JOIN",
         "simulate": "outgrow.experiment.steps.labels:SIMULATE",
         "shuffle": "outgrow.experiment.steps.controls:SHUFFLE",
+        "dataset": "outgrow.teaching.steps:DATASET",
+        "cheap_labels": "outgrow.teaching.steps:CHEAP_LABELS",
+        "lesson": "outgrow.teaching.steps:LESSON",
+        "careful_order": "outgrow.teaching.steps:CAREFUL_ORDER",
+        "handed_over": "outgrow.teaching.steps:HANDED_OVER",
     },
 }
 

@@ -97,6 +97,11 @@ class Model(BaseModel):
         return self.cannot_learn is None
 
     @property
+    def hard(self) -> bool:
+        """Whether its labels are class names, not probabilities."""
+        return False
+
+    @property
     def first_rows(self) -> int | None:
         """As a supervisor: the first so many rows of weak_train that it learns from; None: all."""
         return None

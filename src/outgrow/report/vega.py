@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from functools import cache
 from importlib.metadata import version
 
@@ -25,10 +24,8 @@ def bundle() -> str:
         pass
     text = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").replace("</script", r"<\/script")
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        new = disk.temporary(kept.parent, ".charts-")
-        new.write_text(f"{text}\n// {hashlib.sha256(text.encode()).hexdigest()}", encoding="utf-8")
-        os.replace(new, kept)
+        with disk.replacing(kept) as new:
+            new.write_text(f"{text}\n// {hashlib.sha256(text.encode()).hexdigest()}", encoding="utf-8")
     except OSError:
         pass  # a home that cannot be written: it takes its second again
     return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,16 +13,17 @@ from outgrow.core.examples import Floats, Ints, class_name, sorted_classes
 from outgrow.core.files.label_columns import class_probabilities
 from outgrow.core.files.row_text import render
 from outgrow.core.files.tables import read_table
-from outgrow.models.label_sources.dawid_skene import dawid_skene, join_columns
+from outgrow.models.label_sources.aggregate import Rule, join_answers, join_votes, shares, usual_rule
+from outgrow.models.label_sources.dawid_skene import Votes
 
-FEWEST = 3  # voters for the Dawid-Skene model: of two that disagree nothing says which is right
+Kind = Literal["classes", "columns", "votes", "probabilities"]
 
 
 @dataclass(frozen=True)
 class Form:
-    """How a file tells its labels: by columns of class names, or by a column a class with its probability.
+    """The form of a file's labels: columns of class names, or one column per class with its probability.
 
-    probabilities: class and column, in pairs. voter: the column that says whose label a row is; each is then one vote.
+    probabilities: class and column, in pairs. voter: the column that names whose label a row is; each is then one vote.
     """
 
     columns: tuple[str, ...] = ()
@@ -72,94 +73,123 @@ class Form:
         return [*self.columns, *(column for _, column in self.probabilities or ())]
 
     @property
-    def joined(self) -> bool:
-        """Whether the Dawid-Skene model joins the columns."""
-        return len(self.columns) >= FEWEST
+    def kind(self) -> Kind:
+        """One column of class names, several of them, a vote a row, or probabilities."""
+        if self.probabilities is not None:
+            return "probabilities"
+        return "votes" if self.voter is not None else "columns" if len(self.columns) > 1 else "classes"
+
+    def identity(self) -> dict[str, Any]:
+        """As JSON values."""
+        pairs = None if self.probabilities is None else [list(pair) for pair in self.probabilities]
+        return {"columns": list(self.columns), "probabilities": pairs, "voter": self.voter}
+
+    @classmethod
+    def from_identity(cls, identity: Mapping[str, Any]) -> Form:
+        """What `identity` gave."""
+        pairs = identity["probabilities"]
+        return cls(
+            tuple(identity["columns"]),
+            None if pairs is None else tuple((name, column) for name, column in pairs),
+            identity["voter"],
+        )
 
 
 @dataclass(frozen=True)
 class CheapLabels:
-    """The lines of a file: their texts, and what is said of them."""
+    """The lines of a file: their texts, and the labels they give."""
 
     name: str
     form: Form
     texts: Sequence[str]
     classes: tuple[str, ...]
-    answers: Ints  # [lines, columns] class numbers, -1 where nothing is said; of probabilities none
-    shares: Floats  # [lines, classes], NaN where nothing is said; of class names none
+    answers: Ints  # [lines, columns] class numbers, -1 where blank; of probabilities none
+    shares: Floats  # [lines, classes], NaN where blank; of class names none
     voters: Sequence[str | None] = ()  # [lines] whose label it is, where rows are votes: blank only without a label
 
-    def joined(self, rows: Ints) -> TextLabels:
-        """What is said of each text, where line i of the file is about text `rows[i]`."""
-        n = int(rows.max()) + 1
-        counts = self._counts(rows, n)
-        covered = counts.sum(axis=1) > 0
-        notes = []
-        if self.form.voter is None and n < len(rows):
-            notes.append(
-                f"{len(rows)} rows of {Path(self.name).name} hold {n} distinct texts; labels of the same text are joined"
-            )
-        if not covered.all():
-            notes.append(f"{int((~covered).sum())} of {n} texts have no cheap label, and are not learned from")
-        if self.form.joined:
-            probabilities, habits = self._columns(rows)
-            return TextLabels(np.where(covered[:, None], probabilities, np.nan), habits, notes)
-        if len({name for name in self.voters if name is not None}) >= FEWEST:
-            probabilities, note = self._votes(rows, n)
-            return TextLabels(np.where(covered[:, None], probabilities, np.nan), {}, [note, *notes])
-        if self.form.voter is not None or len(self.form.columns) > 1:
-            notes.append(
-                "fewer than three give labels: nothing says who is right more often, so their labels are averaged"
-            )
-        with np.errstate(invalid="ignore"):
-            return TextLabels(counts / counts.sum(axis=1, keepdims=True), {}, notes)
-
-    def _counts(self, rows: Ints, n: int) -> Floats:
-        """How often, or with how much probability, each text is said to be of each class, `[n, classes]`."""
-        counts = np.zeros((n, len(self.classes)))
-        if self.form.probabilities is not None:
-            said = ~np.isnan(self.shares).any(axis=1)
-            np.add.at(counts, rows[said], self.shares[said])
-        else:
-            lines, columns = np.nonzero(self.answers >= 0)
-            np.add.at(counts, (rows[lines], self.answers[lines, columns]), 1)
-        return counts
-
-    def _columns(self, rows: Ints) -> tuple[Floats, dict[str, dict[str, float]]]:
-        model = join_columns(self.answers, len(self.classes), rows)
-        habits = {}
-        for place, column in enumerate(self.form.columns):
-            own = np.flatnonzero(self.answers[:, place] >= 0)
-            right = model.probabilities[rows[own], self.answers[own, place]]
-            habits[column] = {
-                "covers": len(own) / len(rows),
-                "right": float(right.mean()) if len(own) else 0.0,
-            }
-        return model.probabilities, habits
-
-    def _votes(self, rows: Ints, n: int) -> tuple[Floats, str]:
-        said = np.flatnonzero(self.answers[:, 0] >= 0)
-        names, voter = np.unique(np.array([str(self.voters[line]) for line in said.tolist()]), return_inverse=True)
-        answer = self.answers[said, 0]
-        model = dawid_skene(rows[said], voter, answer, n, len(names), len(self.classes))
-        believed = model.probabilities[rows[said], answer]
-        right = np.bincount(voter, believed) / np.bincount(voter)
-        # No names: who voted is nobody's business who gets the student.
-        note = (
-            f"{len(names)} voters gave {len(said)} labels to {len(set(rows[said].tolist()))} texts; by the model that "
-            f"joins them, they are right on {100 * right.min():.0f}% to {100 * right.max():.0f}% of theirs "
-            f"(median {100 * np.median(right):.0f}%)"
-        )
-        return model.probabilities, note
+    def given(self, rows: Ints, texts: int) -> GivenLabels:
+        """The labels of so many distinct texts, where line i of the file is about text `rows[i]`."""
+        labelled = [
+            name if name is not None and self.answers[line, 0] >= 0 else None for line, name in enumerate(self.voters)
+        ]
+        names = {name: place for place, name in enumerate(sorted({name for name in labelled if name is not None}))}
+        voter = np.array([-1 if name is None else names[name] for name in labelled], dtype=np.int64)
+        return GivenLabels(self.form.kind, self.classes, texts, rows, self.answers, self.shares, voter, len(names))
 
 
 @dataclass(frozen=True)
-class TextLabels:
-    """Each text's label: probabilities `[n, classes]`, NaN rows where nothing is said; columns' habits; notes."""
+class GivenLabels:
+    """Labels of n distinct texts, a line each or several, before they are joined."""
 
-    probabilities: Floats
-    habits: Mapping[str, Mapping[str, float]]  # column -> covers, right (shares); where several were joined
-    notes: list[str]
+    kind: Kind
+    classes: tuple[str, ...]
+    texts: int
+    rows: Ints  # [lines] the text that a line is about
+    answers: Ints  # as in CheapLabels
+    shares: Floats
+    voter: Ints  # [lines] number of the voter, -1: none; empty where lines are not votes
+    voters: int  # how many voters there are, where lines are votes
+
+    @property
+    def rule(self) -> Rule:
+        """How they are joined where nothing else is given."""
+        return usual_rule(self.voters if self.kind == "votes" else self.answers.shape[1], hard=True)
+
+    @property
+    def counts(self) -> Floats:
+        """How often, or with how much probability, each text is labelled with each class, `[texts, classes]`."""
+        counts = np.zeros((self.texts, len(self.classes)))
+        if self.kind == "probabilities":
+            known = ~np.isnan(self.shares).any(axis=1)
+            np.add.at(counts, self.rows[known], self.shares[known])
+        else:
+            lines, columns = np.nonzero(self.answers >= 0)
+            np.add.at(counts, (self.rows[lines], self.answers[lines, columns]), 1)
+        return counts
+
+    def joined(self, by: Rule) -> tuple[Floats, list[dict[str, float]]]:
+        """Class probabilities of each text, `[texts, classes]`, NaN where it has no label; and of each voter the share
+        of lines that it labels and, by Dawid-Skene, the share of its labels that are right.
+        """
+        if by != "dawid_skene":
+            return shares(self.counts), []
+        if self.kind == "votes":
+            labelled = np.flatnonzero(self.answers[:, 0] >= 0)
+            votes = Votes(self.rows[labelled], self.voter[labelled], self.answers[labelled, 0])
+            found = join_votes(votes, self.texts, self.voters, len(self.classes), by).probabilities
+            owners = [labelled[votes.voter == place] for place in range(self.voters)]
+            columns = [0] * self.voters
+        else:
+            found = join_answers(self.answers, len(self.classes), by, row=self.rows).probabilities
+            owners = [np.flatnonzero(column >= 0) for column in self.answers.T]
+            columns = list(range(len(owners)))
+        habits = []
+        for lines, column in zip(owners, columns, strict=True):
+            right = found[self.rows[lines], self.answers[lines, column]]
+            habits.append({"covers": len(lines) / len(self.rows), "right": float(right.mean()) if len(lines) else 0.0})
+        return found, habits
+
+    def save(self, path: Path) -> None:
+        """Write one .npz file."""
+        np.savez(
+            path,
+            kind=self.kind,
+            classes=np.array(self.classes, dtype=np.str_),
+            texts=self.texts,
+            rows=self.rows,
+            answers=self.answers,
+            shares=self.shares,
+            voter=self.voter,
+            voters=self.voters,
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> GivenLabels:
+        """Read what `save` wrote."""
+        with np.load(path) as file:
+            kind: Any = str(file["kind"])
+            arrays = file["rows"], file["answers"], file["shares"], file["voter"]
+            return cls(kind, tuple(file["classes"].tolist()), int(file["texts"]), *arrays, int(file["voters"]))
 
 
 def read_cheap_labels(path: str | Path, text: str, form: Form, problems: list[str]) -> CheapLabels | None:

@@ -1,7 +1,8 @@
-"""What a student is to be taught from: cheap labels in a file, and perhaps a few careful ones in another."""
+"""What a student is trained on: cheap labels in a file, and perhaps a few careful ones in another."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,46 +10,77 @@ from pathlib import Path
 import numpy as np
 
 from outgrow.core.errors import UsageError
-from outgrow.core.examples import Floats, Ints, Strings, harden
+from outgrow.core.examples import Floats, Ints, harden
 from outgrow.core.files.row_text import render
 from outgrow.core.files.tables import Table, read_table
 from outgrow.core.identity import content_id
+from outgrow.core.pool import Pool
 from outgrow.core.registry import nearest
-from outgrow.teaching.cheap_labels import CheapLabels, Form, read_cheap_labels
+from outgrow.teaching.cheap_labels import CheapLabels, Form, GivenLabels, read_cheap_labels
 
 FEWEST = 20  # careful labels; with fewer, an interval of accuracy is nearly as wide as the whole range
+GIVEN, COUNTS = "given.npz", "counts.json"
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """n distinct texts of which something is known."""
+    """The distinct texts that have a cheap or a careful label, as a pool whose truth is the careful labels.
 
-    texts: Sequence[str]
-    ids: Strings  # [n] content ids
-    classes: tuple[str, ...]
+    given: the cheap labels as they came. text_of `[n]`: the text in `given` that a row of the pool is, -1 where it has a
+    careful label only. counts: what people should know of the files, see `notes`.
+    """
+
+    pool: Pool
+    given: GivenLabels
+    text_of: Ints
+    counts: Mapping[str, int]
+
+    def save(self, folder: Path) -> None:
+        """Write the pool's files, `given.npz`, `text_of.npy` and `counts.json`."""
+        self.pool.save(folder)
+        self.given.save(folder / GIVEN)
+        np.save(folder / "text_of.npy", self.text_of)
+        (folder / COUNTS).write_text(json.dumps(dict(self.counts)), encoding="utf-8")
+
+    def over_pool(self, of_texts: Floats) -> Floats:
+        """Probabilities `[texts, classes]` of the texts with cheap labels as those of the pool's rows, NaN where none."""
+        found = np.full((len(self.pool), of_texts.shape[1]), np.nan, dtype=np.float32)
+        known = self.text_of >= 0
+        found[known] = of_texts[self.text_of[known]]
+        return found
+
+    @classmethod
+    def load(cls, folder: Path) -> Dataset:
+        """Read what `save` wrote."""
+        counts = json.loads((folder / COUNTS).read_text(encoding="utf-8"))
+        return cls(Pool.load(folder), GivenLabels.load(folder / GIVEN), np.load(folder / "text_of.npy"), counts)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of n distinct texts: cheap labels and careful ones."""
+
+    pool: Pool
     cheap: Floats  # [n, classes] float32: cheap labels as probabilities, NaN rows where there are none
-    truth: Ints  # [n] class numbers of the careful labels, -1 where there are none
-    voters: Mapping[str, Mapping[str, float]]  # column -> coverage, accuracy by Dawid-Skene; empty for one column
-    notes: tuple[str, ...]  # sentences for people
 
     @property
-    def gold(self) -> Ints:
+    def careful(self) -> Ints:
         """The rows with a careful label."""
-        return np.flatnonzero(self.truth >= 0)
+        return np.flatnonzero(self.pool.labels >= 0)
 
     @property
     def taught(self) -> Ints:
         """The rows to learn from: with a cheap label and without a careful one."""
-        return np.flatnonzero(~np.isnan(self.cheap).any(axis=1) & (self.truth < 0))
+        return np.flatnonzero(~np.isnan(self.cheap).any(axis=1) & (self.pool.labels < 0))
 
     @property
     def hard(self) -> Ints:
         """The cheap labels as class numbers `[n]`, -1 where there are none."""
         known = ~np.isnan(self.cheap).any(axis=1)
-        return np.where(known, harden(np.nan_to_num(self.cheap), self.ids), -1)
+        return np.where(known, harden(np.nan_to_num(self.cheap), self.pool.ids), -1)
 
 
-def read_evidence(
+def read_dataset(
     labels: str | Path,
     *,
     text: str,
@@ -69,43 +101,77 @@ def read_evidence(
         raise UsageError(*dict.fromkeys(problems))
     ids = [content_id(value) for value in cheap.texts]
     place = {id_: row for row, id_ in enumerate(dict.fromkeys(ids))}
-    rows = np.array([place[id_] for id_ in ids], dtype=np.int64)
-    joined = cheap.joined(rows)
-    probabilities, notes = joined.probabilities, list(joined.notes)
-    texts = list(dict(zip(ids, cheap.texts, strict=True)).values())
-    marked = np.full(len(texts), -1)
+    given = cheap.given(np.array([place[id_] for id_ in ids], dtype=np.int64), len(place))
+    inputs = dict(zip(ids, cheap.texts, strict=True))
+    labelled = given.counts.sum(axis=1) > 0
+    counts = {"lines": len(ids), "texts": len(place), "unlabelled": int((~labelled).sum())}
+    careful: dict[str, tuple[str, str]] = {}
+    contradicting: set[str] = set()
     if gold is not None:
-        number = {name: place for place, name in enumerate(cheap.classes)}
-        careful, contradicting, more = _distinct(gold)
-        probabilities[[place[id_] for id_ in contradicting if id_ in place]] = np.nan
-        notes += more
-        overlap = [id_ for id_ in careful if id_ in place]
-        fresh = [id_ for id_ in careful if id_ not in place]
-        texts += [careful[id_][0] for id_ in fresh]
-        place |= {id_: len(place) + n for n, id_ in enumerate(fresh)}
-        marked = np.full(len(texts), -1)
-        for id_, (_, name) in careful.items():
-            marked[place[id_]] = number[name]
-        probabilities = np.concatenate([probabilities, np.full((len(fresh), len(cheap.classes)), np.nan)])
-        notes.append(_overlap(len(overlap), len(careful), Path(str(truth)).name, Path(labels).name))
-        counts = np.bincount(marked[marked >= 0], minlength=len(cheap.classes))
-        notes += [
-            f"no row of {Path(str(truth)).name} is of class {name!r}, so nothing is known about it"
-            for name, count in zip(cheap.classes, counts, strict=True)
-            if not count
-        ]
-    kept = np.flatnonzero(~np.isnan(probabilities).any(axis=1) | (marked >= 0))  # nobody need read the others
-    found = Dataset(
-        [texts[row] for row in kept.tolist()],
-        np.array(list(place), dtype=np.str_)[kept],
-        cheap.classes,
-        probabilities[kept].astype(np.float32),
-        marked[kept],
-        joined.habits,
-        tuple(notes),
+        careful, contradicting, blank = _distinct(gold)
+        inputs |= {id_: value for id_, (value, _) in careful.items()}
+        counts |= {"careful": len(careful), "overlap": len(careful.keys() & place.keys())}
+        counts |= {"blank": blank, "contradicting": len(contradicting)}
+    kept = sorted(
+        id_
+        for id_ in inputs
+        if id_ not in contradicting and (id_ in careful or labelled[place[id_]])  # nobody need read the others
     )
-    _check_enough(found, str(labels), str(truth))
+    number = {name: place for place, name in enumerate(cheap.classes)}
+    marked = np.array([number[careful[id_][1]] if id_ in careful else -1 for id_ in kept], dtype=np.int64)
+    names = np.array(kept, dtype=np.str_)
+    pool = Pool(names, [inputs[id_] for id_ in kept], marked, cheap.classes, names, np.zeros(len(kept), dtype=np.bool_))
+    found = Dataset(pool, given, np.array([place.get(id_, -1) for id_ in kept], dtype=np.int64), counts)
+    _check_enough(Evidence(pool, found.over_pool(given.joined("mean")[0])), str(labels), str(truth))
     return found
+
+
+def notes(dataset: Dataset, labels: str, truth: str) -> list[str]:
+    """What people should know of the files, under the names that these have now."""
+    counts, pool = dataset.counts, dataset.pool
+    found = []
+    if dataset.given.kind != "votes" and counts["texts"] < counts["lines"]:
+        found.append(
+            f"{counts['lines']} rows of {labels} hold {counts['texts']} distinct texts; labels of the same text are joined"
+        )
+    if counts["unlabelled"]:
+        found.append(
+            f"{counts['unlabelled']} of {counts['texts']} texts have no cheap label and are not used for training"
+        )
+    if dataset.given.kind in ("columns", "votes") and dataset.given.rule == "mean":
+        found.append("fewer than three give labels: nothing indicates who is right more often, so they are averaged")
+    if "careful" not in counts:
+        return found
+    if counts["blank"]:
+        found.append(f"{_count(counts['blank'], 'row')} of {truth} without a label {_are(counts['blank'])} left out")
+    if counts["contradicting"]:
+        found.append(
+            f"{_count(counts['contradicting'], 'text')} of {truth} with contradicting labels "
+            f"{_are(counts['contradicting'])} left out"
+        )
+    if not counts["overlap"]:
+        found.append(f"no text of {truth} is in {labels}, so the accuracy of the cheap labels themselves is not known")
+    else:
+        they = "it leaves" if counts["overlap"] == 1 else "they leave"
+        found.append(
+            f"{counts['overlap']} of {counts['careful']} texts of {truth} {_are(counts['overlap'])} in {labels} too: "
+            f"{they} the training set"
+        )
+    missing = np.bincount(pool.labels[pool.labels >= 0], minlength=len(pool.classes)) == 0
+    found += [
+        f"no row of {truth} is of class {name!r}, so nothing is known about it"
+        for name, absent in zip(pool.classes, missing.tolist(), strict=True)
+        if absent
+    ]
+    return found
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 @dataclass(frozen=True)
@@ -143,7 +209,7 @@ def _check_gold(gold: _Gold, cheap: CheapLabels, problems: list[str]) -> None:
         if name is not None and name not in cheap.classes:
             unknown.setdefault(name, []).append(row)
     problems += [
-        f"{gold.table.name}: label {name!r} in {gold.table.where(rows)} is none of the classes in "
+        f"{gold.table.name}: label {name!r} in {gold.table.where(rows)} is not one of the classes in "
         f"{cheap.name}{nearest(name, cheap.classes)}"
         for name, rows in unknown.items()
     ]
@@ -163,8 +229,8 @@ def _check_gold(gold: _Gold, cheap: CheapLabels, problems: list[str]) -> None:
         )
 
 
-def _distinct(gold: _Gold) -> tuple[dict[str, tuple[str, str]], set[str], list[str]]:
-    """Content id -> text and class name, of texts that have one careful label; ids that have two; notes on both."""
+def _distinct(gold: _Gold) -> tuple[dict[str, tuple[str, str]], set[str], int]:
+    """Content id -> text and class name, of texts that have one careful label; ids that have two; rows without one."""
     found: dict[str, tuple[str, str]] = {}
     contradicting: set[str] = set()
     blank = 0
@@ -174,33 +240,20 @@ def _distinct(gold: _Gold) -> tuple[dict[str, tuple[str, str]], set[str], list[s
             blank += 1
         elif found.setdefault(id_, (value, name))[1] != name:
             contradicting.add(id_)
-    notes = []
-    name = Path(gold.table.name).name  # notes are kept with the student: no path of this machine
-    if blank:
-        notes.append(f"{blank} rows of {name} have no label and count as absent")
-    if contradicting:
-        notes.append(f"{len(contradicting)} texts of {name} have contradicting labels and are left out")
-    return {id_: value for id_, value in found.items() if id_ not in contradicting}, contradicting, notes
+    return {id_: value for id_, value in found.items() if id_ not in contradicting}, contradicting, blank
 
 
-def _overlap(common: int, careful: int, truth: str, labels: str) -> str:
-    if not common:
-        return f"no text of {truth} stands in {labels}, so the accuracy of the cheap labels themselves is not known"
-    stand, leave = ("stands", "it leaves") if common == 1 else ("stand", "they leave")
-    return f"{common} of {careful} texts of {truth} {stand} in {labels} too: {leave} the training set"
-
-
-def _check_enough(found: Dataset, labels: str, truth: str) -> None:
+def _check_enough(found: Evidence, labels: str, truth: str) -> None:
     rows = found.taught
-    if len(found.texts) == 0:
+    if len(found.pool) == 0:
         raise UsageError(f"{labels}: no row has a label, so there is nothing to learn from")
     if len(rows) == 0:
         raise UsageError(
-            f"{labels}: every text with a cheap label also stands in {truth}, so nothing is left to learn from; "
+            f"{labels}: every text with a cheap label is in {truth} too, so nothing is left to learn from; "
             "give more cheap labels or fewer careful ones"
         )
-    if np.ptp(found.cheap[rows], axis=0).max() == 0:  # soft labels of one class may differ, and tell something
-        name = found.classes[int(found.hard[rows][0])]
+    if np.ptp(found.cheap[rows], axis=0).max() == 0:  # soft labels of one class may differ, and are informative
+        name = found.pool.classes[int(found.hard[rows][0])]
         raise UsageError(
             f"{labels}: all {len(rows)} texts to learn from are of class {name!r}; a student needs at least two classes"
         )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -11,12 +14,20 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from outgrow.core.examples import Floats, harden
-from outgrow.core.identity import content_id
-from outgrow.execution.machine import resolve_device
-from outgrow.teaching.options import learner, student_spec
-from outgrow.teaching.students import Lesson, suited, unheard
-from outgrow.teaching.teach import methods
+from outgrow.core.errors import UsageError
+from outgrow.core.examples import Floats, Strings, harden
+from outgrow.core.identity import content_id, digest, digest_file
+from outgrow.core.pool import Pool
+from outgrow.execution.machine import Machine, resolve_device
+from outgrow.execution.progress import Silent
+from outgrow.execution.step import Step
+from outgrow.execution.store import Store
+from outgrow.experiment.planning.supervision import student_step
+from outgrow.experiment.steps.training_request import TaskPlan
+from outgrow.teaching.options import Candidate, Learner, learning
+from outgrow.teaching.plan import fitted
+from outgrow.teaching.students import Student, no_progress, trained
+from outgrow.teaching.teach import Laboratory
 
 
 class WeakToStrongClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -52,13 +63,19 @@ class WeakToStrongClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
                 f"WeakToStrongClassifier: the weak labels hold one class only ({classes[0]!r}); a student needs two"
             )
         weights = _weights(sample_weight, len(inputs))
-        kind = learner(student_spec(self.student))
-        (asked,) = methods(self.method, kind, choose=False)
-        method = suited(asked.method, targets, weights)
-        bench = kind.read(inputs, resolve_device(self.device))
-        rows = np.arange(len(inputs))
-        lesson = Lesson(rows, targets, method, self.l2, self.seed, weights, [str(name) for name in classes])
-        (self.student_,) = bench.learn([lesson])
+        found, (choice,) = learning(self.student, self.method, l2=self.l2)
+        if choice.method.validated_on is not None:
+            raise UsageError(
+                f"{choice.method.name}: {choice.method.validated_on} of validation rows, which `fit` does not have: "
+                "give one value per option, and another method"
+            )
+        import torch
+
+        machine = Machine(threads=torch.get_num_threads(), device=self.device)
+        with tempfile.TemporaryDirectory() as folder:
+            self.student_ = _taught(
+                found, choice, _distinct(inputs, targets, weights), self.seed, machine, Path(folder)
+            )
         self.classes_ = classes
         return self
 
@@ -66,7 +83,7 @@ class WeakToStrongClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         """Class probabilities `[n, classes]`, in the order of `classes_`."""
         check_is_fitted(self)
         read = self.student_.reader(resolve_device(self.device))
-        probabilities: Floats = read(self._texts(texts), unheard)
+        probabilities: Floats = read(self._texts(texts), no_progress)
         return probabilities
 
     def predict(self, texts: Sequence[str]) -> NDArray[Any]:
@@ -102,6 +119,51 @@ class WeakToStrongClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         if not inputs:
             raise ValueError("WeakToStrongClassifier: 0 texts; at least one is needed")
         return [str(one) for one in inputs]  # numpy's strings are a subclass
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """n distinct texts in the order of their ids, with the mean of their labels and the sum of their weights."""
+
+    ids: Strings
+    texts: Sequence[str]
+    targets: Floats  # [n, classes]
+    weights: Floats  # [n], above 0
+
+
+def _distinct(texts: Sequence[str], targets: Floats, weights: Floats | None) -> _Rows:
+    ids, first, place = np.unique([content_id(one) for one in texts], return_index=True, return_inverse=True)
+    counts: Floats = np.ones(len(texts)) if weights is None else weights
+    total = np.bincount(place, counts).astype(np.float64)
+    sums = np.stack([np.bincount(place, column * counts) for column in targets.T.astype(np.float64)], axis=1)
+    kept = np.flatnonzero(total > 0)
+    means = (sums[kept] / total[kept, None]).astype(np.float32)
+    return _Rows(ids[kept], [texts[row] for row in first[kept].tolist()], means, total[kept])
+
+
+def _taught(found: Learner, choice: Candidate, rows: _Rows, seed: int, machine: Machine, folder: Path) -> Student:
+    """Train one student by the steps of an experiment, in a store of its own."""
+    names = [str(number) for number in range(rows.targets.shape[1])]
+    nobody = np.zeros(len(rows.ids), dtype=np.bool_)
+    pool = Pool(rows.ids, rows.texts, np.full(len(rows.ids), -1), tuple(names), rows.ids, nobody)
+    given = folder / "rows"
+    given.mkdir()
+    pool.save(given)
+    np.save(given / "probabilities.npy", rows.targets)
+    np.save(given / "transfer.npy", np.arange(len(rows.ids)))
+    np.save(given / "validation.npy", np.arange(0))
+    if np.ptp(rows.weights) > 0:
+        np.save(given / "weights.npy", rows.weights)
+    content = digest({path.name: digest_file(path) for path in given.iterdir()})
+    data = Step("handed_over", {"digest": content}, label="rows")
+    task = TaskPlan("fit", pool, data, {"weak_train": 0, "transfer": len(pool), "validation": 0}, found.locations)
+    method = choice.method.for_task(np.average(rows.targets, axis=0, weights=rows.weights).tolist())
+    model = fitted(found, choice.l2, len(pool), keep=True)
+    step = student_step(task, model, method, data, data, seed)
+    laboratory = Laboratory(Store(folder / "store"), machine, {**found.sources, content: str(given)}, Silent())
+    laboratory.made([step])
+    step = laboratory.trained(step)
+    return trained(found.spec, found.location, step.params, laboratory.opened(step)).packed()
 
 
 def _targets(weak_labels: ArrayLike, n: int) -> tuple[Floats, NDArray[Any]]:

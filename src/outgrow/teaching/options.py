@@ -1,22 +1,70 @@
-"""From the name of a student or a method to what learns."""
+"""From the names of a student and a method to what is trained, with its checkpoints found."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from outgrow.core.errors import UsageError
 from outgrow.core.registry import is_file_name, nearest
 from outgrow.core.validation import Problems
-from outgrow.experiment.spec.method_entries import MethodSpec, method_spec
+from outgrow.experiment.spec.method_entries import MethodSpec, method_spec, misfits
 from outgrow.experiment.spec.model_entries import ModelSpec, model_spec
+from outgrow.experiment.spec.resolve import checkpoint_name
 from outgrow.models.checkpoints.locate import SHORT, resolve
-from outgrow.teaching.finetuned_students import FinetuneLearner, check
-from outgrow.teaching.students import HeadLearner, Learner
+from outgrow.models.contract import Location
+
+STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3)  # what is tried where a strength of regularisation is to be chosen
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A method and a strength of regularisation that a student may learn with; l2 None: the student's own."""
+
+    method: MethodSpec
+    l2: float | None
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A student with all that its trainings read."""
+
+    spec: ModelSpec
+    locations: Mapping[str, Location]  # model entry -> checkpoint, of the student and of models that methods train
+    sources: Mapping[str, Any] = field(default_factory=dict)  # fingerprint -> where on this machine, as JSON values
+
+    @property
+    def location(self) -> Location:
+        """The student's own checkpoint."""
+        return self.locations[self.spec.name]
+
+    @property
+    def cheap(self) -> bool:
+        """Whether a training takes a moment: then many are made."""
+        return self.spec.able.cheap_ceilings
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods to choose among; the first is the usual one, and wins a tie."""
+        # In the few steps of so little data, what a finetuned student is sure of at first may be wrong: see
+        # docs/guide/finetuning.md.
+        return ("confidence", "naive") if self.cheap else ("naive", "confidence")
+
+    @property
+    def repeats(self) -> int:
+        """How often a learning curve can be repeated in a reasonable time."""
+        return 40 if self.cheap else 3
+
+    @property
+    def strengths(self) -> tuple[float, ...]:
+        """The strengths of regularisation to choose among; none where there is no such option."""
+        return STRENGTHS if hasattr(self.spec.options, "l2") else ()
 
 
 def student_spec(written: Any) -> ModelSpec:
-    """What a student is meant to be: `minilm`, `static:wordllama`, a folder or hub name (as a probe), or a mapping.
+    """The student that is named: `minilm`, `static:wordllama`, a folder or hub name (as a probe), or a mapping.
 
     Raises UsageError, with the nearest names for one that is not known.
     """
@@ -33,32 +81,122 @@ def student_spec(written: Any) -> ModelSpec:
 
 
 def learning_method(written: Any) -> MethodSpec:
-    """The method that is meant: a name, a mapping with options, or a list. Raises UsageError, see `student_spec`."""
+    """The method that is named: a name, a mapping with options, or a list. Raises UsageError, see `student_spec`."""
     try:
-        spec = method_spec(written)
+        return method_spec(written)
     except Problems as error:
         raise UsageError(*error.sentences) from error
-    if spec.candidates or spec.parts.labels is not None or spec.parts.procedure is not None:
-        raise UsageError(
-            f"{spec.name}: is more than a loss, and such a method works in an experiment only: give a loss, such as naive "
-            "or confidence, and one value an option"
-        )
-    return spec
 
 
 def learner(spec: ModelSpec) -> Learner:
-    """The kind of student that a specification asks for, with its checkpoint found. Raises UsageError."""
+    """A student with its checkpoint found. Raises UsageError for one that cannot be kept, or not with these options."""
     if spec.able.saved is None:
         raise UsageError(f"{spec.name}: such a model cannot be a saved student: take static, probe or finetune")
-    location = resolve(spec.options.checkpoint, spec.kind)
+    location = resolve(checkpoint_name(spec), spec.kind, spec.able.form)
     problems = spec.options.problems(location)
-    if spec.options.rows is not None:
+    if spec.able.first_rows is not None:
         problems.append(f"{spec.name}: `rows` is for supervisors of `outgrow run`: leave it out")
     if isinstance(getattr(spec.options, "l2", None), list):
         problems.append(f"{spec.name}: `l2` is one number here: leave it out, and let --choose choose it")
+    if not spec.able.has_features:
+        problems += _unfit(spec.options)
     if problems:
         raise UsageError(*problems)
-    if not spec.able.has_features:
-        check(spec.options)
-        return FinetuneLearner(spec.options, location)
-    return HeadLearner(spec.options, location)
+    return Learner(spec, {spec.name: location}, {location.fingerprint: asdict(location)} | _file_of(spec))
+
+
+def learning(
+    student: Any, method: Any, *, l2: float | None = None, choose: bool = False, mix: bool = False
+) -> tuple[Learner, list[Candidate]]:
+    """The student, with all that its methods need, and the candidates to choose among.
+
+    method: as written, or None for the student's usual one, with `choose` all there are to choose among.
+    Raises UsageError with everything that is wrong.
+    """
+    problems: list[str] = []
+    found, given = None, None
+    try:
+        found = learner(student_spec(student))
+    except UsageError as error:
+        problems += error.problems
+    try:
+        given = None if method is None else learning_method(method)
+    except UsageError as error:
+        problems += error.problems
+    if problems or found is None:
+        raise UsageError(*problems)
+    usual = found.methods if choose else found.methods[:1]
+    methods = [given] if given is not None else [learning_method(one) for one in usual]
+    return _with_methods(found, methods, mix=mix), candidates(found, methods, l2, choose)
+
+
+def _with_methods(learner: Learner, methods: Sequence[MethodSpec], *, mix: bool) -> Learner:
+    """The learner with what the methods need: their files, and the checkpoints of models that they train.
+
+    Raises UsageError for methods that do not fit the student, or how it is taught.
+    """
+    locations, sources = dict(learner.locations), dict(learner.sources)
+    problems: list[str] = []
+    for method in methods:
+        problems += [text.replace("methods:", "--method:", 1) for text in misfits(method, learner.spec)]
+        problems += _unjudged(method, mix)
+        sources |= method.files
+        for spec in method.models:
+            try:
+                found = resolve(checkpoint_name(spec), spec.kind, spec.able.form)
+                problems += spec.options.problems(found)
+            except UsageError as error:
+                problems += error.problems
+                continue
+            locations[spec.name] = found
+            sources |= {found.fingerprint: asdict(found)} | _file_of(spec)
+    if problems:
+        raise UsageError(*dict.fromkeys(problems))
+    return replace(learner, locations=locations, sources=sources)
+
+
+def candidates(learner: Learner, methods: Sequence[MethodSpec], l2: float | None, choose: bool) -> list[Candidate]:
+    """The methods with the strength that is given, or with `choose` each strength. Raises UsageError."""
+    if l2 is not None and not learner.strengths:
+        raise UsageError("--l2: this kind of student has no such option; give it options in --student '{finetune: …}'")
+    strengths: Sequence[float | None] = learner.strengths if choose and l2 is None and learner.strengths else [l2]
+    if choose and len(methods) * len(strengths) < 2:
+        raise UsageError("--choose: nothing is left to choose; take away --method or --l2")
+    return [Candidate(one, strength) for one in methods for strength in strengths]
+
+
+def _unjudged(method: MethodSpec, mix: bool) -> list[str]:
+    """Why nothing is there that the method could choose or stop by, a sentence each."""
+    if method.validated_on is None:
+        return []
+    if method.knows_truth:
+        return [
+            f"--method: {method.name} looks at the careful labels that it would then be measured by: take --choose, or let "
+            "it go by the weak labels"
+        ]
+    if mix:
+        return [
+            f"--method: {method.name} stops or chooses by the careful texts' cheap labels, and with --mix these texts are "
+            "learned from: leave one of them out"
+        ]
+    return []
+
+
+def _file_of(spec: ModelSpec) -> dict[str, Any]:
+    if "file" not in spec.member.identity:
+        return {}
+    return {spec.member.identity["file"]: spec.member.target.rpartition(":")[0]}
+
+
+def _unfit(options: Any) -> list[str]:
+    """Options that a finetuned student which is kept cannot have, a sentence each."""
+    wrong = []
+    if options.pooling != "own":
+        wrong.append("`pooling: mean` would leave a student that transformers cannot load: leave it out")
+    if options.early_stop is not None:
+        wrong.append("`early_stop` is a method here: leave it out, and give --method early_stop")
+    if options.keep:
+        wrong.append("`keep` is for `outgrow run`, this student is kept anyway: leave it out")
+    if options.fsdp:
+        wrong.append("`fsdp` is for `outgrow run`: leave it out")
+    return [f"finetune:{options.checkpoint}: {sentence}" for sentence in wrong]

@@ -14,7 +14,7 @@ from outgrow.core.identity import content_id
 from outgrow.execution.machine import resolve_device
 from outgrow.execution.progress import Display, Silent
 from outgrow.teaching.saved_student import Kept
-from outgrow.teaching.students import unheard
+from outgrow.teaching.students import no_progress
 
 
 def predict_file(
@@ -46,7 +46,7 @@ def predict_file(
         for table in chunks(source):
             texts = _texts(table, kept)
             read = read or kept.student.reader(resolve_device(device, threads))
-            append(_answered(table, texts, read(texts, unheard), kept.classes, shown.note))
+            append(_answered(table, texts, read(texts, no_progress), kept.classes, shown.note))
             done += len(table)
             shown.advance("rows", done, total or done)
         shown.finish("rows", 1, None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -13,9 +12,8 @@ from typing import Any
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.files import disk
 from outgrow.models.heads import saved as export
-from outgrow.teaching.finetuned_students import KeptFinetuned
 from outgrow.teaching.model_card import model_card
-from outgrow.teaching.students import HeadStudent, Student
+from outgrow.teaching.students import FinetunedStudent, HeadStudent, Student
 
 SCHEMA = 1
 HEADS = ("static", "probe")  # kinds that are a head on frozen features
@@ -47,26 +45,13 @@ def save(out: Path, student: Student, about: Mapping[str, Any]) -> None:
     about: classes, text, model, made, numbers; schema, version, kind and reading are added.
     """
     check_place(out)
-    out = out.absolute()
-    with disk.sentences(out, "the student's folder", "--out"):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        disk.sweep(out.parent, f".{out.name}.")
-        new, old = (disk.temporary(out.parent, f".{out.name}.") for _ in range(2))
-        new.mkdir()
-        try:
-            reading = student.write(new)
-            whole = {"schema": SCHEMA, "outgrow": version("outgrow"), "kind": student.kind, "reading": reading, **about}
-            (new / "student.json").write_text(
-                json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
-            )
-            (new / "README.md").write_text(model_card(whole), encoding="utf-8")
-            disk.flush_tree(new)
-            if out.exists():
-                os.replace(out, old)
-            os.replace(new, out)
-        finally:
-            disk.remove(new)
-            disk.remove(old)
+    with disk.sentences(out, "the student's folder", "--out"), disk.replacing_folder(out) as new:
+        reading = student.write(new)
+        whole = {"schema": SCHEMA, "outgrow": version("outgrow"), "kind": student.kind, "reading": reading, **about}
+        (new / "student.json").write_text(
+            json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
+        )
+        (new / "README.md").write_text(model_card(whole), encoding="utf-8")
 
 
 def load(folder: str | Path) -> Kept:
@@ -76,7 +61,7 @@ def load(folder: str | Path) -> Kept:
     try:
         kind, classes, text = about["kind"], tuple(map(str, about["classes"])), str(about["text"])
         if kind == "finetune":
-            return Kept(KeptFinetuned(folder), classes, text, about)
+            return Kept(FinetunedStudent(folder), classes, text, about)
         if kind not in HEADS:
             raise UsageError(f"{folder}: holds a student of the kind {kind!r}, which this outgrow cannot load")
         model, location, head, norm = export.read(folder, kind, about["reading"])

@@ -52,13 +52,11 @@ def _gain(gain: Numbers | None) -> str:
     points, low, high = (100 * gain[end] for end in ("estimate", "low", "high"))
     spread = f"{abs(points):.1f} points (95%: {low:+.1f} … {high:+.1f})"
     if gain["low"] > 0:
-        return f" Where they speak, it outgrows its labels by {spread}."
+        return f" Where both are known, it beats the cheap labels by {spread}."
     if gain["high"] < 0:
-        return (
-            f" Where they speak, it falls below its labels by {spread}: use the labels, or another student or method."
-        )
+        return f" Where both are known, it is below the cheap labels by {spread}: use the labels, or another student or method."
     place = "above" if points >= 0 else "below"
-    return f" Where they speak, it is {place} its labels by {spread}: with 0 inside, no difference is shown."
+    return f" Where both are known, it is {place} the cheap labels by {spread}: 0 is inside, so no difference is shown."
 
 
 def _worth(report: Numbers) -> str:

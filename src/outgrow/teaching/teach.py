@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from outgrow.core.errors import UsageError
+from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.examples import Floats, Ints, harden
-from outgrow.experiment.spec.method_entries import MethodSpec
-from outgrow.methods.contract import Method
-from outgrow.methods.losses import Naive
+from outgrow.core.pool import Pool
+from outgrow.execution.execute import execute
+from outgrow.execution.machine import Machine
+from outgrow.execution.progress import Display
+from outgrow.execution.step import Step
+from outgrow.execution.store import Store
+from outgrow.experiment.steps.job_files import facts
 from outgrow.results.metrics.intervals import Interval, accuracy, contrast
 from outgrow.results.metrics.worth import Worth, sizes, worth
-from outgrow.teaching.dataset import Dataset
-from outgrow.teaching.options import learning_method
-from outgrow.teaching.students import Bench, Learner, Lesson, Progress, Student, suited, unheard
-
-FOLDS = 10
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A method and a strength of regularisation that a student may learn with."""
-
-    method: MethodSpec
-    l2: float | None
+from outgrow.teaching.dataset import Dataset, Evidence
+from outgrow.teaching.options import Candidate, Learner
+from outgrow.teaching.plan import TeachPlan
+from outgrow.teaching.steps import FOLDS, Careful, cheap_labels_step, folds
 
 
 @dataclass(frozen=True)
@@ -47,7 +43,9 @@ class Report:
     gain: Interval | None = None  # student less cheap labels, on the rows that have both
     worth: Worth | None = None
     tried: Sequence[Mapping[str, Any]] = ()  # candidates of a choice with their accuracy
-    voters: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    voters: Mapping[str, Mapping[str, float]] = field(
+        default_factory=dict
+    )  # column -> coverage, accuracy by Dawid-Skene
     notes: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Any]:
@@ -61,200 +59,191 @@ class Report:
 
 @dataclass(frozen=True)
 class Taught:
-    """The student, and what is known of it."""
+    """The step of the student that is kept, and what is known of it and of its data."""
 
-    student: Student
+    student: Step
     report: Report
+    evidence: Evidence
+    data: Dataset
+    voters: Sequence[Mapping[str, float]]
 
 
-def methods(written: str | Mapping[str, Any] | None, learner: Learner, choose: bool) -> list[MethodSpec]:
-    """The method that is asked for, else the student's usual one, or with `choose` all there are to choose among."""
-    usual = learner.methods if choose else learner.methods[:1]
-    return [learning_method(one) for one in ([written] if written is not None else usual)]
+@dataclass(frozen=True)
+class Laboratory:
+    """Where steps are made: a store, a machine, and where the bytes are that the steps read."""
 
+    store: Store
+    machine: Machine
+    sources: Mapping[str, Any]
+    display: Display
 
-def candidates(learner: Learner, methods: Sequence[MethodSpec], l2: float | None, choose: bool) -> list[Choice]:
-    """The methods with the strength that is given, or with `choose` each strength. Raises UsageError."""
-    if l2 is not None and not learner.strengths:
-        raise UsageError("--l2: this kind of student has no such option; give it options in --student '{finetune: …}'")
-    strengths: Sequence[float | None] = learner.strengths if choose and l2 is None and learner.strengths else [l2]
-    if choose and len(methods) * len(strengths) < 2:
-        raise UsageError("--choose: nothing is left to choose; take away --method or --l2")
-    return [Choice(one, strength) for one in methods for strength in strengths]
+    def made(self, steps: Sequence[Step]) -> list[Path]:
+        """The folders of the steps' results, made where the store lacks them."""
+        execute(steps, self.store, self.machine, self.sources, self.display)
+        return [self.opened(step) for step in steps]
+
+    def opened(self, step: Step) -> Path:
+        """The folder of a result that was made. Raises OutgrowError where it has gone since."""
+        folder = self.store.open(step.key)
+        if folder is None:
+            raise OutgrowError(f"{step.label}: its result is gone from {self.store.root}; run the same command again")
+        return folder
+
+    def trained(self, step: Step) -> Step:
+        """The step that trained a student: of a choice, the one that was chosen."""
+        while step.kind == "choose":
+            candidates = [parent for role, parent in sorted(step.parents.items()) if role.startswith("candidate_")]
+            step = candidates[facts(self.opened(step))["chosen"]]
+        return step
 
 
 def teach(
-    evidence: Dataset,
+    pool: Step,
     learner: Learner,
-    choices: Sequence[Choice],
+    choices: Sequence[Candidate],
+    laboratory: Laboratory,
     *,
     mix: bool = False,
     seed: int = 0,
-    device: str = "cpu",
-    progress: Callable[[str], Progress] = lambda label: unheard,
 ) -> Taught:
     """Train a student on the cheap labels (with `mix`, on the careful ones too), and measure it by the careful ones.
 
-    Of several choices, the one with the best accuracy on the careful labels; its own accuracy is then measured by
-    cross-validation, each row scored by the choice that the other folds would have made.
+    pool: the step of the data set. Of several choices, the one with the best accuracy on the careful labels; its own
+    accuracy is then measured by cross-validation, each row scored by the choice that the other folds would have made.
+    Whatever was trained is in the store: after a kill, the same call goes on where it was.
     """
-    bench = learner.read(evidence.texts, device, progress("reading the texts"))
-    work = _Work(evidence, bench, learner, mix, seed)
-    students = bench.learn([work.lesson(choice) for choice in choices], progress("teaching"))
-    if len(evidence.gold) == 0:
+    data = Dataset.load(*laboratory.made([pool]))
+    labels = cheap_labels_step(pool, data.given.rule)
+    (folder,) = laboratory.made([labels])
+    evidence = Evidence(data.pool, np.load(folder / "probabilities.npy"))
+    _check_judged(choices, evidence)
+    work = _Work(TeachPlan(learner, evidence, pool, labels, seed), laboratory, data, facts(folder)["voters"], mix)
+    students = [work.plan.taught(choice) for choice in choices]
+    laboratory.made(students)
+    if len(evidence.careful) == 0:
         (student,) = students
-        return Taught(student, work.report(choices[0], student))
-    right, best, student = work.best(students)
-    scores = work.scores(choices, right, progress("cross-fitting"))
-    if mix:
-        (student,) = bench.learn([work.lesson(choices[best], evidence.gold)], progress("teaching the kept student"))
+        return work.taught(student, work.report(choices[0], student))
+    best, picks = work.choices(students)
+    scores, student = work.scores(choices, students, best, picks)
     tried = [
-        {"method": choice.method.name, "l2": choice.l2, "accuracy": float(row.mean())}
-        for choice, row in zip(choices, right, strict=True)
+        {"method": choice.method.name, "l2": choice.l2, "accuracy": float(work.right(step, evidence.careful).mean())}
+        for choice, step in zip(choices, students, strict=True)
     ]
-    strengths = list(dict.fromkeys(choice.l2 for choice in choices))
-    curve = work.curve(strengths, progress("learning from careful labels alone"))
-    return Taught(student, work.report(choices[best], student, scores, curve, tried if len(choices) > 1 else ()))
+    curve = work.curve(list(dict.fromkeys(choice.l2 for choice in choices)))
+    report = work.report(choices[best], student, scores, curve, tried if len(choices) > 1 else ())
+    return work.taught(student, report)
 
 
-def _best(right: Floats, rows: Any) -> int:
-    """The choice `[choices, rows]` that is right most often; of equals the first."""
-    return int(right[:, rows].mean(axis=1).argmax())
+def _check_judged(choices: Sequence[Candidate], evidence: Evidence) -> None:
+    """Raise UsageError for methods that stop or choose by cheap labels of careful texts where there are none."""
+    if (evidence.hard[evidence.careful] >= 0).any():
+        return
+    for method in dict.fromkeys(choice.method.name for choice in choices if choice.method.validated_on is not None):
+        raise UsageError(
+            f"--method: {method} stops or chooses by texts that have a careful and a cheap label, and there are none: "
+            "label some of the texts of the cheap labels with care, or take another method"
+        )
 
 
 @dataclass(frozen=True)
 class _Work:
     """What all parts of the measurement share."""
 
-    evidence: Dataset
-    bench: Bench
-    learner: Learner
+    plan: TeachPlan
+    laboratory: Laboratory
+    data: Dataset
+    voters: Sequence[Mapping[str, float]]  # what each one labels, and how much of it is right
     mix: bool
-    seed: int
 
-    def lesson(self, choice: Choice, careful: Ints | None = None) -> Lesson:
-        """The cheap labels, with the careful ones of some rows."""
-        rows, targets = self.evidence.taught, self.evidence.cheap[self.evidence.taught]
-        if careful is not None:
-            rows = np.concatenate([rows, careful])
-            targets = np.concatenate([targets, self.truth(careful)])
-        return self._lesson(rows, targets, choice.method.method, choice.l2)
+    @property
+    def evidence(self) -> Evidence:
+        return self.plan.evidence
 
-    def _lesson(self, rows: Ints, targets: Floats, method: Method, l2: float | None) -> Lesson:
-        return Lesson(rows, targets, suited(method, targets), l2, self.seed, classes=self.evidence.classes)
+    def taught(self, student: Step, report: Report) -> Taught:
+        """What `teach` returns."""
+        return Taught(student, report, self.evidence, self.data, self.voters)
 
-    def truth(self, rows: Ints) -> Floats:
-        """The careful labels as one-hot rows."""
-        targets: Floats = np.eye(len(self.evidence.classes), dtype=np.float32)[self.evidence.truth[rows]]
-        return targets
-
-    def right(self, student: Student, rows: Ints | None = None) -> Floats:
-        """1 where the student is right, `[gold rows]`, or for some rows."""
-        rows = self.evidence.gold if rows is None else rows
-        said = harden(self.bench.ask(student, rows), self.evidence.ids[rows])
-        scores: Floats = np.asarray(said == self.evidence.truth[rows], dtype=np.float64)
+    def right(self, student: Step, rows: Ints) -> Floats:
+        """1 where the student is right, `[rows]`."""
+        pool: Pool = self.evidence.pool
+        probabilities = np.load(self.laboratory.opened(student) / "probabilities.npy", mmap_mode="r")[rows]
+        scores: Floats = np.asarray(harden(probabilities, pool.ids[rows]) == pool.labels[rows], dtype=np.float64)
         return scores
 
-    def best(self, students: Iterable[Student]) -> tuple[Floats, int, Student]:
-        """Which of the students is right where `[students, gold rows]`, and the place and the best of them.
+    def choices(self, students: Sequence[Step]) -> tuple[int, list[int]]:
+        """The place of the best student by all careful rows, and by those of all folds but one, for each fold."""
+        if len(students) == 1:
+            return 0, [0] * FOLDS
+        judges: list[Careful] = ["all", *(("others", fold) for fold in range(FOLDS))]
+        steps = [self.plan.chosen(students, judge) for judge in judges]
+        best, *picks = [int(facts(folder)["chosen"]) for folder in self.laboratory.made(steps)]
+        return best, picks
 
-        One after the other: a finetuned one is large, and only the best so far is held.
+    def scores(
+        self, choices: Sequence[Candidate], students: Sequence[Step], best: int, picks: Sequence[int]
+    ) -> tuple[Floats, Step]:
+        """1 where right, each careful row by a student that it had no part in, neither as a lesson nor in the choice;
+        and the student that is kept.
         """
-        kept: tuple[float, int, Student] | None = None
-        rows = []
-        for place, student in enumerate(students):
-            rows.append(self.right(student))
-            if kept is None or rows[-1].mean() > kept[0]:
-                kept = float(rows[-1].mean()), place, student
-        assert kept is not None, "no student was asked for"
-        return np.stack(rows), kept[1], kept[2]
-
-    def scores(self, choices: Sequence[Choice], right: Floats, progress: Progress) -> Floats:
-        """1 where right, each gold row by a student that it had no part in: neither as a lesson nor in the choice."""
-        gold = self.evidence.gold
-        scores: Floats = right[0].copy()
-        if not self.mix and len(choices) == 1:
-            return scores
-        order = np.random.default_rng(self.seed).permutation(len(gold))
-        folds = [order[fold::FOLDS] for fold in range(FOLDS)]
-        picks = [_best(right, np.setdiff1d(order, fold)) for fold in folds]
+        careful = self.evidence.careful
+        parts = [careful[fold] for fold in folds(len(careful), self.plan.seed)]
+        scored = [students[pick] for pick in picks]
+        student = students[best]
         if self.mix:
-            lessons = [
-                self.lesson(choices[pick], gold[np.setdiff1d(order, fold)])
-                for pick, fold in zip(picks, folds, strict=True)
-            ]
-            for fold, student in zip(folds, self.bench.learn(lessons, progress), strict=True):
-                scores[fold] = self.right(student, gold[fold])
-        else:
-            for fold, pick in zip(folds, picks, strict=True):
-                scores[fold] = right[pick, fold]
-        return scores
+            scored = [self.plan.of_fold(choices[pick], fold) for fold, pick in enumerate(picks)]
+            student = self.plan.mixed(choices[best])
+            self.laboratory.made([*scored, student])
+        scores = np.empty(len(self.evidence.pool))
+        for part, step in zip(parts, scored, strict=True):
+            scores[part] = self.right(step, part)
+        return scores[careful], student
 
-    def curve(self, strengths: Sequence[float | None], progress: Progress) -> dict[int, Floats]:
-        """Scores `[repeats, gold rows]` of students that learned some careful labels alone; NaN where learned.
+    def curve(self, strengths: Sequence[float | None]) -> dict[int, Floats]:
+        """Scores `[repeats, careful rows]` of students that learned some careful labels alone; NaN where learned.
 
-        A repeat's smaller sets are the beginnings of its larger ones. Of several strengths, each size has its best:
-        whoever had careful labels only would choose too.
+        Of several strengths, each size has its best: anybody with careful labels only would choose too.
         """
-        gold, generator = self.evidence.gold, np.random.default_rng(self.seed + 1)
-        orders = [self._mixed(generator) for _ in range(self.learner.repeats)]
-        asked = [
-            (size, strength, repeat)
-            for size in sizes(len(gold))
-            for strength in strengths
-            for repeat in range(len(orders))
-        ]
-        lessons = []
-        for size, strength, repeat in asked:
-            rows = gold[orders[repeat][:size]]
-            lessons.append(self._lesson(rows, self.truth(rows), Naive(), strength))
+        careful = self.evidence.careful
+        steps = self.plan.curve(sizes(len(careful)), strengths)
+        self.laboratory.made([step for of_size in steps.values() for step in of_size])
         tables: dict[int, list[Floats]] = {}
-        found: dict[tuple[int, Any], list[Floats]] = {}
-        for (size, strength, repeat), student in zip(asked, self.bench.learn(lessons, progress), strict=True):
-            row = np.full(len(gold), np.nan)
-            rest = orders[repeat][size:]
-            row[rest] = self.right(student, gold[rest])
-            found.setdefault((size, strength), []).append(row)
-        for (size, _), rows_of in found.items():
-            tables.setdefault(size, []).append(np.stack(rows_of))
+        for (size, _), of_size in steps.items():
+            table = np.full((len(of_size), len(careful)), np.nan)
+            for repeat, step in enumerate(of_size):
+                order = np.load(self.laboratory.opened(step.parents["split"]) / "transfer.npy")
+                rest = np.sort(order[size:])
+                table[repeat, np.searchsorted(careful, rest)] = self.right(step, rest)
+            tables.setdefault(size, []).append(table)
         return {size: max(of_size, key=lambda table: float(np.nanmean(table))) for size, of_size in tables.items()}
-
-    def _mixed(self, generator: np.random.Generator) -> Ints:
-        """The gold rows in random order, with two classes among the first ones: one alone teaches nothing."""
-        order = generator.permutation(len(self.evidence.gold))
-        labels = self.evidence.truth[self.evidence.gold[order]]
-        other = int(np.flatnonzero(labels != labels[0])[0])
-        place = min(other, 1 + int(generator.integers(sizes(len(order))[0] - 1)) if sizes(len(order)) else other)
-        order[[place, other]] = order[[other, place]]
-        return order
 
     def report(
         self,
-        choice: Choice,
-        student: Student,
+        choice: Candidate,
+        student: Step,
         scores: Floats | None = None,
         curve: Mapping[int, Floats] | None = None,
         tried: Sequence[Mapping[str, Any]] = (),
     ) -> Report:
         """The numbers; without scores, those that need no careful label."""
         evidence = self.evidence
-        rows, hard = evidence.taught, evidence.hard
-        said = harden(self.bench.ask(student, rows), evidence.ids[rows])
+        rows, hard, pool = evidence.taught, evidence.hard, evidence.pool
+        probabilities = np.load(self.laboratory.opened(student) / "probabilities.npy", mmap_mode="r")[rows]
         report = Report(
             taught=len(rows),
-            careful=len(evidence.gold),
+            careful=len(evidence.careful),
             mixed=self.mix,
             method=choice.method.name,
             l2=choice.l2,
-            agreement=float((said == hard[rows]).mean()),
-            voters=evidence.voters,
-            notes=evidence.notes,
+            agreement=float((harden(probabilities, pool.ids[rows]) == hard[rows]).mean()),
         )
+        if self.data.given.kind == "columns":
+            columns = self.plan.pool.params["form"]["columns"]
+            report = replace(report, voters=dict(zip(columns, self.voters, strict=False)))
         if scores is None:
             return report
-        gold = evidence.gold
-        both = hard[gold] >= 0
-        cheap = (hard[gold] == evidence.truth[gold]).astype(np.float64)[both]
+        careful = evidence.careful
+        both = hard[careful] >= 0
+        cheap = (hard[careful] == pool.labels[careful]).astype(np.float64)[both]
         gain = contrast(np.stack([scores[both], cheap])[:, None], [1, -1]) if both.any() else None
         known = {
             "cheap_accuracy": accuracy(cheap[None]) if both.any() else None,

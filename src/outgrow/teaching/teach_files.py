@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from outgrow.core.errors import UsageError
-from outgrow.execution.machine import resolve_device
+from outgrow.execution.machine import Machine
 from outgrow.execution.progress import Display, Silent
+from outgrow.execution.store import Store, default_store
 from outgrow.models.checkpoints.locate import SHORT
 from outgrow.teaching.cheap_labels import Form
-from outgrow.teaching.dataset import read_evidence
+from outgrow.teaching.dataset import notes
 from outgrow.teaching.model_card import licence
-from outgrow.teaching.options import learner, learning_method, student_spec
+from outgrow.teaching.options import learning
 from outgrow.teaching.saved_student import check_place, save
-from outgrow.teaching.students import Progress
-from outgrow.teaching.teach import Report, candidates, methods, teach
+from outgrow.teaching.steps import dataset_step
+from outgrow.teaching.students import trained
+from outgrow.teaching.teach import Laboratory, Report, Taught, teach
 
 T = TypeVar("T")
 
@@ -39,36 +43,39 @@ def teach_files(
     choose: bool = False,
     mix: bool = False,
     seed: int = 0,
-    threads: int | None = None,
-    device: str = "auto",
+    store: str | Path | Store | None = None,
+    machine: Machine | None = None,
     display: Display | None = None,
 ) -> Report:
-    """Teach a student by the labels in a file, save it in `out`, and say how good it is.
+    """Teach a student by the labels in a file, save it in `out`, and report how good it is.
 
-    The labels are `columns` of class names, or `probabilities`, one column a class; with `voter` each row is one vote.
-    docs/guide/teach.md explains the options. Raises UsageError with everything that is wrong, before torch is loaded.
+    The labels are `columns` of class names, or `probabilities`, one column per class; with `voter` each row is one vote.
+    machine: what the work may use. docs/guide/teach.md explains the other options. What was trained is kept in the
+    store: after a kill, the same call goes on where it was.
+    Raises UsageError with everything that is wrong, before torch is loaded.
     """
     form = Form.of(columns, probabilities, voter)
     problems: list[str] = []
     needing = [option for option, given in (("--choose", choose), ("--mix", mix)) if given and truth is None]
     problems += [f"{option}: needs careful labels; give them by --truth" for option in needing]
     _tried(problems, lambda: check_place(Path(out)))
-    spec = _tried(problems, lambda: student_spec(student))
-    found = _tried(problems, lambda: learner(spec)) if spec is not None else None
-    named = _tried(problems, lambda: None if method is None else learning_method(method))
-    choices = None
-    if found is not None and (named is not None or method is None):
-        choices = _tried(problems, lambda: candidates(found, methods(method, found, choose), l2, choose))
-    evidence = _tried(
-        problems, lambda: read_evidence(labels, text=text, form=form, truth=truth, truth_label=truth_label)
-    )
-    if problems or spec is None or found is None or choices is None or evidence is None:
+    chosen = _tried(problems, lambda: learning(student, method, l2=l2, choose=choose, mix=mix))
+    sources: dict[str, Any] = {}
+    pool = _tried(problems, lambda: dataset_step(labels, text, form, truth, truth_label, sources))
+    opened = store if isinstance(store, Store) else Store(Path(store).expanduser() if store else default_store())
+    shown = display or Silent()
+    if pool is not None:
+        data = Laboratory(opened, Machine(device="cpu"), sources, shown)
+        _tried(problems, lambda: data.made([pool]))
+    if problems or chosen is None or pool is None:
         raise UsageError(*dict.fromkeys(problems))
-    device = resolve_device(device, threads)
-    stages = _Stages(display or Silent(), 2 + (truth is not None) * (2 + mix))
-    taught = teach(evidence, found, choices, mix=mix, seed=seed, device=device, progress=stages)
-    stages.end()
-    report = taught.report
+    found, choices = chosen
+    spec = found.spec
+    machine = machine or Machine()
+    machine.devices()  # a device that is not there is known before any work
+    laboratory = Laboratory(opened, machine, {**sources, **found.sources}, shown)
+    taught = teach(pool, found, choices, laboratory, mix=mix, seed=seed)
+    report = replace(taught.report, notes=_notes(taught, Path(labels).name, Path(str(truth)).name))
     place = found.location
     model = {
         "name": spec.name,
@@ -79,20 +86,21 @@ def teach_files(
     }
     made = {
         "labels": form.written,
-        "form": "probabilities"
-        if form.probabilities
-        else "votes"
-        if form.voter
-        else "joined"
-        if form.joined
-        else "classes",
+        "form": "joined" if report.voters else form.kind,
         "method": report.method,
-        "l2": _strength(report.l2, spec.options),
+        "l2": report.l2 if report.l2 is not None else getattr(spec.options, "l2", None),
         "seed": seed,
         "environment": {name: version(name) for name in ("torch", "transformers", "numpy")},
     }
-    about = {"classes": list(evidence.classes), "text": text, "model": model, "made": made, "numbers": report.plain()}
-    save(Path(out), taught.student, about)
+    about = {
+        "classes": list(taught.evidence.pool.classes),
+        "text": text,
+        "model": model,
+        "made": made,
+        "numbers": report.plain(),
+    }
+    step = laboratory.trained(taught.student)
+    save(Path(out), trained(spec, place, step.params, laboratory.opened(step)), about)
     return report
 
 
@@ -105,26 +113,17 @@ def _tried(problems: list[str], make: Callable[[], T]) -> T | None:
         return None
 
 
-def _strength(chosen: float | None, options: Any) -> float | None:
-    own = getattr(options, "l2", None)
-    return chosen if chosen is not None else own[0] if isinstance(own, list) else own
-
-
-class _Stages:
-    """One stage of teaching after the other, on a display."""
-
-    def __init__(self, display: Display, total: int) -> None:
-        self._display = display
-        self._running: str | None = None
-        display.begin(total)
-
-    def __call__(self, label: str) -> Progress:
-        self.end()
-        self._running = label
-        self._display.start(label, label)
-        return partial(self._display.advance, label)
-
-    def end(self) -> None:
-        if self._running is not None:
-            self._display.finish(self._running, 1, None)
-        self._running = None
+def _notes(taught: Taught, labels: str, truth: str) -> tuple[str, ...]:
+    found = notes(taught.data, labels, truth)
+    given = taught.data.given
+    if given.kind == "votes" and taught.voters:
+        right = np.array([voter["right"] for voter in taught.voters])
+        votes = given.answers[:, 0] >= 0
+        # No names: who voted is nobody's business who gets the student.
+        found.insert(
+            0,
+            f"{given.voters} voters gave {int(votes.sum())} labels to {len(set(given.rows[votes].tolist()))} texts; by the "
+            f"model that joins them, they are right on {100 * right.min():.0f}% to {100 * right.max():.0f}% of theirs "
+            f"(median {100 * np.median(right):.0f}%)",
+        )
+    return tuple(found)

@@ -146,6 +146,34 @@ def replacing(path: Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
+@contextmanager
+def replacing_folder(target: Path) -> Iterator[Path]:
+    """A new folder beside `target` to write into, which takes its place, whole, when the block ends without an error.
+
+    After an error, and after a kill, the target is as it was; what a killed process left beside it is removed here.
+    """
+    target = target.absolute()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    prefix = f".{target.name}."
+    sweep(target.parent, prefix)
+    new, old = temporary(target.parent, prefix), temporary(target.parent, prefix)
+    new.mkdir()
+    try:
+        yield new
+        flush_tree(new)
+        if target.exists():
+            os.replace(target, old)
+        try:
+            os.replace(new, target)
+        except OSError:
+            if old.exists():
+                os.replace(old, target)
+            raise
+    finally:
+        remove(new)
+        remove(old)
+
+
 def flush_tree(folder: Path) -> dict[str, dict[str, Any]]:
     """Put a folder's files on the disk: name within the folder -> {"sha256", "bytes"}, sorted by name.
 

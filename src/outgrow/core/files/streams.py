@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.files import disk
-from outgrow.core.files.tables import Table, table_format
+from outgrow.core.files.tables import Table, packing_fault, table_format
 
 ROWS = 4096  # a chunk: enough to sort by length in, small beside any model
 STDIN = "-"
@@ -36,6 +36,8 @@ def chunks(path: str, rows: int = ROWS) -> Iterator[Table]:
         else:
             kind = table_format(Path(path))
             with Path(path).open("rb") as file:
+                if fault := packing_fault(Path(path), file.peek(2)[:2]):
+                    raise UsageError(f"{path}{fault}")
                 yield from _text_chunks(name, _unpacked(file), kind.split(".")[0], rows)
     except FileNotFoundError:
         raise UsageError(f"{path}: there is no such file") from None
@@ -70,13 +72,12 @@ def _text_chunks(name: str, file: IO[bytes], kind: str | None, rows: int) -> Ite
 
 def _csv_chunks(name: str, lines: Iterator[str], rows: int) -> Iterator[Table]:
     reader = csv.reader(lines, strict=True)
-    csv.field_size_limit(sys.maxsize)
     header: list[str] = []
     kept: list[list[str]] = []
     places: list[int] = []
     begin, any_row = 1, False
     try:
-        for row in reader:
+        for row in _any_length(reader):
             if row and not header:
                 header = row
                 for column in header:
@@ -100,6 +101,19 @@ def _csv_chunks(name: str, lines: Iterator[str], rows: int) -> Iterator[Table]:
         yield _table(name, header, kept, places)
     elif not any_row:
         raise UsageError(f"{name}: has a header and no rows")
+
+
+def _any_length(reader: Iterator[list[str]]) -> Iterator[list[str]]:
+    """The rows of a CSV reader, whose own limit for a field is less than a long document; for all others it stays."""
+    while True:
+        limit = csv.field_size_limit(sys.maxsize)
+        try:
+            row = next(reader, None)
+        finally:
+            csv.field_size_limit(limit)
+        if row is None:
+            return
+        yield row
 
 
 def _table(name: str, header: Sequence[str], rows: Sequence[Sequence[str]], places: Sequence[int]) -> Table:

@@ -107,19 +107,24 @@ def _read_bytes(file: Path) -> bytes:
         raise _Unreadable(f": there is no such file{close if 'did you mean' in close else ''}") from None
     except (OSError, ValueError) as error:  # ValueError: a name with a null byte
         raise _Unreadable(f": cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    packed = data[:2] == b"\x1f\x8b"
+    if fault := packing_fault(file, data[:2]):
+        raise _Unreadable(fault)
     if file.name.lower().endswith(".gz"):
-        if data and not packed:
-            raise _Unreadable(": is not a gzip file; take the .gz off its name, or compress it")
         try:
             data = gzip.decompress(data)
         except (OSError, EOFError, zlib.error):
             raise _Unreadable(": is a damaged or cut-off gzip file; copy it again") from None
-    elif packed:
-        raise _Unreadable(f": is a gzip file; name it {file.name}.gz")
     if not data.strip():
         raise _Unreadable(": is empty; it needs rows")
     return data
+
+
+def packing_fault(file: Path, head: bytes) -> str | None:
+    """What is wrong where a file's first two bytes and its name disagree on whether it is gzipped, to follow its name."""
+    packed = head == b"\x1f\x8b"
+    if file.name.lower().endswith(".gz"):
+        return ": is not a gzip file; take the .gz off its name, or compress it" if head and not packed else None
+    return f": is a gzip file; name it {file.name}.gz" if packed else None
 
 
 def _decoded(data: bytes) -> str:

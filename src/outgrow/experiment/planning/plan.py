@@ -94,7 +94,7 @@ def plan_one(
     """The experiment of the paper (section 3): a supervisor's labels teach a student; the truth teaches its ceiling."""
     split = split_step(task, seed)
     supervisor = weak_labels = supervisor_step(task, weak, split, seed)
-    student = student_step(task, weak, strong, method, split, weak_labels, seed)
+    student = student_step(task, strong, method, split, weak_labels, seed, partial=weak.partial)
     ceiling = None
     truth = bool((task.pool.labels[~task.pool.test] >= 0).all())
     if truth and strong.able.learns:

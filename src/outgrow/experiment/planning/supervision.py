@@ -21,12 +21,23 @@ def supervisor_step(task: TaskPlan, weak: ModelSpec, split: Step, seed: int) -> 
 
 
 def student_step(
-    task: TaskPlan, weak: ModelSpec, strong: ModelSpec, method: MethodSpec, split: Step, weak_labels: Step, seed: int
+    task: TaskPlan,
+    strong: ModelSpec,
+    method: MethodSpec,
+    split: Step,
+    weak_labels: Step,
+    seed: int,
+    *,
+    partial: bool = False,
+    predict_on: tuple[str, ...] = (),
 ) -> Step:
-    """A student that learned from a supervisor's weak labels by a method: its labels, its loss, its procedure."""
+    """A student trained on weak labels by a method: its labels, its loss, its procedure.
+
+    partial: the labels may leave rows of transfer out. predict_on: parts besides test whose predictions something reads.
+    """
     if method.candidates:
         students = [
-            _student(task, weak, strong, candidate, split, weak_labels, seed, ("validation",))
+            _student(task, strong, candidate, split, weak_labels, seed, partial, (*predict_on, "validation"))
             for candidate in method.candidates
         ]
         judges = {"pool": task.step, "split": split}
@@ -34,27 +45,25 @@ def student_step(
             judges["weak_labels"] = weak_labels
         label = f"{task.title}: student {strong.name}, {method.name}, seed {seed}: choose"
         return choose_among(judges, students, {"targets": method.select_on, "by": "accuracy"}, label)
-    return _student(task, weak, strong, method, split, weak_labels, seed, ())
+    return _student(task, strong, method, split, weak_labels, seed, partial, predict_on)
 
 
 def _student(
     task: TaskPlan,
-    weak: ModelSpec,
     strong: ModelSpec,
     method: MethodSpec,
     split: Step,
     weak_labels: Step,
     seed: int,
-    asked: tuple[str, ...],
+    partial: bool,
+    predict_on: tuple[str, ...],
 ) -> Step:
     labels = weak_labels
     if method.parts.labels is not None:
         labels = changed_labels(task, method, strong, split, weak_labels, seed)
     # Where somebody's labels leave rows out, they stay out: the ceiling has not seen them either.
-    terms = Terms(
-        predict_on=asked, covered_by=weak_labels if weak.partial and method.parts.procedure is not None else None
-    )
-    build = _Build(labels, task, strong, method, split, seed, terms)
+    covered_by = weak_labels if partial and method.parts.procedure is not None else None
+    build = _Build(labels, task, strong, method, split, seed, Terms(predict_on=predict_on, covered_by=covered_by))
     if method.parts.procedure is not None:
         student: Step = method.parts.procedure.procedure(build)
         return student

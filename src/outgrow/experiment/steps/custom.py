@@ -10,7 +10,7 @@ from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Labels
 from outgrow.core.pool import Pool
 from outgrow.execution.step import Context, Job, Kind, Step
-from outgrow.experiment.steps.job_files import lesson, member, method_of, save
+from outgrow.experiment.steps.job_files import lesson, member, method_of, save, weights_of
 from outgrow.experiment.steps.training_request import Training
 
 
@@ -19,6 +19,8 @@ def custom(jobs: Sequence[Job], context: Context) -> None:
     for job in jobs:
         data = Pool.load(job.parents["pool"])
         rows, targets = lesson(job)
+        if weights_of(job, rows) is not None:
+            raise OutgrowError(f"{job.params['model']['member']['name']}: a model of this kind cannot weight its rows")
         model = member(job.params["model"]["member"], "models", context).load()(**job.params["model"]["options"])
         taught = data.examples(rows)
         fitted = model.fit(

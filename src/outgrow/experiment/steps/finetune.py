@@ -15,7 +15,7 @@ from outgrow.core.examples import Ints, Labels
 from outgrow.core.pool import Pool
 from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.steps.checkpoint import TRAINING, with_checkpoints
-from outgrow.experiment.steps.job_files import facts, lesson, method_of, save, targets_of, truncated
+from outgrow.experiment.steps.job_files import facts, lesson, method_of, save, targets_of, truncated, weights_of
 from outgrow.experiment.steps.training_request import STOPS, TRUTH, Training
 from outgrow.models.checkpoints.tokens import Tokens, read_texts
 from outgrow.models.finetune import train as finetuning
@@ -53,6 +53,7 @@ def finetune(jobs: Sequence[Job], context: Context) -> None:
                 targets,
                 method_of(job.params["method"], context),
                 job.params["seed"],
+                weights_of(job, rows),
                 allowed=None if data.allowed is None else data.allowed[rows],
             ),
             watch=_watch(job, data, options),
@@ -133,7 +134,7 @@ def _plan(asked: Training) -> Step:
     if terms.stop is not None:
         identity["early_stop"] = options.early_stop or len(STOPS)
         params |= {"judged_by": TRUTH} if terms.stop == TRUTH else {}
-    params = {**params, **read, "options": identity, "rows": options.rows, "reads": reads}
+    params = {**params, **read, "options": identity, "rows": terms.rows or options.rows, "reads": reads}
     if asked.role == "student" and options.keep:
         params["keep"] = True
     words = float(np.minimum(task.pool.sizes / 4 + 2, options.max_length or 512).mean())  # tokens per text, about
@@ -141,7 +142,7 @@ def _plan(asked: Training) -> Step:
     tokens = Step("tokens", {**read, **options.reading()}, {"pool": task.step}, label=name)
     split = task.sizes
     dealt = split[params["part"]] // (terms.fold[1] if terms.fold else 1)
-    learned = min(dealt, options.rows or dealt) * options.epochs
+    learned = min(dealt, terms.rows or options.rows or dealt) * options.epochs
     predicted = int(task.pool.test.sum()) + sum(split[part] for part in reads if part != "test")
     work = (6.0 * learned + 2.0 * predicted) * words * location.parameters
     memory = float(TRAINING) * location.parameters

@@ -13,7 +13,7 @@ from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.experiment.steps.checkpoint import READING, with_checkpoints
 from outgrow.experiment.steps.choose import choose_among
-from outgrow.experiment.steps.job_files import lesson, member, method_of, save, truncated
+from outgrow.experiment.steps.job_files import lesson, member, method_of, save, truncated, weights_of
 from outgrow.experiment.steps.training_request import STOPS, TRUTH, TaskPlan, Training
 
 
@@ -45,7 +45,15 @@ def heads(jobs: Sequence[Job], context: Context) -> None:
         if allowed is not None:
             method = Among(method, allowed[rows])
         problems.append(
-            Problem(rows, targets, None, method, job.params["l2"], job.params["seed"], job.params.get("stop", 1.0))
+            Problem(
+                rows,
+                targets,
+                weights_of(job, rows),
+                method,
+                job.params["l2"],
+                job.params["seed"],
+                job.params.get("stop", 1.0),
+            )
         )
     for job, head in zip(jobs, solve(values, problems, solver, context.device, context.progress), strict=True):
         save_file({"weight": head.weight, "bias": head.bias}, job.folder / "head.safetensors")
@@ -60,7 +68,8 @@ def _plan(asked: Training) -> Step:
     task, model, terms, label, options = asked.task, asked.model, asked.terms, asked.label, asked.model.options
     parents = {**asked.parents, "features": features_step(task, model)}
     params = {**asked.params, "rows": terms.rows or options.rows, "solver": {"steps": options.steps, "lr": options.lr}}
-    work = 4.0 * len(task.pool.ids) * TYPICAL_WIDTH * len(task.pool.classes) * options.steps
+    learned = min(task.sizes[asked.part], terms.rows or options.rows or task.sizes[asked.part])
+    work = 4.0 * learned * TYPICAL_WIDTH * len(task.pool.classes) * options.steps
     strengths = options.l2 if isinstance(options.l2, list) else [options.l2]
     heads = [
         Step("head", {**params, **ended, "l2": l2}, parents, label=label, flops=work)

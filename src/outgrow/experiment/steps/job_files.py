@@ -53,6 +53,15 @@ def targets_of(job: Job, data: Pool, rows: Ints) -> Floats:
     return weak_labels[rows]
 
 
+def weights_of(job: Job, rows: Ints) -> Floats | None:
+    """How much each of the rows of the pool counts in the loss `[rows]`, where the split has weights; None: all alike."""
+    path = job.parents["split"] / "weights.npy"
+    if not path.is_file():
+        return None
+    weights: Floats = np.load(path)[rows]
+    return weights
+
+
 def save(folder: Path, probabilities: Floats, allowed: Allowed | None = None, **facts: Any) -> None:
     """Write `probabilities.npy` of every row of the pool, and `facts.json` if there are any.
 

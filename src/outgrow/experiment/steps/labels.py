@@ -117,7 +117,10 @@ def _plan_join(asked: Training) -> Step:
     task, model = asked.task, asked.model
     voters = {f"voter_{place:02}": replace(asked, model=voter).plan() for place, voter in enumerate(model.beneath)}
     label = f"{task.title}: join {model.name}, seed {asked.seed}"
-    return Step("join", {"by": model.options.by}, {"pool": task.step, "split": asked.split, **voters}, label=label)
+    usual = joining.usual_rule(len(voters), hard=all(voter.able.hard for voter in model.beneath))
+    return Step(
+        "join", {"by": model.options.by or usual}, {"pool": task.step, "split": asked.split, **voters}, label=label
+    )
 
 
 def _plan_simulate(asked: Training) -> Step:

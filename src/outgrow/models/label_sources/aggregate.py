@@ -1,4 +1,4 @@
-"""Several supervisors' labels joined into one. A voter may be silent: a row of NaN."""
+"""Several supervisors' labels joined into one, in `run` and `teach` alike. A voter may be silent on a row."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats, Ints, Strings, harden
-from outgrow.models.label_sources.dawid_skene import LEAST, DawidSkene, join_columns
+from outgrow.models.label_sources.dawid_skene import LEAST, DawidSkene, Votes, column_votes, dawid_skene, one_sided
+
+Rule = Literal["mean", "majority", "dawid_skene"]
+FEWEST = 3  # voters for the Dawid-Skene model: with two that disagree nothing indicates which is right
 
 
 @dataclass(frozen=True)
@@ -22,48 +25,84 @@ class Aggregated:
     accuracies: Sequence[float] = ()
 
 
-def join(
-    voters: Sequence[Floats], ids: Strings, fitted: Ints, by: Literal["mean", "majority", "dawid_skene"]
-) -> Aggregated:
-    """Join voters' probabilities `[n, classes]`. Raises OutgrowError where no voter says anything about `fitted`.
+def usual_rule(voters: int, *, hard: bool) -> Rule:
+    """The rule where none is given: Dawid-Skene for three or more voters that give class names (`hard`), else the mean."""
+    return "dawid_skene" if hard and voters >= FEWEST else "mean"
+
+
+def join(voters: Sequence[Floats], ids: Strings, fitted: Ints, by: Rule) -> Aggregated:
+    """Join voters' probabilities `[n, classes]`. Raises OutgrowError where every voter is silent on all of `fitted`.
 
     fitted: the rows that Dawid-Skene learns each voter's habits from; all others are joined by these habits. Rows that a
     voter learned from would show it better than it is.
     """
-    said: Floats = np.stack(voters)
-    spoke: NDArray[np.bool_] = np.array([~np.isnan(one).any(axis=1) for one in voters])  # [voters, n]
-    if not spoke[:, fitted].any():
-        raise OutgrowError(f"join: none of the {len(voters)} supervisors says anything about the rows of transfer")
+    values: Floats = np.stack(voters)
+    given: NDArray[np.bool_] = np.array([~np.isnan(one).any(axis=1) for one in voters])  # [voters, n]
+    if not given[:, fitted].any():
+        raise OutgrowError(f"join: none of the {len(voters)} supervisors labels any row of transfer")
     if by == "mean":
-        return Aggregated(_mean(said, spoke))
-    votes: Ints = np.stack(
-        [np.where(there, harden(np.nan_to_num(p), ids), -1) for p, there in zip(voters, spoke, strict=True)]
+        return Aggregated(_mean(values, given))
+    answers = np.stack(
+        [np.where(there, harden(np.nan_to_num(p), ids), -1) for p, there in zip(voters, given, strict=True)], axis=1
     )
-    if by == "majority":
-        return Aggregated(_mean(np.eye(said.shape[2])[votes], spoke))
-    model = join_columns(votes[:, fitted].T, said.shape[2])
-    joined = np.where(spoke.sum(axis=0)[:, None] > 0, _posterior(model, votes), np.nan)
-    right = np.einsum("vcc,c->v", model.confusion[:, :, : said.shape[2]], model.priors)
-    return Aggregated(joined, right.tolist())
+    return join_answers(answers, values.shape[2], by, fitted=fitted)
 
 
-def _mean(said: Floats, spoke: NDArray[np.bool_]) -> Floats:
-    total = np.where(spoke[:, :, None], said, 0).sum(axis=0)
+def join_answers(
+    answers: Ints, classes: int, by: Rule, *, row: Ints | None = None, fitted: Ints | None = None
+) -> Aggregated:
+    """Join a table of class numbers `[m, voters]`, -1 where a voter is silent, to labels of n rows.
+
+    row `[m]`: which row a line of the table is about; default: each its own. fitted: lines, as in `join`; default: all.
+    """
+    fitted = np.arange(len(answers)) if fitted is None else fitted
+    silent = one_sided(answers[fitted], classes)
+    votes = column_votes(answers, classes, row, silent)
+    n = len(answers) if row is None else int(row.max(initial=-1)) + 1
+    if by != "dawid_skene":
+        return join_votes(votes, n, answers.shape[1], classes, by)
+    of_fitted = column_votes(answers[fitted], classes, None if row is None else row[fitted], silent)
+    model = dawid_skene(
+        of_fitted.row, of_fitted.voter, of_fitted.answer, len(fitted) if row is None else n, answers.shape[1], classes
+    )
+    return _by_model(model, votes, n)
+
+
+def join_votes(votes: Votes, n: int, voters: int, classes: int, by: Rule) -> Aggregated:
+    """Join votes about n rows, each of one of so many voters, as of a crowd whose silence is chance."""
+    if by == "dawid_skene":
+        return _by_model(dawid_skene(votes.row, votes.voter, votes.answer, n, voters, classes), votes, n)
+    naming = votes.answer < classes
+    counts = np.zeros((n, classes))
+    np.add.at(counts, (votes.row[naming], votes.answer[naming]), 1)
+    return Aggregated(shares(counts))
+
+
+def shares(counts: Floats) -> Floats:
+    """Counts `[n, classes]` of votes, or sums of probabilities, as probabilities; NaN where there is none."""
     with np.errstate(invalid="ignore"):
-        mean: Floats = total / spoke.sum(axis=0)[:, None]
+        found: Floats = counts / counts.sum(axis=1, keepdims=True)
+    return found
+
+
+def _mean(values: Floats, given: NDArray[np.bool_]) -> Floats:
+    total = np.where(given[:, :, None], values, 0).sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        mean: Floats = total / given.sum(axis=0)[:, None]
     return mean
 
 
-def _posterior(model: DawidSkene, votes: Ints) -> Floats:
-    """What the habits make of `votes [voters, n]`: p(c) times each voter's p(answer | c), normalised."""
+def _by_model(model: DawidSkene, votes: Votes, n: int) -> Aggregated:
+    """What the habits make of the votes: p(c) times each voter's p(answer | c), normalised; NaN where none names a class."""
     classes = len(model.priors)
-    logs = np.tile(np.log(np.maximum(model.priors, LEAST)), (votes.shape[1], 1))
-    silent = np.zeros(len(votes), dtype=np.bool_) if model.one_sided is None else model.one_sided
-    for habits, answers, its_silence_tells in zip(model.confusion, votes, silent, strict=True):
-        if its_silence_tells and habits.shape[1] > classes:
-            answers = np.where(answers < 0, classes, answers)
-        heard = answers >= 0
-        logs[heard] += np.log(habits[:, answers[heard]]).T
+    logs = np.tile(np.log(np.maximum(model.priors, LEAST)), (n, 1))
+    known = (
+        votes.answer < model.confusion.shape[2]
+    )  # a silence that never occurred where the habits were learned is none
+    row, voter, answer = votes.row[known], votes.voter[known], votes.answer[known]
+    np.add.at(logs, row, np.log(model.confusion[voter, :, answer]))
     belief: Floats = np.exp(logs - logs.max(axis=1, keepdims=True))
     belief /= belief.sum(axis=1, keepdims=True)
-    return belief
+    belief[np.bincount(row[answer < classes], minlength=n) == 0] = np.nan
+    right = np.einsum("vcc,c->v", model.confusion[:, :, :classes], model.priors)
+    return Aggregated(belief, right.tolist())

@@ -33,21 +33,48 @@ class DawidSkene:
 
 
 def join_columns(answers: Ints, classes: int, row: Ints | None = None) -> DawidSkene:
-    """Join the columns of a table `[m, voters]` of class numbers, -1 where a voter says nothing.
+    """Join the columns of a table `[m, voters]` of class numbers, -1 where a voter is silent; see `column_votes`."""
+    votes = column_votes(answers, classes, row)
+    lines, voters = answers.shape
+    n = lines if row is None else int(row.max(initial=-1)) + 1
+    found = dawid_skene(votes.row, votes.voter, votes.answer, n, voters, classes)
+    return replace(found, one_sided=one_sided(answers, classes))
+
+
+@dataclass(frozen=True)
+class Votes:
+    """v labels: the row each is about, who gave it, and the class.
+
+    An answer of `classes`, one more than the last class, is a silence that is informative.
+    """
+
+    row: Ints
+    voter: Ints
+    answer: Ints
+
+
+def column_votes(
+    answers: Ints, classes: int, row: Ints | None = None, silent: NDArray[np.bool_] | None = None
+) -> Votes:
+    """The votes in a table `[m, voters]` of class numbers, -1 where a voter is silent.
 
     row `[m]`: which of n texts a line of the table is about; default: each its own. Silence of a voter that never names
-    some class, as a rule does, is an answer of its own: "praise or nothing" would tell nothing without it (four such
-    rules on the demo's sentences: joined .83 right where one of them speaks, and .50 with silence left out). Silence of
-    the others is taken to be chance, as in a crowd.
+    some class, as a rule does, is an answer of its own: "praise or nothing" would be uninformative without it (four such
+    rules on the demo's sentences: joined .83 right where one of them fires, and .50 with silence left out). Silence of
+    the others is taken to be chance, as in a crowd. silent `[voters]`: whose silence is an answer; default: `one_sided`.
     """
     lines, voters = answers.shape
-    place = np.arange(lines) if row is None else row
-    n = int(place.max(initial=-1)) + 1
-    row, voter, answer = np.repeat(place, voters), np.tile(np.arange(voters), lines), answers.ravel()
-    one_sided = np.array([len(set(column[column >= 0].tolist())) < classes for column in answers.T])
-    answer = np.where((answer < 0) & one_sided[voter], classes, answer)
-    said = answer >= 0
-    return replace(dawid_skene(row[said], voter[said], answer[said], n, voters, classes), one_sided=one_sided)
+    silent = one_sided(answers, classes) if silent is None else silent
+    voter, row = np.repeat(np.arange(voters), lines), np.tile(np.arange(lines) if row is None else row, voters)
+    answer = answers.T.ravel()
+    answer = np.where((answer < 0) & silent[voter], classes, answer)
+    given = answer >= 0
+    return Votes(row[given], voter[given], answer[given])
+
+
+def one_sided(answers: Ints, classes: int) -> NDArray[np.bool_]:
+    """Which voters of a table `[m, voters]` never name some class, `[voters]`."""
+    return np.array([len(set(column[column >= 0].tolist())) < classes for column in answers.T], dtype=np.bool_)
 
 
 def dawid_skene(

@@ -30,6 +30,11 @@ class Given(Model):
         """The labels."""
         return (self.file,)
 
+    @property
+    def hard(self) -> bool:
+        """Without probabilities."""
+        return self.probabilities is None
+
     @field_validator("probabilities", mode="before")
     @classmethod
     def _names(cls, value: Any) -> Any:
@@ -45,7 +50,8 @@ class Join(Model):
     """`[a, b, c]` or `{join: [a, b, c], by: dawid_skene}`: several supervisors' labels joined into one.
 
     mean: of their probabilities. majority: of their hardened votes, as shares. dawid_skene: votes weighed by how often each
-    voter seems to be right (Dawid & Skene 1979), which is estimated on transfer, without any truth.
+    voter seems to be right (Dawid & Skene 1979), which is estimated on transfer, without any truth. Default: dawid_skene
+    for three or more that give class names, else mean, in `outgrow teach` too.
     """
 
     reads = ANY
@@ -53,7 +59,7 @@ class Join(Model):
     cannot_learn = "several models joined can supervise but not learn: list them one by one under `strong`"
 
     voters: tuple[Any, ...] = Field(validation_alias="join")
-    by: Literal["mean", "majority", "dawid_skene"] = "mean"
+    by: Literal["mean", "majority", "dawid_skene"] | None = None
 
     @property
     def beneath(self) -> Sequence[tuple[Any, bool]]:

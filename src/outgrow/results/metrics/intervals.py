@@ -135,7 +135,7 @@ def fieller(spread: Crossed, limits: Limits, level: float = 0.95, otherwise: str
     low, high = (_edge(outside, estimate, sign * step) for sign in (-1, 1))
     if low is None or high is None:
         return Interval(None, None, None, otherwise, spread.covers)
-    small = spread.example_freedom > 0 and bool((spread.carriers < CARRIERS["linear"]).any())
+    small = bool(spread.example_freedom > 0 and (spread.carriers < CARRIERS["linear"]).any())
     return Interval(estimate, low, high, "ok", spread.covers, small)
 
 
@@ -157,7 +157,7 @@ def interval(spread: Crossed, which: int, limits: Limits, level: float = 0.95) -
     least, most, scale = limits
     rare = unseen(spread, level)
     margin = spread.margin(chosen, level)
-    small = spread.example_freedom > 0 and spread.carriers[which] < CARRIERS[scale]
+    small = bool(spread.example_freedom > 0 and spread.carriers[which] < CARRIERS[scale])
     if margin <= 1e-9 * (most - least if math.isfinite(most - least) else 1.0):  # what rounding leaves of 0
         low, high = (estimate + rare * (end - estimate) if math.isfinite(end) else estimate for end in (least, most))
     elif spread.example_freedom == 0 or scale == "linear" or not least < estimate < most:

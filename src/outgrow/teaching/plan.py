@@ -1,0 +1,106 @@
+"""What `teach` trains, as steps: candidates, students of folds, the student that is kept, the curve of careful labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from outgrow.core.examples import Floats
+from outgrow.execution.step import Step
+from outgrow.experiment.planning.supervision import student_step
+from outgrow.experiment.planning.training import training_step
+from outgrow.experiment.spec.model_entries import ModelSpec
+from outgrow.experiment.steps.choose import choose_among
+from outgrow.experiment.steps.training_request import NAIVE, TRUTH, TaskPlan, Terms
+from outgrow.teaching.dataset import Evidence
+from outgrow.teaching.options import Candidate, Learner
+from outgrow.teaching.steps import FOLDS, Careful, careful_order_step, folds, lesson_step
+
+STEPS = 60  # of the optimizer at least, where `epochs` is not given: two epochs of 25 texts are two steps, and teach nothing
+
+
+@dataclass(frozen=True)
+class TeachPlan:
+    """The steps of teaching one learner from one data set."""
+
+    learner: Learner
+    evidence: Evidence
+    pool: Step
+    labels: Step  # the cheap labels, joined
+    seed: int
+
+    def taught(self, candidate: Candidate) -> Step:
+        """A student that learned the cheap labels alone; it never saw a careful one."""
+        return self._student(candidate, "none", "all", keep=True)
+
+    def of_fold(self, candidate: Candidate, fold: int) -> Step:
+        """A student that learned the cheap labels and the careful ones of all other folds."""
+        return self._student(candidate, ("others", fold), ("fold", fold), keep=False)
+
+    def mixed(self, candidate: Candidate) -> Step:
+        """A student that learned the cheap labels and all careful ones."""
+        return self._student(candidate, "all", "none", keep=True)
+
+    def chosen(self, students: Sequence[Step], judge: Careful) -> Step:
+        """The student that is right most often on some of the careful rows."""
+        split = lesson_step(self.pool, self.labels, "none", judge, self.seed)
+        label = "choose by the careful labels"
+        return choose_among({"pool": self.pool, "split": split}, students, {"targets": TRUTH, "by": "accuracy"}, label)
+
+    def curve(
+        self, sizes: Sequence[int], strengths: Sequence[float | None]
+    ) -> dict[tuple[int, float | None], list[Step]]:
+        """Students that learned some careful labels alone, by size and strength, a step per repeat.
+
+        A repeat's smaller sets are the beginnings of its larger ones.
+        """
+        orders = [careful_order_step(self.pool, self.seed, repeat) for repeat in range(self.learner.repeats)]
+        careful = len(self.evidence.careful)
+        found = {}
+        for size in sizes:
+            task = self._task(size, careful)
+            for strength in strengths:
+                model = fitted(self.learner, strength, size, keep=False)
+                terms = Terms(rows=size, predict_on=("validation",))
+                found[size, strength] = [
+                    training_step(task, model, "transfer", order, TRUTH, NAIVE, self.seed, terms) for order in orders
+                ]
+        return found
+
+    def _student(self, candidate: Candidate, learn: Careful, judge: Careful, *, keep: bool) -> Step:
+        lesson = lesson_step(self.pool, self.labels, learn, judge, self.seed)
+        evidence = self.evidence
+        learned = evidence.careful[:0] if learn == "none" else evidence.careful
+        if not isinstance(learn, str):
+            fold = folds(len(evidence.careful), self.seed)[learn[1]]
+            learned = np.delete(evidence.careful, fold)
+        truth = np.eye(len(evidence.pool.classes))[evidence.pool.labels[learned]]
+        targets: Floats = np.concatenate([evidence.cheap[evidence.taught].astype(np.float64), truth])
+        judged = {"none": 0, "all": len(evidence.careful)}.get(str(judge), math.ceil(len(evidence.careful) / FOLDS))
+        return student_step(
+            self._task(len(targets), judged),
+            fitted(self.learner, candidate.l2, len(targets), keep=keep),
+            candidate.method.for_task(targets.mean(axis=0)),
+            lesson,
+            lesson if len(learned) else self.labels,
+            self.seed,
+            predict_on=("transfer", "validation") if keep else ("validation",),
+        )
+
+    def _task(self, learned: int, judged: int) -> TaskPlan:
+        sizes = {"weak_train": 0, "transfer": learned, "validation": judged}
+        return TaskPlan("teach", self.evidence.pool, self.pool, sizes, self.learner.locations)
+
+
+def fitted(learner: Learner, l2: float | None, rows: int, *, keep: bool) -> ModelSpec:
+    """The student with a strength of its own, trained for long enough, its weights left in the store where asked for."""
+    options = learner.spec.options
+    changes: dict[str, object] = {} if l2 is None else {"l2": l2}
+    if "epochs" in type(options).model_fields:
+        changes["keep"] = "students" if keep else None
+        if "epochs" not in options.model_fields_set:
+            changes["epochs"] = max(options.epochs, math.ceil(STEPS / math.ceil(rows / options.batch)))
+    return replace(learner.spec, options=options.model_copy(update=changes))

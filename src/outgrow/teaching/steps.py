@@ -1,0 +1,184 @@
+"""The steps that prepare a student's data: what the files hold, the cheap labels joined, the rows of one training."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from outgrow.core.errors import OutgrowError, UsageError
+from outgrow.core.examples import Ints
+from outgrow.core.files.tables import read_table, table_format
+from outgrow.core.identity import digest_file
+from outgrow.core.pool import Pool
+from outgrow.execution.step import Context, Job, Kind, Step
+from outgrow.experiment.steps.job_files import save
+from outgrow.models.label_sources.aggregate import Rule
+from outgrow.teaching.cheap_labels import Form
+from outgrow.teaching.dataset import Dataset, read_dataset
+
+FOLDS = 10
+Careful = Literal["none", "all"] | tuple[Literal["fold", "others"], int]  # which of the careful rows
+
+
+def dataset_step(
+    labels: str | Path,
+    text: str,
+    form: Form,
+    truth: str | Path | None,
+    truth_label: str | None,
+    sources: dict[str, Any],
+) -> Step:
+    """What the files hold, as a pool; where they are is added to `sources`. Raises UsageError where one is missing."""
+    files: list[dict[str, str]] = []
+    problems: list[str] = []
+    for path in (labels, truth):
+        if path is None:
+            continue
+        try:
+            file = {"sha256": digest_file(Path(path)), "format": table_format(Path(path))}
+        except OSError:
+            read_table(path, problems)  # which says why, and names the nearest file there is
+        except UsageError as error:
+            problems += error.problems
+        else:
+            files.append(file)
+            sources[file["sha256"]] = str(path)
+    if problems:
+        raise UsageError(*problems)
+    params: dict[str, Any] = {"labels": files[0], "text": text, "form": form.identity()}
+    if truth is not None:
+        params |= {"truth": files[1], "truth_label": truth_label}
+    return Step("dataset", params, label=f"read {Path(labels).name}")
+
+
+def dataset(jobs: Sequence[Job], context: Context) -> None:
+    """The distinct texts of the files by content id, with the careful labels as their truth."""
+    for job in jobs:
+        truth = job.params.get("truth")
+        read_dataset(
+            _path(job.params["labels"], context),
+            text=job.params["text"],
+            form=Form.from_identity(job.params["form"]),
+            truth=None if truth is None else _path(truth, context),
+            truth_label=job.params.get("truth_label"),
+        ).save(job.folder)
+
+
+def _path(file: Mapping[str, str], context: Context) -> Path:
+    path = Path(context.sources[file["sha256"]])
+    if not path.is_file() or digest_file(path) != file["sha256"]:
+        raise OutgrowError(f"{path}: changed while it was being used; run the same command again")
+    return path
+
+
+def cheap_labels_step(pool: Step, by: Rule) -> Step:
+    """The cheap labels of the pool's rows, joined by a rule."""
+    return Step("cheap_labels", {"by": by}, {"pool": pool}, label=f"join the cheap labels by {by}")
+
+
+def cheap_labels(jobs: Sequence[Job], context: Context) -> None:
+    """Probabilities of every row of the pool, NaN where there is no cheap label; facts: what each voter covers."""
+    for job in jobs:
+        data = Dataset.load(job.parents["pool"])
+        probabilities, voters = data.given.joined(job.params["by"])
+        save(job.folder, data.over_pool(probabilities), voters=voters)
+
+
+def lesson_step(
+    pool: Step, labels: Step, learn: Careful, judge: Careful, seed: int, weight: float | None = None
+) -> Step:
+    """The rows of one training: those with cheap labels, and of the careful ones those to learn from and to judge by.
+
+    weight: how many cheap labels a careful one counts as; None: as one.
+    """
+    params: dict[str, Any] = {"learn": _json(learn), "judge": _json(judge)}
+    if not (isinstance(learn, str) and isinstance(judge, str)):
+        params |= {"folds": FOLDS, "seed": seed}
+    if weight is not None and learn != "none":
+        params["weight"] = weight
+    return Step("lesson", params, {"pool": pool, "labels": labels}, label="deal the rows to learn from")
+
+
+def _json(careful: Careful) -> Any:
+    return careful if isinstance(careful, str) else list(careful)
+
+
+def lesson(jobs: Sequence[Job], context: Context) -> None:
+    """As a split: `transfer` (to learn from) and `validation` (careful rows to judge by). As labels: `probabilities`,
+    the truth where a careful row is learned from, the cheap labels elsewhere. `weights`, where they differ.
+    """
+    for job in jobs:
+        data = Pool.load(job.parents["pool"])
+        cheap = np.load(job.parents["labels"] / "probabilities.npy")
+        learned, judged = (_careful(data, job.params, job.params[use]) for use in ("learn", "judge"))
+        taught = np.flatnonzero(~np.isnan(cheap).any(axis=1) & (data.labels < 0))
+        cheap[learned] = data.truth(learned).probabilities
+        np.save(job.folder / "transfer.npy", np.sort(np.concatenate([taught, learned])))
+        np.save(job.folder / "validation.npy", judged)
+        if "weight" in job.params:
+            weights = np.ones(len(data))
+            weights[learned] = job.params["weight"]
+            np.save(job.folder / "weights.npy", weights)
+        save(job.folder, cheap)
+
+
+def _careful(data: Pool, params: Mapping[str, Any], which: Any) -> Ints:
+    rows = np.flatnonzero(data.labels >= 0)
+    if which == "none":
+        return rows[:0]
+    if which == "all":
+        return rows
+    use, place = which
+    fold = folds(len(rows), params["seed"], params["folds"])[place]
+    found: Ints = rows[np.sort(fold)] if use == "fold" else np.delete(rows, fold)
+    return found
+
+
+def folds(careful: int, seed: int, count: int = FOLDS) -> list[Ints]:
+    """So many careful rows dealt into disjoint parts, as positions among them."""
+    order = np.random.default_rng(seed).permutation(careful)
+    return [order[place::count] for place in range(count)]
+
+
+def careful_order_step(pool: Step, seed: int, repeat: int) -> Step:
+    """All careful rows in a random order, of which a student learns the first ones."""
+    return Step("careful_order", {"seed": seed, "repeat": repeat}, {"pool": pool}, label="shuffle the careful labels")
+
+
+def careful_order(jobs: Sequence[Job], context: Context) -> None:
+    """As a split: `transfer`, the careful rows in random order, and `validation`, the same rows in the pool's order.
+
+    Two classes are among the first 25: one class alone teaches nothing.
+    """
+    for job in jobs:
+        data = Pool.load(job.parents["pool"])
+        rows = np.flatnonzero(data.labels >= 0)
+        random = np.random.default_rng([job.params["seed"], job.params["repeat"]])
+        order = random.permutation(rows)
+        labels = data.labels[order]
+        other = int(np.flatnonzero(labels != labels[0])[0])
+        place = min(other, 1 + int(random.integers(_FIRST - 1)))
+        order[[place, other]] = order[[other, place]]
+        np.save(job.folder / "transfer.npy", order)
+        np.save(job.folder / "validation.npy", rows)
+
+
+_FIRST = 25  # the smallest size of a learning curve
+
+
+def handed_over(jobs: Sequence[Job], context: Context) -> None:
+    """A folder of rows, labels and weights that the caller wrote, under the digest of what it holds."""
+    for job in jobs:
+        for path in Path(context.sources[job.params["digest"]]).iterdir():
+            shutil.copyfile(path, job.folder / path.name)
+
+
+DATASET = Kind(1, dataset, exact=True)
+CHEAP_LABELS = Kind(1, cheap_labels)
+LESSON = Kind(1, lesson, exact=True)
+CAREFUL_ORDER = Kind(1, careful_order, exact=True)
+HANDED_OVER = Kind(1, handed_over, exact=True)

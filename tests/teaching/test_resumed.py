@@ -1,0 +1,63 @@
+"""`outgrow teach`, killed: the same command goes on where it was, and ends with the same student."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sized
+from pathlib import Path
+
+import pytest
+from taught import make_files, read, write
+
+
+def start(files: Path, place: Path, jobs: int) -> subprocess.Popen[str]:
+    """The command in a process group of its own, one thread per process."""
+    command = [sys.executable, "-m", "outgrow", "teach", files / "labels.csv", "--text", "text", "--label", "rule"]
+    command += ["--student", "wordllama", "--truth", files / "gold.csv", "--choose", "--mix", "--device", "cpu"]
+    command += ["--store", place / "store", "--out", place / "student", "--jobs", jobs, "--threads", 1]
+    return subprocess.Popen(
+        list(map(str, command)), start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> None:
+    output = process.communicate(timeout=600)
+    assert process.returncode == 0, output
+
+
+def results(place: Path) -> dict[str, int]:
+    """Which heads are in the store, and which file on the disk each is."""
+    return {path.parent.name: path.stat().st_ino for path in place.glob("store/objects/*/*/head.safetensors")}
+
+
+def chosen(place: Path) -> list[Path]:
+    """The choices in the store."""
+    return [path for path in place.glob("store/objects/*/*/facts.json") if '"chosen"' in path.read_text()]
+
+
+@pytest.mark.parametrize("begun", [results, chosen])
+def test_a_killed_teach_goes_on_where_it_was(tmp_path: Path, begun: Callable[[Path], Sized]) -> None:
+    """Killed when the candidates were trained, or one was chosen; with two processes, as with one."""
+    files, killed, whole = make_files(tmp_path), tmp_path / "killed", tmp_path / "whole"
+    write(files / "gold.csv", ["text", "label"], read(files / "gold.csv")[:36])  # too few for a learning curve
+    process = start(files, killed, 2)
+    while not len(begun(killed)):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not (killed / "student").exists()
+    before = results(killed)
+
+    finish(start(files, killed, 2))
+    finish(start(files, whole, 1))
+    after = results(killed)
+    assert after.keys() == results(whole).keys()
+    assert len(after) > len(before)
+    assert {key: after[key] for key in before} == before  # nothing that was there was made again
+    paths = [path.relative_to(whole) for path in sorted((whole / "student").rglob("*")) if path.is_file()]
+    assert len(paths) > 5
+    for path in paths:
+        assert (killed / path).read_bytes() == (whole / path).read_bytes(), path
