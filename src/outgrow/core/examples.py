@@ -75,10 +75,14 @@ def harden(probabilities: Floats, ids: Strings | Sequence[str]) -> Ints:
 
 @dataclass(frozen=True)
 class Examples:
-    """Inputs with the content ids they are known by: ids `[n]`, inputs of length n."""
+    """Inputs with the content ids they are known by: ids `[n]`, inputs of length n.
+
+    exchangeable: a class is a place in the input, which tells nothing by itself.
+    """
 
     ids: Strings
     inputs: Sequence[Any]
+    exchangeable: bool = False
 
     def __len__(self) -> int:
         return len(self.ids)

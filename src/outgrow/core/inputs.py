@@ -29,6 +29,7 @@ class Read:
     groups: Sequence[str | None] | None = None  # None: the group column alone says
     allowed: Sequence[Sequence[bool]] | None = None  # the classes each row can have, in the order of `classes`
     classes: tuple[str, ...] | None = None  # None: the labels that occur
+    orders: Sequence[Sequence[int]] | None = None  # of classes that are places: where each was in the file
 
 
 class InputType(ABC):
@@ -39,7 +40,8 @@ class InputType(ABC):
 
     name: ClassVar[str]
     columns: ClassVar[tuple[str, ...]] = ()  # keys of a task entry that say how a value is read from a table's row
-    texts: ClassVar[bool] = False  # whether a value is a str that language models read as it is
+    made_of: ClassVar[str | None] = None  # the type of a value's parts, where each class is one of them
+    exchangeable: ClassVar[bool] = False  # whether a class is a place in the value, which tells nothing by itself
 
     @abstractmethod
     def identity(self, value: Any) -> Any:
@@ -52,6 +54,10 @@ class InputType(ABC):
     @abstractmethod
     def problem(self, value: Any) -> str | None:
         """Why this cannot be an input, as the end of a sentence ("is empty"); None where it can."""
+
+    def parts(self, value: Any) -> Sequence[Any]:
+        """Where `made_of` names a type: the value's parts, one per class, each of which a model scores by one number."""
+        raise NotImplementedError(f"inputs of type {self.name} have no parts")
 
     def size(self, value: Any) -> int:
         """What reading the value costs, in characters of text (four are about one token); for forecasts only."""
@@ -101,7 +107,6 @@ class Text(InputType):
 
     name = "text"
     columns = ("text",)
-    texts = True
 
     def identity(self, value: str) -> str:
         """The text itself, to the letter."""

@@ -27,22 +27,31 @@ class Source:
     ids: Strings  # [rows], repeated where texts are; a row that was left out of the pool is here too
     official_test: Sequence[bool]  # [rows]
     columns: Mapping[str, Sequence[str | None]]  # plain values only, spelled by `core.class_name`
+    orders: Sequence[Sequence[int]] | None = None  # [rows] where each class, being a place, was in the source
 
     @classmethod
-    def of(cls, ids: Sequence[str], columns: Mapping[str, Sequence[Any]], test: Sequence[bool] | None) -> Source:
+    def of(
+        cls,
+        ids: Sequence[str],
+        columns: Mapping[str, Sequence[Any]],
+        test: Sequence[bool] | None,
+        orders: Sequence[Sequence[int]] | None = None,
+    ) -> Source:
         """The source of rows with these content ids. A column that holds lists or mappings is left out."""
         import numpy as np
 
         plain = {name: spelled for name, values in columns.items() if (spelled := _spelled(values)) is not None}
-        return cls(np.array(ids, dtype=np.str_), list(test) if test is not None else [False] * len(ids), plain)
+        return cls(np.array(ids, dtype=np.str_), list(test) if test is not None else [False] * len(ids), plain, orders)
 
     def save(self, path: Path) -> None:
-        """Write one Parquet file: `id`, `official_test`, and each column as `column:<name>`."""
+        """Write one Parquet file: `id`, `official_test`, each column as `column:<name>`, `orders` where there are any."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         columns = {f"column:{name}": pa.array(values, pa.large_string()) for name, values in self.columns.items()}
         ids, test = pa.array(self.ids.tolist(), pa.string()), pa.array(self.official_test, pa.bool_())
+        if self.orders is not None:
+            columns["orders"] = pa.array([list(order) for order in self.orders], pa.list_(pa.int32()))
         pq.write_table(pa.table({"id": ids, "official_test": test, **columns}), path, compression="zstd")
 
     @classmethod
@@ -52,8 +61,19 @@ class Source:
         import pyarrow.parquet as pq
 
         table = pq.read_table(path)
-        columns = {name.removeprefix("column:"): table[name].to_pylist() for name in table.column_names[2:]}
-        return cls(np.array(table["id"].to_pylist(), dtype=np.str_), table["official_test"].to_pylist(), columns)
+        named = [name for name in table.column_names if name.startswith("column:")]
+        columns = {name.removeprefix("column:"): table[name].to_pylist() for name in named}
+        ids = np.array(table["id"].to_pylist(), dtype=np.str_)
+        orders = table["orders"].to_pylist() if "orders" in table.column_names else None
+        return cls(ids, table["official_test"].to_pylist(), columns, orders)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The distinct parts of a pool's inputs, and which of them each row's classes are."""
+
+    values: Sequence[Any]
+    places: Ints  # [n, classes] positions in `values`, -1 where a row has fewer
 
 
 @dataclass(frozen=True)
@@ -76,13 +96,31 @@ class Pool:
         return len(self.ids)
 
     @cached_property
+    def parts(self) -> Parts | None:
+        """What models score one by one, where each class of an input is a part of it; None: inputs are read whole."""
+        if self.input_type.made_of is None:
+            return None
+        found: dict[Any, int] = {}
+        places = np.full((len(self), len(self.classes)), -1, dtype=np.int64)
+        for row, value in enumerate(self.inputs):
+            for place, part in enumerate(self.input_type.parts(value)):
+                places[row, place] = found.setdefault(part, len(found))
+        return Parts(list(found), places)
+
+    @property
+    def readings(self) -> Sequence[Any]:
+        """What a model reads, once each: the inputs, or their distinct parts."""
+        return self.inputs if self.parts is None else self.parts.values
+
+    @cached_property
     def sizes(self) -> Ints:
         """What reading each input costs, in characters of text `[n]`; for forecasts."""
         return np.array([self.input_type.size(value) for value in self.inputs], dtype=np.int64)
 
     def examples(self, rows: Ints) -> Examples:
         """The examples at positions `rows [m]`."""
-        return Examples(self.ids[rows], [self.inputs[row] for row in rows.tolist()])
+        inputs = [self.inputs[row] for row in rows.tolist()]
+        return Examples(self.ids[rows], inputs, self.input_type.exchangeable)
 
     def truth(self, rows: Ints) -> Labels:
         """The true labels at positions `rows [m]`, one-hot. Raises OutgrowError where one of them is not known."""

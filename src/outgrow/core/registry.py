@@ -16,7 +16,7 @@ from outgrow.core.errors import OutgrowError, UsageError, foreign_code
 from outgrow.core.identity import digest_file
 
 BUILT_IN: dict[str, dict[str, str]] = {
-    "inputs": {"text": "outgrow.core.inputs:Text"},
+    "inputs": {"text": "outgrow.core.inputs:Text", "choice": "outgrow.core.choice:ChoiceType"},
     "tasks": {"sentiment": "outgrow.tasks.sentiment:sentiment"},
     "models": {
         "static": "outgrow.models.heads.static:Static",

@@ -42,11 +42,6 @@ class Features:
     padding: float  # padded tokens, as a share of the real ones
 
 
-def can_read(reads: frozenset[str], inputs: InputType) -> bool:
-    """Whether a model that declares `reads` can read inputs of this type."""
-    return inputs.name in reads or reads == ANY
-
-
 Module = tuple[str, str, dict[str, Any] | None]  # of sentence-transformers: path, class, config
 Reader = Callable[[Sequence[str], Callable[[int, int], None]], Features]
 
@@ -89,7 +84,14 @@ class Model(BaseModel):
     has_features: ClassVar[bool] = False  # whether it is a head on frozen features, which a method may look at
     cheap_ceilings: ClassVar[bool] = False  # whether ceilings at many sizes cost little
     may_leave_rows_out: ClassVar[bool] = False  # whether rows may have no label of it
+    scores_parts: ClassVar[bool] = (
+        False  # whether, of inputs whose classes are parts of a type it reads, it scores each
+    )
     saved: ClassVar[Saved | None] = None  # None: a trained one cannot be kept as a student
+
+    def can_read(self, inputs: InputType) -> bool:
+        """Whether it reads inputs of this type, or scores their parts."""
+        return self.reads == ANY or inputs.name in self.reads or (self.scores_parts and inputs.made_of in self.reads)
 
     @property
     def learns(self) -> bool:
@@ -141,6 +143,7 @@ class FeatureModel(Model, ABC):
     stops = True
     has_features = True
     cheap_ceilings = True
+    scores_parts = True
 
     checkpoint: Annotated[str, Field(min_length=1)]
     rows: Annotated[int, Field(ge=1)] | None = None  # as a supervisor: learn from the first `rows` of weak_train only

@@ -28,5 +28,10 @@ class Majority(Model):
     reads = ANY
 
     def fit(self, examples: Examples, targets: Labels, objective: Any, seed: int) -> Shares:
-        """The classes' shares among the labels; a method's loss and the seed decide nothing."""
+        """The classes' shares among the labels; a method's loss and the seed decide nothing.
+
+        Where classes are places in the input, all are alike.
+        """
+        if examples.exchangeable:
+            return Shares(np.full(targets.probabilities.shape[1], 1 / targets.probabilities.shape[1]))
         return Shares(targets.probabilities.astype(np.float64).mean(axis=0))

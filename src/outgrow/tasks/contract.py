@@ -22,9 +22,16 @@ class RawTask:
     columns: Mapping[str, Sequence[Any]] = field(default_factory=dict)  # every column of the source, n values each
     input_type: str | type[InputType] = "text"  # a registered name, or the class itself
     allowed: Sequence[Sequence[bool]] | None = None  # n rows of one bool per class, in the order of `classes`
+    orders: Sequence[Sequence[int]] | None = None  # of classes that are places: where each was in the source
 
     def __post_init__(self) -> None:
-        lengths = {"labels": self.labels, "groups": self.groups, "test": self.test, "allowed": self.allowed}
+        lengths = {
+            "labels": self.labels,
+            "groups": self.groups,
+            "test": self.test,
+            "allowed": self.allowed,
+            "orders": self.orders,
+        }
         lengths |= self.columns
         for name, values in lengths.items():
             if values is not None and len(values) != len(self.inputs):

@@ -102,7 +102,7 @@ def tables_task(main: Table, test: Table | None, columns: Columns, problems: lis
     """The task of a table and, where there is one, a table of test rows. Raises UsageError, see `file_task`."""
     read = _rows(main, columns, columns.unlabelled, problems)
     read_test = None if test is None else _rows(test, columns, False, problems)
-    known = sorted_classes(name for name in read.labels or () if name is not None)
+    known = read.classes or sorted_classes(name for name in read.labels or () if name is not None)
     if test is None or read_test is None:
         _check_classes(main, columns, known, columns.unlabelled, problems)
     else:
@@ -111,15 +111,11 @@ def tables_task(main: Table, test: Table | None, columns: Columns, problems: lis
             _check_classes(test, columns, sorted_classes((*known, *tested)), False, problems)
         else:
             _check_classes(main, columns, known, False, problems)
-            problems += (
-                []
-                if read.classes
-                else [
-                    f"{test.name}: class {name!r} does not stand in {main.name}{nearest(name, known)}"
-                    for name in (tested if known else ())
-                    if name not in known
-                ]
-            )
+            problems += [
+                f"{test.name}: class {name!r} does not stand in {main.name}{nearest(name, known)}"
+                for name in (tested if known and read.classes is None else ())
+                if name not in known
+            ]
     if problems:
         raise UsageError(*dict.fromkeys(problems))
     n_main, n_test = len(main), len(test) if test is not None else 0
@@ -136,6 +132,7 @@ def tables_task(main: Table, test: Table | None, columns: Columns, problems: lis
         test=[False] * n_main + [True] * n_test,
         input_type=type(columns.inputs),
         allowed=allowed or None,
+        orders=None if read.orders is None else [order for part in parts for order in part.orders or ()],
         columns={
             name: [
                 *main.columns.get(name, [None] * n_main),
@@ -179,7 +176,7 @@ def _check_classes(
     table: Table, columns: Columns, classes: Sequence[str], unlabelled: bool, problems: list[str]
 ) -> None:
     label = columns.label
-    if label is None:
+    if label is None or columns.inputs.exchangeable:
         return
     if len(classes) == 1:
         problems.append(

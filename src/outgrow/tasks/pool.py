@@ -55,7 +55,7 @@ def build_pool(raw: RawTask, *, test_rows: int | None, balance: bool, name: str 
         kept = f"only class {classes[min(known)]}" if known else "no labelled row"
         raise UsageError(_sentence(f"{name}: {kept} remains; two classes are needed", notes))
     official = raw.test is not None and any(raw.test)
-    if balance and len(classes) == 2:
+    if balance and len(classes) == 2 and not kind.exchangeable:
         parts = (("training rows", False), ("test rows", True)) if official else (("rows", False),)
         for part, test in parts:
             rows = _balanced(rows, test, part, classes, notes)
@@ -87,7 +87,7 @@ def build_pool(raw: RawTask, *, test_rows: int | None, balance: bool, name: str 
         groups=np.array([row.group for row in rows], dtype=np.str_),
         test=np.array([row.id in chosen for row in rows], dtype=np.bool_),
         notes=tuple(notes),
-        source=Source.of(ids, raw.columns, raw.test),
+        source=Source.of(ids, raw.columns, raw.test, raw.orders),
         input_type=kind,
         allowed=np.array([row.allowed for row in rows], dtype=np.bool_) if raw.allowed is not None else None,
     )

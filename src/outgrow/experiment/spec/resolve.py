@@ -24,7 +24,7 @@ from outgrow.experiment.spec.paths import BASE, find_file
 from outgrow.experiment.spec.schema import Experiment, TaskSpec
 from outgrow.models.checkpoints.families import encoder
 from outgrow.models.checkpoints.locate import resolve
-from outgrow.models.contract import Location, can_read
+from outgrow.models.contract import Location
 from outgrow.tasks.files import file_task, hub_commit
 from outgrow.tasks.pool import deal
 
@@ -225,7 +225,7 @@ def check_splits(experiment: Experiment, pools: Mapping[str, Pool]) -> None:
     """Compare every task's pool with the split and the models asked for. Raises UsageError with all that does not fit."""
     problems: list[str] = []
     for title, pool in pools.items():
-        wrong = [model for model in experiment.models if not can_read(model.able.reads, pool.input_type)]
+        wrong = [model for model in experiment.models if not model.able.can_read(pool.input_type)]
         problems += dict.fromkeys(
             f"{title}: its inputs are of type {pool.input_type.name}, and {model.name} reads "
             + " and ".join(sorted(model.able.reads))

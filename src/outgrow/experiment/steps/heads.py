@@ -22,7 +22,7 @@ def features(jobs: Sequence[Job], context: Context) -> None:
     for job, location in with_checkpoints(jobs, context):
         model = member(job.params["model"], "models", context).load()
         made = model(checkpoint=location.name, **job.params["options"]).features(
-            Pool.load(job.parents["pool"]).inputs, location, context.device, context.progress
+            Pool.load(job.parents["pool"]).readings, location, context.device, context.progress
         )
         np.save(job.folder / "features.npy", made.values)
         facts = {"truncated": made.truncated, "tokens": made.tokens, "padding": made.padding}
@@ -33,17 +33,18 @@ def heads(jobs: Sequence[Job], context: Context) -> None:
     """Linear heads on the same features, solved together; each leaves its weights and its predictions."""
     from safetensors.numpy import save_file
 
+    from outgrow.models.heads.choices import predict_choices, solve_choices
     from outgrow.models.heads.solver import Among, Objective, Problem, Solver, predict, solve
 
-    allowed = Pool.load(jobs[0].parents["pool"]).allowed
+    pool = Pool.load(jobs[0].parents["pool"])
     values = np.load(jobs[0].parents["features"] / "features.npy", mmap_mode="r")
     solver = Solver(**jobs[0].params["solver"])
     problems = []
     for job in jobs:
         rows, targets = lesson(job)
         method: Objective = method_of(job.params["method"], context)
-        if allowed is not None:
-            method = Among(method, allowed[rows])
+        if pool.allowed is not None and pool.parts is None:
+            method = Among(method, pool.allowed[rows])
         problems.append(
             Problem(
                 rows,
@@ -55,9 +56,16 @@ def heads(jobs: Sequence[Job], context: Context) -> None:
                 job.params.get("stop", 1.0),
             )
         )
-    for job, head in zip(jobs, solve(values, problems, solver, context.device, context.progress), strict=True):
+    if pool.parts is None:
+        found = solve(values, problems, solver, context.device, context.progress)
+    else:
+        found = solve_choices(values, pool.parts.places, problems, solver, context.device, context.progress)
+    for job, head in zip(jobs, found, strict=True):
         save_file({"weight": head.weight, "bias": head.bias}, job.folder / "head.safetensors")
-        save(job.folder, predict(values, head, solver), allowed)
+        if pool.parts is None:
+            save(job.folder, predict(values, head, solver), pool.allowed)
+        else:
+            save(job.folder, predict_choices(values, pool.parts.places, head, solver), pool.allowed)
 
 
 TYPICAL_WIDTH = 512  # of features, for the estimate of a head's work before there are any

@@ -20,6 +20,7 @@ from outgrow.experiment.steps.heads import features_step
 from outgrow.experiment.steps.job_files import PARTS, facts, member, save
 from outgrow.experiment.steps.training_request import TaskPlan, Training, feature_model
 from outgrow.methods.contract import Rows
+from outgrow.models.heads.choices import side_by_side
 from outgrow.models.label_sources import aggregate as joining
 from outgrow.models.label_sources.options import Simulate
 from outgrow.models.label_sources.simulate import simulate as simulated
@@ -36,7 +37,8 @@ def labels(jobs: Sequence[Job], context: Context) -> None:
             raise OutgrowError("none of the rows of transfer has a weak label")
         features = None
         if "features" in job.parents:
-            features = np.load(job.parents["features"] / "features.npy", mmap_mode="r")[rows]
+            features = np.load(job.parents["features"] / "features.npy", mmap_mode="r")
+            features = features[rows] if data.parts is None else side_by_side(features, data.parts.places[rows])
         [identity] = job.params["method"]
         method = member(identity["member"], "methods", context).load()(**identity["options"])
         before = weak[rows]

@@ -38,16 +38,25 @@ sections.examples = {
       words.textContent = text;
       return words;
     };
-    const inputOf = (input) => {
+    // A long conversation folds; its end, which is answered, stays in view.
+    const context = (text) => {
+      if (text.length < 600) return paragraph(text, "example-text");
+      const folded = document.createElement("details");
+      const summary = document.createElement("summary");
+      summary.append(paragraph(`… ${text.slice(-300)}`, "example-text"));
+      folded.append(summary, paragraph(text, "example-text"));
+      return folded;
+    };
+    const inputOf = (input, picks) => {
       if (typeof input === "string") return [paragraph(input, "example-text")];
       const sides = document.createElement("div");
       sides.className = "example-parts";
       sides.append(...(input.parts || []).map((part) => {
         const side = document.createElement("div");
-        side.append(paragraph(part.name, "part-name"), paragraph(part.text, "example-text"));
+        side.append(paragraph([part.name, ...picks(part.name)].join(" · "), "part-name"), paragraph(part.text, "example-text"));
         return side;
       }));
-      return [...(input.text ? [paragraph(input.text, "example-text")] : []), sides];
+      return [...(input.text ? [context(input.text)] : []), sides];
     };
     const show = () => {
       const one = chosen();
@@ -86,7 +95,11 @@ sections.examples = {
         for (const [term, model] of [["supervisor", weak], ["student", student], ["ceiling", ceiling]]) {
           if (model) add(term, model.said[row], model.sure[row]);
         }
-        item.append(...inputOf(task.texts[row]), answers);
+        // Where classes are places in the input, each part says who picks it.
+        const picks = (name) => [["truth", truth], ...[["supervisor", weak], ["student", student], ["ceiling", ceiling]]
+          .filter(([, model]) => model).map(([term, model]) => [term, model.said[row]])]
+          .filter(([, number]) => number >= 0 && task.classes[number] === name).map(([term]) => term);
+        item.append(...inputOf(task.texts[row], picks), answers);
         return item;
       }));
       const all = kind.value ? one.counts[kind.value] : task.total;
