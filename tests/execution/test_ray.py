@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import toys
 from places import SRC, SUPPORT
-from test_execute import bad, contents, number, pids, total, toy_kinds, value, wait_for
+from toy_steps import bad, contents, number, pids, total, value, wait_for
 
 from outgrow import Machine, run
 from outgrow.core.errors import OutgrowError, UsageError
@@ -26,7 +26,7 @@ from outgrow.execution.ray import _make, _share
 from outgrow.execution.store import Store
 
 pytestmark = [
-    pytest.mark.usefixtures(toy_kinds.__name__),
+    pytest.mark.usefixtures("toy_kinds"),
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning", "ignore::DeprecationWarning"),
 ]
 NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20}

@@ -1,5 +1,6 @@
 """One call from an experiment to its folder: what it records, what it forecasts, what stands when the report fails."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -7,10 +8,11 @@ import pytest
 from rich.table import Table
 from small_experiment import asked
 
-from outgrow import Machine, OutgrowError, Results, run
+from outgrow import Machine, OutgrowError, Results, UsageError, run
 from outgrow.core.identity import digest_file
+from outgrow.execution.step import Step, kind_of
 from outgrow.execution.store import Store
-from outgrow.execution.throughput import Rates
+from outgrow.execution.throughput import PaperRates, Rates
 from outgrow.experiment.forecast import forecast
 from outgrow.experiment.pipeline import prepare
 from outgrow.report import page
@@ -60,6 +62,21 @@ def test_a_forecast_is_in_proportion_to_the_work(tmp_path: Path) -> None:
     assert again.seconds([small, large], "auto", 1) == pytest.approx(20 * (1 + large.flops / small.flops))
     assert again.seconds([small], "cuda", 1) == pytest.approx(20)
     assert again.seconds([small], "cpu", 1) is None
+
+
+def test_an_estimate_on_paper_needs_no_run(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    table, _, sentence = forecast(asked(tmp_path), store, Machine(), "h100")
+    assert isinstance(table, Table)
+    assert "not known yet" not in map(str, table.columns[4].cells)
+    assert re.search(r"About \d+\.\d GPU hours on h100, on paper", str(sentence))
+    tuned, half = (
+        Step("finetune", {"options": {"precision": precision}}, flops=776e12) for precision in ("bf16", "fp32")
+    )
+    assert PaperRates("h100").seconds([tuned], "cpu", 1) == pytest.approx(1 / kind_of("finetune").efficiency)
+    assert PaperRates("h100").seconds([half], "cpu", 1) == pytest.approx(776 / 51 / kind_of("finetune").efficiency)
+    with pytest.raises(UsageError, match='--rates h10: is not known; did you mean "h100"'):
+        PaperRates("h10")
 
 
 def test_two_files_of_one_name_are_both_recorded(tmp_path: Path) -> None:

@@ -114,12 +114,15 @@ def plan(
     jobs: JobsOption = None,
     threads: ThreadsOption = None,
     device: DeviceOption = "auto",
+    rates: Annotated[
+        str | None, typer.Option("--rates", help="Estimate on paper for an accelerator: a100, h100 or h200.")
+    ] = None,
 ) -> None:
     """Say which steps an experiment takes, which are done, and about how long the rest needs."""
     from outgrow.execution.machine import Machine
     from outgrow.experiment.spec.resolve import read_experiment
 
-    _print_plan(read_experiment(experiment), _store(store), Machine(jobs, threads, device))
+    _print_plan(read_experiment(experiment), _store(store), Machine(jobs, threads, device), rates)
 
 
 @app.command()
@@ -229,11 +232,11 @@ def _run_and_print(
     say(f"\nThe run folder is {folder}: report.html to look at, results.json, predictions.parquet and more.")
 
 
-def _print_plan(asked: Experiment, store: Store, machine: Machine) -> None:
+def _print_plan(asked: Experiment, store: Store, machine: Machine, rates: str | None = None) -> None:
     from outgrow.experiment.forecast import forecast
 
     console = console_of(sys.stdout)
-    for part in forecast(asked, store, machine):
+    for part in forecast(asked, store, machine, rates):
         console.print(part)
 
 

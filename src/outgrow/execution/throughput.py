@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
+from outgrow.core.errors import UsageError
 from outgrow.core.files import disk
 from outgrow.core.identity import digest
-from outgrow.execution.step import Step
+from outgrow.core.registry import nearest
+from outgrow.execution.step import Step, kind_of
 from outgrow.execution.store import Store
 
 LONG = 600.0  # seconds: a step that is expected to take longer is warned of before it starts
@@ -70,6 +73,38 @@ class Rates:
 
     def _rate(self, name: str) -> float | None:
         return self._work[name] / self._time[name] if name in self._work else self._known.get(name)
+
+
+# FLOPs a second of matrix products in float32 (without TF32) and in bfloat16. The H200's were measured; the others are the
+# data sheets' dense rates times what a large product reached of them there (.76, .78).
+ACCELERATORS: Mapping[str, Mapping[str, float]] = {
+    "a100": {"fp32": 15e12, "bf16": 243e12},
+    "h100": {"fp32": 51e12, "bf16": 776e12},
+    "h200": {"fp32": 51e12, "bf16": 776e12},
+}
+
+
+@dataclass(frozen=True)
+class PaperRates:
+    """Estimates for an accelerator that is not at hand: its matrix products' rate, times what a kind reaches of it.
+
+    Raises UsageError for a name that is not in `ACCELERATORS`.
+    """
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if self.name not in ACCELERATORS:
+            raise UsageError(f"--rates {self.name}: is not known{nearest(self.name, ACCELERATORS)}")
+
+    def seconds(self, steps: Iterable[Step], device: str, threads: int) -> float:
+        """Expected seconds of work on one such accelerator, whatever the device and threads here."""
+        rates = ACCELERATORS[self.name]
+        total = 0.0
+        for step in steps:
+            precision = (step.params.get("options") or {}).get("precision", "fp32")
+            total += step.flops / (rates.get(precision, rates["fp32"]) * kind_of(step.kind).efficiency)
+        return total
 
 
 def rate_name(step: Step, device: str, threads: int) -> str:

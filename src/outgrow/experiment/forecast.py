@@ -9,7 +9,7 @@ from outgrow.core.units import shown_duration
 from outgrow.execution.machine import Machine
 from outgrow.execution.step import Step, walk
 from outgrow.execution.store import Store
-from outgrow.execution.throughput import LONG, Rates
+from outgrow.execution.throughput import LONG, PaperRates, Rates
 from outgrow.experiment.pipeline import prepare
 from outgrow.experiment.spec.schema import Experiment
 
@@ -19,15 +19,19 @@ if TYPE_CHECKING:
 UNKNOWN = "not known yet"
 
 
-def forecast(experiment: Experiment, store: Store, machine: Machine) -> Iterator[RenderableType]:
+def forecast(
+    experiment: Experiment, store: Store, machine: Machine, paper: str | None = None
+) -> Iterator[RenderableType]:
     """A table of the steps by kind, then sentences: how much is new, how long it may take, what takes over ten minutes.
 
-    A time is given where a step of the same kind and model has run on this store, device and number of threads.
+    A time is given where a step of the same kind and model has run on this store, device and number of threads; with
+    `paper`, an accelerator's name, every time is an estimate for that.
     """
     from rich.table import Table
 
     planned = prepare(experiment, store, machine)
-    rates, threads = Rates(store), machine.threads_each
+    rates: Rates | PaperRates = Rates(store) if paper is None else PaperRates(paper)
+    threads, source = machine.threads_each, "by the rates of earlier runs on this store"
     steps = list(walk(planned.wanted))
     new = [step for step in steps if not store.has(step.key)]
 
@@ -47,15 +51,21 @@ def forecast(experiment: Experiment, store: Store, machine: Machine) -> Iterator
     known = [step for step in new if seconds([step]) is not None]
     unknown = [step for step in new if step not in set(known)]
     total = (seconds(known) or 0.0) / (machine.jobs or 1)
+    if paper is not None:
+        yield (
+            f"About {total / 3600:.1f} GPU hours on {paper}, on paper: FLOPs as the steps declare them, by the rate of its "
+            "matrix products and the share of it that each kind reaches."
+        )
+        return
     if new and not unknown:
-        yield f"About {shown_duration(total)} of work, by the rates of earlier runs on this store."
+        yield f"About {shown_duration(total)} of work, {source}."
     if unknown:
         yield (
             f"How long {len(unknown)} of the new steps take is {UNKNOWN}: nothing of their kind and model has run on this "
             "store with this device and number of threads."
         )
         if total >= 1:
-            yield f"About {shown_duration(total)} for the others, by the rates of earlier runs on this store."
+            yield f"About {shown_duration(total)} for the others, {source}."
     for step in known:
         if (time := seconds([step])) is not None and time > LONG:
             yield f"Long: {step.label}, about {shown_duration(time)}."
