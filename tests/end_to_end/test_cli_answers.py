@@ -203,8 +203,8 @@ def test_prune_by_age_and_by_size(folder: Path, tmp_path: Path) -> None:
 
 def test_prune_says_what_it_needs(tmp_path: Path) -> None:
     bad(outgrow("prune", "--store", "s", cwd=tmp_path), 2, "say what may go: --older-than 30d, --larger-than 20GB")
-    bad(outgrow("prune", "--store", "s", "--older-than", "month", cwd=tmp_path), 2, '"month" is no time')
-    bad(outgrow("prune", "--store", "s", "--larger-than", "lots", cwd=tmp_path), 2, '"lots" is no size')
+    bad(outgrow("prune", "--store", "s", "--older-than", "month", cwd=tmp_path), 2, '"month" is not a time')
+    bad(outgrow("prune", "--store", "s", "--larger-than", "lots", cwd=tmp_path), 2, '"lots" is not a size')
     assert "removed 0 results" in good(outgrow("prune", "--store", "s", "--older-than", "1d", cwd=tmp_path)).out
     assert list(tmp_path.iterdir()) == []
 

@@ -27,7 +27,14 @@ from outgrow.tasks.pool import build_pool, deal
         ((False, "False"), "false"),
         ((0.5, "0.5"), "0.5"),
         (("yes", "yes "), "yes"),
-        ((None, float("nan"), "", "  ", "nan", "NaN"), None),
+        ((None, float("nan"), "", "  "), None),
+        (("nan",), "nan"),
+        (("NA",), "NA"),
+        (("None",), "None"),
+        (("null",), "null"),
+        (("+1", "+1.0", "1."), "1"),
+        (("01.0",), "01.0"),
+        (("-0", "0", "-0.0"), "0"),
     ],
 )
 def test_a_class_has_one_spelling(values: tuple[object, ...], name: str | None) -> None:

@@ -32,7 +32,7 @@ def test_gold_leaves_the_training_set(files: Path) -> None:
 
 
 def test_labels_of_the_same_text_are_joined(tmp_path: Path) -> None:
-    rows = [("a", "x"), ("b", "y"), ("a", "x"), ("a", "z"), ("c", ""), ("d", "nan")]
+    rows = [("a", "x"), ("b", "y"), ("a", "x"), ("a", "z"), ("c", ""), ("d", " ")]
     write(tmp_path / "labels.csv", ["text", "rule"], rows)
     found = evidence(tmp_path, truth=None)
     assert sorted(found.texts) == ["a", "b"]

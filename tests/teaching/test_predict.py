@@ -105,7 +105,7 @@ def test_columns_of_our_names_are_kept_under_another(tmp_path: Path, kept: Kept)
         ("new.csv", "text,text\na,b\n", "the header names 'text' twice"),
         ("new.csv", "text\n", "has a header and no rows"),
         ("new.csv", "\n \n", "is empty; it needs rows"),
-        ("new.jsonl", '{"text": "hi"}\nhello\n', "line 2: is no JSON object; write one object a line"),
+        ("new.jsonl", '{"text": "hi"}\nhello\n', "line 2: is not readable as JSON"),
         ("new.jsonl", '{"text": "hi"}\n{"text": 5}\n', "column 'text' holds numbers in line 2"),
         ("new.parquet", "hello", "is not a Parquet file, or a damaged one"),
         ("new.xlsx", "hello", r"there is \.csv, \.jsonl and \.parquet"),

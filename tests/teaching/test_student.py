@@ -12,6 +12,7 @@ from saved_students import TEXTS, saved
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.teaching.options import learner, student_spec
 from outgrow.teaching.saved_student import SCHEMA, load
+from outgrow.teaching.sealed import sealed
 from outgrow.teaching.students import no_progress
 
 # What somebody without outgrow does.
@@ -131,7 +132,7 @@ def test_folders_that_cannot_be_loaded(tmp_path: Path, tiny: str) -> None:
     path.write_text(json.dumps({**about, "schema": SCHEMA + 1, "outgrow": "9.1"}))
     with pytest.raises(UsageError, match=r"was written by outgrow 9\.1, in a form that this one .* does not know"):
         load(tmp_path / "student")
-    path.write_text(json.dumps({**about, "kind": "oracle"}))
+    path.write_text(json.dumps(sealed(path.parent, {**about, "kind": "oracle"})))
     with pytest.raises(UsageError, match="a student of the kind 'oracle', which this outgrow cannot load"):
         load(tmp_path / "student")
     for damage in (
@@ -140,6 +141,9 @@ def test_folders_that_cannot_be_loaded(tmp_path: Path, tiny: str) -> None:
         {**about, "reading": {"norm": 8, "a": 1}},
     ):
         path.write_text(json.dumps(damage))
+        with pytest.raises(OutgrowError, match=r"student\.json: was changed after the student was saved"):
+            load(tmp_path / "student")
+        path.write_text(json.dumps(sealed(path.parent, damage)))
         with pytest.raises(OutgrowError, match=r"its student\.json does not fit the rest; copy the folder again"):
             load(tmp_path / "student")
     path.write_text(json.dumps(about)[:100])
@@ -147,6 +151,9 @@ def test_folders_that_cannot_be_loaded(tmp_path: Path, tiny: str) -> None:
         load(tmp_path / "student")
     path.write_text(json.dumps(about))
     (tmp_path / "student" / "2_Dense" / "model.safetensors").write_bytes(b"")
+    with pytest.raises(OutgrowError, match=r"2_Dense/model\.safetensors: was changed after the student was saved"):
+        load(tmp_path / "student")
+    path.write_text(json.dumps(sealed(path.parent, about)))
     with pytest.raises(OutgrowError, match="2_Dense: the head cannot be read"):
         load(tmp_path / "student")
 

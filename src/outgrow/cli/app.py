@@ -37,8 +37,12 @@ app = typer.Typer(
 ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT.YAML", help="What to run; the README shows one.")]
 StoreOption = Annotated[Path | None, typer.Option("--store", help="Where results are kept. [default: the user cache]")]
 OutOption = Annotated[Path | None, typer.Option("--out", help="The run folder. [default: runs/<name>]")]
-JobsOption = Annotated[int | None, typer.Option("--jobs", min=1, help="Processes that work at once. [default: 1]")]
-ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Threads a process. [default: cores/jobs]")]
+JobsOption = Annotated[
+    int | None, typer.Option("--jobs", min=1, max=512, help="Processes that work at once. [default: 1]")
+]
+ThreadsOption = Annotated[
+    int | None, typer.Option("--threads", min=1, max=1024, help="Threads a process. [default: cores/jobs]")
+]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, mps, cuda, cuda:1, or cuda:0,cuda:1.")]
 ExecutorOption = Annotated[
     str | None, typer.Option("--executor", help="local, processes, ray, or your own. [default: by --jobs]")
@@ -77,7 +81,10 @@ def run(
     checkpoint_every: Annotated[
         float | None,
         typer.Option(
-            "--checkpoint-every", min=0, help="Save a finetuning's state every so many minutes, to resume it if killed."
+            "--checkpoint-every",
+            min=0,
+            max=1_000_000,
+            help="Save a finetuning's state every so many minutes, to resume it if killed.",
         ),
     ] = None,
     executor: ExecutorOption = None,
@@ -210,9 +217,10 @@ def prune(
 
 
 def _store(path: Path | None) -> Store:
+    from outgrow.core.files import disk
     from outgrow.execution.store import Store, default_store
 
-    return Store(path.expanduser() if path is not None else default_store())
+    return Store(disk.home(path) if path is not None else default_store())
 
 
 def _run_and_print(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import builtins
 import keyword
+import re
 from importlib.resources import files
 from pathlib import Path
 
 from outgrow.core.errors import OutgrowError, UsageError
+from outgrow.core.files import disk
 from outgrow.core.registry import nearest
 
 PLACES = {"method": "methods", "model": "strong", "task": "tasks"}  # where an experiment names one
@@ -19,22 +22,29 @@ def new(kind: str, path: Path) -> list[str]:
     """
     if kind not in PLACES:
         raise UsageError(f'new: there is no example of a "{kind}"{nearest(kind, PLACES)}')
-    if path.suffix != ".py" or not path.stem.isidentifier() or keyword.iskeyword(path.stem):
+    words = [word for word in path.stem.split("_") if word]
+    name = path.stem if kind == "task" else "".join(word[:1].upper() + word[1:] for word in words)
+    plain = path.suffix == ".py" and path.stem.isidentifier() and path.stem.isascii() and not path.stem.startswith("_")
+    if not plain or not name.isidentifier() or keyword.iskeyword(path.stem):
         raise UsageError(f"new: {path} is not the name of a Python module: give one such as my_{kind}.py")
+    used = set(re.findall(r"\w+", _example(f"my_{kind}.py")))
+    if keyword.iskeyword(name) or hasattr(builtins, name) or name in used:
+        raise UsageError(
+            f"new: the {kind} would be called {name}, which means something else in the file: give another "
+            f"name, such as my_{path.name}"
+        )
     test = path.with_name(f"test_{path.name}")
     existing = [str(file) for file in (path, test) if file.exists()]
     if existing:
         raise UsageError(f"new: {' and '.join(existing)} exists already: give another name")
-    words = [word for word in path.stem.split("_") if word]
-    name = path.stem if kind == "task" else "".join(word[:1].upper() + word[1:] for word in words)
     title = " ".join(words).capitalize()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for target, source, example in ((path, f"my_{kind}.py", kind), (test, "test_my_method.py", "method")):
-            text = (files("outgrow") / "cli" / "plugins" / source).read_text(encoding="utf-8")
-            text = text.replace(f"My {example}", title).replace(f"my_{example}.py", path.name)
+            text = _example(source).replace(f"My {example}", title).replace(f"my_{example}.py", path.name)
             text = text.replace("my_task" if example == "task" else f"My{example.capitalize()}", name)
-            target.write_text(text, encoding="utf-8")
+            with disk.replacing(target) as beside:
+                beside.write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutgrowError(f"new: {path} cannot be written: {error.strerror}") from None
     return [
@@ -42,3 +52,7 @@ def new(kind: str, path: Path) -> list[str]:
         f"outgrow check {path}:{name}   checks it against its contract",
         f'{PLACES[kind]}: ["{path}:{name}"]   runs it in an experiment',
     ]
+
+
+def _example(source: str) -> str:
+    return (files("outgrow") / "cli" / "plugins" / source).read_text(encoding="utf-8")

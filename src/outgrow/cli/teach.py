@@ -10,12 +10,14 @@ import typer
 from outgrow.cli.printing import say
 
 StoreOption = Annotated[Path | None, typer.Option("--store", help="Where results are kept. [default: the user cache]")]
-JobsOption = Annotated[int | None, typer.Option("--jobs", min=1, help="Processes that work at once. [default: 1]")]
+JobsOption = Annotated[
+    int | None, typer.Option("--jobs", min=1, max=512, help="Processes that work at once. [default: 1]")
+]
 ExecutorOption = Annotated[
     str | None, typer.Option("--executor", help="local, processes, or your own. [default: by --jobs]")
 ]
 AddressOption = Annotated[str | None, typer.Option("--address", help="Where the executor finds its cluster.")]
-ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Threads to compute with.")]
+ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, max=1024, help="Threads to compute with.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
 
 
@@ -39,9 +41,12 @@ def teach(
     l2: Annotated[float | None, typer.Option("--l2", min=1e-9, max=1e6, help="Regularisation. [default: 0.03]")] = None,
     truth: Annotated[Path | None, typer.Option("--truth", help="Careful labels of some texts, to measure by.")] = None,
     truth_label: Annotated[str | None, typer.Option("--truth-label", help="Their column. [default: label]")] = None,
+    max_classes: Annotated[
+        int | None, typer.Option("--max-classes", min=2, help="Allow so many classes. [default: 200, of two rows each]")
+    ] = None,
     choose: Annotated[bool, typer.Option("--choose", help="Choose method and --l2 by the careful labels.")] = False,
     mix: Annotated[bool, typer.Option("--mix", help="Learn from the careful labels, too.")] = False,
-    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1)] = 0,
     store: StoreOption = None,
     jobs: JobsOption = None,
     threads: ThreadsOption = None,
@@ -70,6 +75,7 @@ def teach(
             l2=l2,
             truth=truth,
             truth_label=truth_label,
+            max_classes=max_classes,
             choose=choose,
             mix=mix,
             seed=seed,
@@ -101,6 +107,9 @@ def predict(
     out: Annotated[str, typer.Option("-o", "--out", help="The file to write; - for stdout.")],
     threads: ThreadsOption = None,
     device: DeviceOption = "auto",
+    leave_formulas: Annotated[
+        bool, typer.Option("--leave-formulas", help="In CSV, write labels such as =x without an apostrophe in front.")
+    ] = False,
 ) -> None:
     """Write a student's label, probabilities and margin beside every row of a file."""
     from outgrow.execution.progress import display
@@ -109,5 +118,7 @@ def predict(
 
     kept = load(student)
     with display() as shown:
-        count = predict_file(kept, rows, out, threads=threads, device=device, display=shown)
+        count = predict_file(
+            kept, rows, out, threads=threads, device=device, display=shown, leave_formulas=leave_formulas
+        )
     say(f"{count:,} rows labelled" + ("" if out == "-" else f" in {out}"), error=True)

@@ -22,7 +22,8 @@ Strings = NDArray[np.str_]
 def class_name(value: Any) -> str | None:
     """The one spelling of a label (or of an id), whatever kind of file it comes from; None where there is none.
 
-    1, 1.0, "1" and "1.0" are all "1"; true, "True" and "TRUE" are "true"; null, NaN and blank cells are None.
+    1, 1.0, "1", "+1" and "1.0" are all "1", but "01" is a name of its own; true, "True" and "TRUE" are "true"; null, the
+    number NaN and blank cells are None. Words stay as they are written: nan, NA, None and null may be classes.
     Raises TypeError on lists, mappings and other things that name no class.
     """
     if isinstance(value, np.generic):
@@ -40,12 +41,12 @@ def class_name(value: Any) -> str | None:
             return str(int(value)) if value.is_integer() else repr(value)
         case str():
             text = value.strip()
-            if text == "" or text.lower() == "nan":
+            if text == "":
                 return None
             if text.lower() in ("true", "false"):
                 return text.lower()
-            whole = re.fullmatch(r"([+-]?[0-9]+)\.0*", text)
-            return str(int(whole[1])) if whole else text
+            whole = re.fullmatch(r"([+-]?)(0|[1-9][0-9]*)(\.0*)?", text)
+            return text if not whole else f"-{whole[2]}" if whole[1] == "-" and whole[2] != "0" else whole[2]
         case _:
             raise TypeError(f"a {type(value).__name__} names no class")
 
@@ -53,7 +54,7 @@ def class_name(value: Any) -> str | None:
 def sorted_classes(names: Iterable[str]) -> tuple[str, ...]:
     """Class names without repeats in their one order: by number where all are integers, else as text."""
     distinct = set(names)
-    if all(re.fullmatch(r"[+-]?[0-9]+", name) for name in distinct):
+    if all(re.fullmatch(r"[+-]?[0-9]{1,300}", name) for name in distinct):
         return tuple(sorted(distinct, key=lambda name: (int(name), name)))
     return tuple(sorted(distinct))
 

@@ -180,13 +180,17 @@ def is_file_name(name: str) -> bool:
     return name.rpartition(":")[0].endswith(".py")
 
 
+LISTED = 20  # names in one sentence
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a sentence about an unknown name: `; did you mean "x"?`, else the names there are."""
     known = sorted(known)
     close = difflib.get_close_matches(name.lower(), known, n=2, cutoff=0.6)
     if close:
         return "; did you mean " + " or ".join(f'"{guess}"' for guess in close) + "?"
-    return f"; there is {', '.join(known)}" if known else ""
+    more = f" and {len(known) - LISTED} more" if len(known) > LISTED else ""
+    return f"; there is {', '.join(known[:LISTED])}{more}" if known else ""
 
 
 def _import_file(path: Path) -> Any:

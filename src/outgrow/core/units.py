@@ -12,17 +12,21 @@ _BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 def duration(text: str) -> float:
     """Seconds in `90s`, `5m`, `12h`, `30d` or `8w`. Raises UsageError."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw])", text.strip())
+    match = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)\s*([smhdw])", text.strip())
     if not match:
-        raise UsageError(f'"{text}" is no time: write a number and one of s, m, h, d, w, as in 30d')
+        raise UsageError(
+            f'"{text}" is not a time: write a number of up to 12 digits and one of s, m, h, d, w, as in 30d'
+        )
     return float(match[1]) * _SECONDS[match[2]]
 
 
 def size(text: str) -> int:
     """Bytes in `500MB` or `20GB` (powers of ten). Raises UsageError."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?B)", text.strip().upper())
+    match = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,12})?)\s*([KMGT]?B)", text.strip().upper())
     if not match:
-        raise UsageError(f'"{text}" is no size: write a number and one of B, KB, MB, GB, TB, as in 20GB')
+        raise UsageError(
+            f'"{text}" is not a size: write a number of up to 15 digits and one of B, KB, MB, GB, TB, as in 20GB'
+        )
     return int(float(match[1]) * _BYTES[match[2]])
 
 

@@ -209,6 +209,18 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {"ETag": page.mark, "Content-Type": "text/html; charset=utf-8"}
         self._answer(304 if kept else 200, b"" if kept else page.content, headers)
 
+    def _nothing(self) -> None:
+        """Any other request gets the answer that a wrong address gets: nothing says that there is a page."""
+        self.close_connection = True
+        self._answer(404, b"not found\n", {"Content-Type": "text/plain; charset=utf-8"})
+
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = do_CONNECT = _nothing
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """What is no request of HTTP, or of a method without a name here, gets that answer too."""
+        self.request_version, self.command = "HTTP/1.0", getattr(self, "command", None) or "GET"
+        self._nothing()
+
     def _answer(self, status: int, content: bytes, headers: dict[str, str]) -> None:
         with suppress(OSError):
             self.send_response(status)
@@ -223,7 +235,8 @@ class _Handler(BaseHTTPRequestHandler):
             }.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(content)
+            if self.command != "HEAD":
+                self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:
         """Says nothing: the terminal is the run's."""

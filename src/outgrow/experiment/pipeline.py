@@ -72,7 +72,7 @@ def run(
     if not isinstance(experiment, Experiment):
         experiment = read_experiment(Path(experiment))
     if not isinstance(store, Store):
-        store = Store(Path(store).expanduser() if store is not None else default_store())
+        store = Store(disk.home(store) if store is not None else default_store())
     out = Path(out) if out is not None else Path("runs") / experiment.name
     display, machine = display or Silent(), machine or Machine()
     with _heard(store, display):

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from outgrow.core.entry_names import display
+from outgrow.core.files.spreadsheet import harmless
 from outgrow.report.tables import TITLES, number, short
 from outgrow.results.compare import Comparison, in_seeds_and_rows
 
@@ -75,9 +76,9 @@ def csv_text(found: Comparison) -> str:
     writer.writerow(["task", "weak", "strong", "method", "by", "against", "seeds", "n_test", *numbers, "noise_floor"])
     for row in best_first(found):
         values = [row[name][end] for name in ("difference", "pgr_difference") for end in ends] + [row["noise_floor"]]
-        names = [display(row[axis]) for axis in ("task", "weak", "strong", "method")]
+        names = [harmless(display(row[axis])) for axis in ("task", "weak", "strong", "method")]
         writer.writerow(
-            [*names, row["by"], row["against"], len(row["seeds"]), row["n_test"]]
+            [*names, harmless(row["by"]), harmless(row["against"]), len(row["seeds"]), row["n_test"]]
             + ["" if value is None else repr(value) for value in values]
         )
     return out.getvalue()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from outgrow.core.files import disk
+from outgrow.core.files.spreadsheet import harmless
 from outgrow.report.figures.figure import Drawn
 
 VEGA_LITE = "6.4"  # the one that altair 6.3 writes
@@ -56,15 +57,6 @@ def table(figure: Drawn, panel: str) -> str:
     for row in figure.panels[panel]:
         writer.writerow([harmless(row.get(name)) for name in figure.columns])
     return out.getvalue()
-
-
-def harmless(value: Any) -> str:
-    """One CSV value: numbers in full, nothing as nothing, no text a formula."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
-    return repr(value)
 
 
 def _stem(name: str, panel: str, taken: set[str]) -> str:

@@ -11,6 +11,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from outgrow.core.entry_names import display
+from outgrow.core.files.spreadsheet import harmless
 from outgrow.report.interval_bars import WIDTH, pgr_bars
 from outgrow.results.metrics.recovery import gain_key, pgr_key
 from outgrow.results.metrics.scores import ACCURACY, Metric
@@ -195,7 +196,7 @@ def csv_text(cells: Cells, shows: View = ACCURACIES) -> str:
         intervals = shows.intervals(cell)
         values = [interval[end] for interval in intervals for end in ends]
         writer.writerow(
-            [*(display(cell[name]) for name in NAMES), len(cell["seeds"]), cell["n_test"]]
+            [*(harmless(display(cell[name])) for name in NAMES), len(cell["seeds"]), cell["n_test"]]
             + ["" if value is None else repr(value) for value in values]
             + [intervals[-1]["status"]]
         )

@@ -10,6 +10,7 @@ from typing import Any
 
 from outgrow.core.errors import UsageError
 from outgrow.core.examples import sorted_classes
+from outgrow.core.files.label_checks import label_faults
 from outgrow.core.files.tables import Table, read_table
 from outgrow.core.inputs import TEXT, InputType, Read
 from outgrow.core.registry import nearest
@@ -25,6 +26,7 @@ def file_task(
     group: str | None = None,
     test: str | Path | None = None,
     unlabelled: bool = False,
+    max_classes: int | None = None,
     inputs: InputType = TEXT,
     **keys: Any,
 ) -> RawTask:
@@ -37,7 +39,7 @@ def file_task(
     problems: list[str] = []
     main = read_table(path, problems)
     held_out = read_table(test, problems) if test is not None else None
-    columns = Columns(inputs, keys, label, group, unlabelled)
+    columns = Columns(inputs, keys, label, group, unlabelled, max_classes)
     if main is None or (test is not None and held_out is None):
         # What can be looked at is looked at all the same, so that all problems come together.
         for table in (main, held_out):
@@ -75,6 +77,7 @@ def hub_task(
     test: str | None = None,
     group: str | None = None,
     unlabelled: bool = False,
+    max_classes: int | None = None,
     inputs: InputType = TEXT,
     **keys: Any,
 ) -> RawTask:
@@ -84,7 +87,7 @@ def hub_task(
     """
     main = _hub_table(name, commit, config, split)
     held_out = _hub_table(name, commit, config, test) if test is not None else None
-    return tables_task(main, held_out, Columns(inputs, keys, label, group, unlabelled), [])
+    return tables_task(main, held_out, Columns(inputs, keys, label, group, unlabelled, max_classes), [])
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ class Columns:
     label: str | None  # None: the type's own columns say which class is right
     group: str | None
     unlabelled: bool
+    max_classes: int | None = None  # None: as many as `label_faults` takes for meant
 
 
 def tables_task(main: Table, test: Table | None, columns: Columns, problems: list[str]) -> RawTask:
@@ -150,6 +154,7 @@ def _rows(table: Table, columns: Columns, unlabelled: bool, problems: list[str])
     wrong: list[str] = []
     if label is not None and not (unlabelled and label not in table.columns) and table.has(label, "label", wrong):
         labels = table.names(label, "label", wrong)
+        wrong += label_faults(table, label, labels, columns.max_classes)
         missing = [row for row, name in enumerate(labels) if name is None]
         if missing and not unlabelled:
             wrong.append(

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from outgrow.core.examples import Floats, Ints, class_name, sorted_classes
+from outgrow.core.files.label_checks import abstention_faults, label_faults
 from outgrow.core.files.label_columns import class_probabilities
 from outgrow.core.files.row_text import render
 from outgrow.core.files.tables import read_table
@@ -192,8 +193,13 @@ class GivenLabels:
             return cls(kind, tuple(file["classes"].tolist()), int(file["texts"]), *arrays, int(file["voters"]))
 
 
-def read_cheap_labels(path: str | Path, text: str, form: Form, problems: list[str]) -> CheapLabels | None:
-    """The labels in a file; `text` is a column or a template. What is wrong is added to `problems`."""
+def read_cheap_labels(
+    path: str | Path, text: str, form: Form, problems: list[str], max_classes: int | None = None
+) -> CheapLabels | None:
+    """The labels in a file; `text` is a column or a template. What is wrong is added to `problems`.
+
+    max_classes: None to take a column of very many different values for a mistake.
+    """
     table = read_table(path, problems)
     if table is None:
         return None
@@ -214,6 +220,9 @@ def read_cheap_labels(path: str | Path, text: str, form: Form, problems: list[st
         return CheapLabels(table.name, form, texts, classes, nothing, shares)
     known = [column for column in form.columns if table.has(column, "label", problems)]
     names = [table.names(column, "label", problems) for column in known]
+    for column, values in zip(known, names, strict=True):
+        problems += label_faults(table, column, values, max_classes)
+        problems += abstention_faults(table, column, values)
     if len(problems) > before or texts is None:
         return None
     classes = sorted_classes(name for column in names for name in column if name is not None)

@@ -87,13 +87,14 @@ def read_dataset(
     form: Form,
     truth: str | Path | None = None,
     truth_label: str | None = None,
+    max_classes: int | None = None,
 ) -> Dataset:
     """The cheap labels in a file, and the careful ones in another. `text` is a column or a template.
 
     Raises UsageError with everything that is wrong.
     """
     problems: list[str] = []
-    cheap = read_cheap_labels(labels, text, form, problems)
+    cheap = read_cheap_labels(labels, text, form, problems, max_classes)
     gold = _gold(truth, text, form.columns, truth_label, problems) if truth is not None else None
     if cheap is not None and gold is not None:
         _check_gold(gold, cheap, problems)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from outgrow.core.errors import UsageError
+from outgrow.core.files import disk
 from outgrow.core.registry import is_file_name, nearest
 from outgrow.core.validation import Problems
 from outgrow.experiment.spec.method_entries import MethodSpec, method_spec, misfits
@@ -70,7 +70,7 @@ def student_spec(written: Any) -> ModelSpec:
     """
     if isinstance(written, str) and ":" not in written and not is_file_name(written):
         short = SHORT.get(written.lower())
-        looks_like_a_place = "/" in written or Path(written).expanduser().is_dir()
+        looks_like_a_place = "/" in written or disk.home(written).is_dir()
         if short is None and not looks_like_a_place:
             raise UsageError(f'unknown student "{written}"{nearest(written, SHORT)}')
         written = f"{short.kind if short else 'probe'}:{written}"

@@ -25,11 +25,13 @@ def predict_file(
     threads: int | None = None,
     device: str = "auto",
     display: Display | None = None,
+    leave_formulas: bool = False,
 ) -> int:
     """Write each row with `label`, `p_<class>` and `margin`; how many rows there were.
 
     The file is read twice, so that what is wrong in its last row is said before any work; stdin cannot be. Columns of
     those names in the file itself become `input_<name>`. margin: the likeliest class's probability less the next one's.
+    In CSV, a label that a spreadsheet would take for a formula gets an apostrophe in front, unless `leave_formulas`.
     Raises UsageError on rows without a text, at their place.
     """
     shown = display or Silent()
@@ -39,7 +41,7 @@ def predict_file(
             _texts(table, kept)
             total += len(table)
     done = 0
-    with writer(out, source) as append:
+    with writer(out, source, () if leave_formulas else ("label",)) as append:
         read: Any = None
         shown.begin(1)
         shown.start("rows", "labelling")

@@ -11,8 +11,10 @@ from typing import Any
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.files import disk
+from outgrow.core.files.json_file import parse_json
 from outgrow.models.heads import saved as export
 from outgrow.teaching.model_card import model_card
+from outgrow.teaching.sealed import check_seal, sealed
 from outgrow.teaching.students import FinetunedStudent, HeadStudent, Student
 
 SCHEMA = 1
@@ -48,16 +50,17 @@ def save(out: Path, student: Student, about: Mapping[str, Any]) -> None:
     with disk.sentences(out, "the student's folder", "--out"), disk.replacing_folder(out) as new:
         reading = student.write(new)
         whole = {"schema": SCHEMA, "outgrow": version("outgrow"), "kind": student.kind, "reading": reading, **about}
-        (new / "student.json").write_text(
-            json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
-        )
         (new / "README.md").write_text(model_card(whole), encoding="utf-8")
+        (new / "student.json").write_text(
+            json.dumps(sealed(new, whole), indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
+        )
 
 
 def load(folder: str | Path) -> Kept:
     """The student in a folder, without its weights, which are read when it is asked. Raises UsageError, OutgrowError."""
     folder = Path(folder)
     about = _about(folder)
+    check_seal(folder, about)
     try:
         kind, classes, text = about["kind"], tuple(map(str, about["classes"])), str(about["text"])
         if kind == "finetune":
@@ -67,6 +70,8 @@ def load(folder: str | Path) -> Kept:
         model, location, head, norm = export.read(folder, kind, about["reading"])
         if head.bias.shape != (len(classes),):
             raise ValueError("classes and head differ")
+        if len(set(classes)) < len(classes):
+            raise ValueError("a class twice")
     except (KeyError, TypeError, ValueError) as error:  # ValueError: pydantic's too
         raise OutgrowError(f"{folder}: its student.json does not fit the rest; copy the folder again") from error
     return Kept(HeadStudent(model, location, head, norm), classes, text, about)
@@ -77,7 +82,7 @@ def _about(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise UsageError(f"{folder}: there is no such folder; `outgrow teach` writes one")
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about = parse_json(path.read_bytes())
         schema = about["schema"]
     except FileNotFoundError:
         raise UsageError(

@@ -31,6 +31,7 @@ def dataset_step(
     truth: str | Path | None,
     truth_label: str | None,
     sources: dict[str, Any],
+    max_classes: int | None = None,
 ) -> Step:
     """What the files hold, as a pool; where they are is added to `sources`. Raises UsageError where one is missing."""
     files: list[dict[str, str]] = []
@@ -52,6 +53,8 @@ def dataset_step(
     params: dict[str, Any] = {"labels": files[0], "text": text, "form": form.identity()}
     if truth is not None:
         params |= {"truth": files[1], "truth_label": truth_label}
+    if max_classes is not None:
+        params["max_classes"] = max_classes
     return Step("dataset", params, label=f"read {Path(labels).name}")
 
 
@@ -65,6 +68,7 @@ def dataset(jobs: Sequence[Job], context: Context) -> None:
             form=Form.from_identity(job.params["form"]),
             truth=None if truth is None else _path(truth, context),
             truth_label=job.params.get("truth_label"),
+            max_classes=job.params.get("max_classes"),
         ).save(job.folder)
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from outgrow.core.errors import UsageError
+from outgrow.core.files import disk
 from outgrow.execution.machine import Machine
 from outgrow.execution.progress import Display, Silent
 from outgrow.execution.store import Store, default_store
@@ -20,6 +21,7 @@ from outgrow.teaching.dataset import notes
 from outgrow.teaching.model_card import licence
 from outgrow.teaching.options import learning
 from outgrow.teaching.saved_student import check_place, save
+from outgrow.teaching.sealed import without_folders
 from outgrow.teaching.steps import dataset_step
 from outgrow.teaching.students import trained
 from outgrow.teaching.teach import Laboratory, Report, Taught, teach
@@ -39,6 +41,7 @@ def teach_files(
     method: str | Mapping[str, Any] | None = None,
     l2: float | None = None,
     truth: str | Path | None = None,
+    max_classes: int | None = None,
     truth_label: str | None = None,
     choose: bool = False,
     mix: bool = False,
@@ -61,8 +64,8 @@ def teach_files(
     _tried(problems, lambda: check_place(Path(out)))
     chosen = _tried(problems, lambda: learning(student, method, l2=l2, choose=choose, mix=mix))
     sources: dict[str, Any] = {}
-    pool = _tried(problems, lambda: dataset_step(labels, text, form, truth, truth_label, sources))
-    opened = store if isinstance(store, Store) else Store(Path(store).expanduser() if store else default_store())
+    pool = _tried(problems, lambda: dataset_step(labels, text, form, truth, truth_label, sources, max_classes))
+    opened = store if isinstance(store, Store) else Store(disk.home(store) if store else default_store())
     shown = display or Silent()
     if pool is not None:
         data = Laboratory(opened, Machine(device="cpu"), sources, shown)
@@ -78,7 +81,7 @@ def teach_files(
     report = replace(taught.report, notes=_notes(taught, Path(labels).name, Path(str(truth)).name))
     place = found.location
     model = {
-        "name": spec.name,
+        "name": without_folders(spec.name),
         "hub": place.hub or (short.hub if (short := SHORT.get(place.name.lower())) else None),
         "fingerprint": place.fingerprint,
         "licence": licence(place.name, place.path),

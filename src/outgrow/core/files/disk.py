@@ -18,7 +18,7 @@ from pathlib import Path
 from stat import S_IMODE, S_ISREG
 from typing import Any
 
-from outgrow.core.errors import OutgrowError
+from outgrow.core.errors import OutgrowError, UsageError
 
 FOREIGN_AGE = 7 * 86400.0  # seconds after which another host's temporary folder counts as left behind
 
@@ -221,6 +221,14 @@ def remove(path: Path) -> None:
     else:
         with suppress(OSError):
             path.unlink()
+
+
+def home(path: str | Path) -> Path:
+    """A path with the folder of the user in place of a `~` in front. Raises UsageError where there is no such user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UsageError(f"{path}: there is no user of that name; write the folder out") from None
 
 
 def this_host() -> str:

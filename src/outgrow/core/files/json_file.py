@@ -37,7 +37,8 @@ def parse_json(text: str | bytes, *, nan: bool = False) -> Any:
     except UnicodeEncodeError:
         raise NotJsonError("half of a surrogate pair, which is no character") from None
     except json.JSONDecodeError as error:
-        raise NotJsonError(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
+        line = f"line {error.lineno}, " if error.lineno > 1 else ""
+        raise NotJsonError(f"{error.msg} at {line}column {error.colno}") from None
     except NotJsonError:
         raise
     except ValueError:

@@ -6,9 +6,10 @@ import csv
 import gzip
 import io
 import json
+import math
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from itertools import chain
 from pathlib import Path
@@ -16,7 +17,10 @@ from typing import IO, Any
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.files import disk
-from outgrow.core.files.tables import Table, packing_fault, table_format
+from outgrow.core.files.json_file import NotJsonError, parse_json
+from outgrow.core.files.parquet_columns import columns as parquet_columns
+from outgrow.core.files.spreadsheet import harmless
+from outgrow.core.files.tables import Table, named, packing_fault, table_format
 
 ROWS = 4096  # a chunk: enough to sort by length in, small beside any model
 STDIN = "-"
@@ -79,7 +83,7 @@ def _csv_chunks(name: str, lines: Iterator[str], rows: int) -> Iterator[Table]:
     try:
         for row in _any_length(reader):
             if row and not header:
-                header = row
+                header = named(row)
                 for column in header:
                     if header.count(column) > 1:
                         raise UsageError(f"{name}: the header names {column!r} twice; rename one")
@@ -127,11 +131,13 @@ def _jsonl_chunks(name: str, lines: Iterator[str], rows: int) -> Iterator[Table]
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
+            row = parse_json(line, nan=True)
+        except NotJsonError as error:
+            raise UsageError(
+                f"{name}, line {number}: is not readable as JSON ({error}); write one object a line"
+            ) from None
         if not isinstance(row, dict):
-            raise UsageError(f"{name}, line {number}: is no JSON object; write one object a line")
+            raise UsageError(f"{name}, line {number}: is not a JSON object; write one object a line")
         kept.append(row)
         places.append(number)
         if len(kept) == rows:
@@ -158,8 +164,8 @@ def _parquet_chunks(path: str, rows: int) -> Iterator[Table]:
             if file.metadata.num_rows == 0:
                 raise UsageError(f"{path}: has columns and no rows")
             for batch in file.iter_batches(batch_size=rows):
-                columns = {name: batch.column(name).to_pylist() for name in batch.schema.names}
-                yield Table(path, columns, range(done + 1, done + 1 + batch.num_rows), unit="row")
+                found = parquet_columns(path, batch.schema.names, batch.columns)
+                yield Table(path, found, range(done + 1, done + 1 + batch.num_rows), unit="row")
                 done += batch.num_rows
     except pa.ArrowException as error:
         raise UsageError(f"{path}: is not a Parquet file, or a damaged one; copy it again") from error
@@ -169,14 +175,15 @@ Columns = Mapping[str, Sequence[Any]]
 
 
 @contextmanager
-def writer(path: str, like: str) -> Iterator[Callable[[Columns], None]]:
+def writer(path: str, like: str, names: Collection[str] = ()) -> Iterator[Callable[[Columns], None]]:
     """A function that appends columns to a file, which appears when all is written; `-`: stdout, at once.
 
-    stdout gets JSONL where `like`, what is read, is JSONL, else CSV.
+    stdout gets JSONL where `like`, what is read, is JSONL, else CSV. names: columns of names, in which a CSV file gets
+    no text that a spreadsheet takes for a formula.
     """
     if path == STDIN:
         jsonl = _starts_an_object() if like == STDIN else table_format(Path(like)).startswith("jsonl")
-        yield _appender("jsonl" if jsonl else "csv", sys.stdout)
+        yield _appender("jsonl" if jsonl else "csv", sys.stdout, names)
         sys.stdout.flush()
         return
     target = Path(path).absolute()
@@ -184,7 +191,7 @@ def writer(path: str, like: str) -> Iterator[Callable[[Columns], None]]:
     with (
         disk.sentences(target, "the predictions", "-o"),
         disk.replacing(target) as beside,
-        _opened(beside, kind) as append,
+        _opened(beside, kind, names) as append,
     ):
         yield append
 
@@ -195,25 +202,25 @@ def _starts_an_object() -> bool:
     return bool(stdin.peek(64).lstrip().startswith(b"{"))
 
 
-def _opened(path: Path, kind: str) -> AbstractContextManager[Callable[[Columns], None]]:
-    return _parquet_writer(path) if kind.startswith("parquet") else _text_writer(path, kind)
+def _opened(path: Path, kind: str, names: Collection[str]) -> AbstractContextManager[Callable[[Columns], None]]:
+    return _parquet_writer(path) if kind.startswith("parquet") else _text_writer(path, kind, names)
 
 
 @contextmanager
-def _text_writer(path: Path, kind: str) -> Iterator[Callable[[Columns], None]]:
+def _text_writer(path: Path, kind: str, names: Collection[str]) -> Iterator[Callable[[Columns], None]]:
     opener: Any = gzip.open if kind.endswith(".gz") else open
     with opener(path, "wt", encoding="utf-8", newline="") as file:
-        yield _appender(kind.split(".")[0], file)
+        yield _appender(kind.split(".")[0], file, names)
 
 
-def _appender(kind: str, file: Any) -> Callable[[Columns], None]:
+def _appender(kind: str, file: Any, names: Collection[str]) -> Callable[[Columns], None]:
     header: list[str] = []
     rows = csv.writer(file, lineterminator="\n")
 
     def append(columns: Columns) -> None:
         if kind == "jsonl":
             for values in zip(*columns.values(), strict=True):
-                file.write(json.dumps(dict(zip(columns, values, strict=True)), ensure_ascii=False, default=str) + "\n")
+                file.write(_json(dict(zip(columns, values, strict=True))) + "\n")
             return
         if not header:
             header.extend(columns)
@@ -226,15 +233,34 @@ def _appender(kind: str, file: Any) -> Callable[[Columns], None]:
             )
         empty = [None] * len(next(iter(columns.values())))
         rows.writerows(
-            [_cell(value) for value in values]
+            [harmless(value) if name in names else _cell(value) for name, value in zip(header, values, strict=True)]
             for values in zip(*(columns.get(name, empty) for name in header), strict=True)
         )
 
     return append
 
 
+def _json(value: Any) -> str:
+    """The JSON text of a value; NaN and infinity, which JSON does not have, as null."""
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value), ensure_ascii=False, default=str)
+
+
+def _finite(value: Any) -> Any:
+    match value:
+        case float() if not math.isfinite(value):
+            return None
+        case dict():
+            return {name: _finite(part) for name, part in value.items()}
+        case list() | tuple():
+            return [_finite(part) for part in value]
+    return value
+
+
 def _cell(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list | dict | bool) else value
+    return _json(value) if isinstance(value, list | dict | bool) else value
 
 
 @contextmanager
@@ -246,7 +272,8 @@ def _parquet_writer(path: Path) -> Iterator[Callable[[Columns], None]]:
 
     def append(columns: Columns) -> None:
         try:
-            table = pa.table(dict(columns), schema=made[0].schema if made else None)
+            arrays = {name: getattr(values, "array", values) for name, values in columns.items()}
+            table = pa.table(arrays, schema=made[0].schema if made else None)
             if table.num_columns < len(columns):
                 raise KeyError(*(set(columns) - set(table.column_names)))
         except (pa.ArrowException, KeyError) as error:

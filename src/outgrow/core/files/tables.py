@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import json
 import sys
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,9 +14,12 @@ from typing import Any
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.examples import class_name
+from outgrow.core.files.json_file import NotJsonError, parse_json
+from outgrow.core.files.parquet_columns import columns as parquet_columns
 from outgrow.core.registry import nearest
 
 FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".parquet": "parquet"}
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"  # how a Git LFS pointer begins
 SHOWN = 5  # so many places are named in one sentence
 
 
@@ -116,6 +118,8 @@ def _read_bytes(file: Path) -> bytes:
             raise _Unreadable(": is a damaged or cut-off gzip file; copy it again") from None
     if not data.strip():
         raise _Unreadable(": is empty; it needs rows")
+    if data.startswith(LFS_POINTER):
+        raise _Unreadable(": is a Git LFS pointer, not the file itself; run `git lfs pull` in its folder")
     return data
 
 
@@ -161,6 +165,7 @@ def _read_csv(name: str, data: bytes) -> Table:
         wrong.append(f", line {begin}: is not CSV ({error}); a quote may be missing or not doubled")
     finally:
         csv.field_size_limit(limit)
+    header = named(header)
     repeated = sorted({column for column in header if header.count(column) > 1})
     wrong += [f": the header names {column!r} twice; rename one" for column in repeated]
     if wrong:
@@ -170,6 +175,15 @@ def _read_csv(name: str, data: bytes) -> Table:
     return Table(
         name, {column: list(values) for column, values in zip(header, zip(*rows, strict=True), strict=True)}, places
     )
+
+
+def named(header: Sequence[str]) -> list[str]:
+    """A CSV header in which a blank name, as of an index or of Excel's empty columns, is `unnamed_` and its place."""
+    names = [column if column.strip() else f"unnamed_{place}" for place, column in enumerate(header, 1)]
+    for place, column in enumerate(header):
+        while not column.strip() and names.count(names[place]) > 1:
+            names[place] += "_"
+    return names
 
 
 def _read_jsonl(name: str, data: bytes) -> Table:
@@ -184,23 +198,24 @@ def _read_jsonl(name: str, data: bytes) -> Table:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-            if "\\ud" in line.lower():
-                json.dumps(row, ensure_ascii=False).encode()  # raises on half of a surrogate pair
-        except json.JSONDecodeError as error:
-            wrong.append(f", line {number}: is not JSON ({error.msg} at column {error.colno}); write one object a line")
-        except UnicodeEncodeError:
-            wrong.append(f", line {number}: holds half of a surrogate pair, which is no character; write it anew")
-        except (ValueError, RecursionError) as error:
-            wrong.append(f", line {number}: is not readable as JSON ({type(error).__name__}); write one object a line")
+            row = parse_json(line, nan=True)
+        except NotJsonError as error:
+            wrong.append(f", line {number}: is not JSON ({error}); write one object a line")
         else:
             if isinstance(row, dict):
                 rows.append(row)
                 places.append(number)
             else:
                 wrong.append(f", line {number}: is no JSON object; write one object a line, with named values")
+    if wrong and text.lstrip()[:1] == "{" and _is_json(text):
+        raise _Unreadable(": is one JSON object over several lines; write one object a line (JSONL), a row each")
     if wrong:
         raise _Unreadable(*_first(wrong))
+    if len(rows) == 1 and len(rows[0]) > 1 and all(isinstance(value, dict | list) for value in rows[0].values()):
+        raise _Unreadable(
+            f": is one JSON object of {len(rows[0])} entries that hold others, as pandas writes without orient='records'; "
+            "write one object a line (JSONL), a row each"
+        )
     columns = {
         column: [row.get(column) for row in rows] for column in dict.fromkeys(key for row in rows for key in row)
     }
@@ -209,20 +224,29 @@ def _read_jsonl(name: str, data: bytes) -> Table:
     return Table(name, columns, places)
 
 
+def _is_json(text: str) -> bool:
+    try:
+        parse_json(text, nan=True)
+    except NotJsonError:
+        return False
+    return True
+
+
 def _read_parquet(name: str, data: bytes) -> Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(pa.BufferReader(data))
-        columns = {column: table[column].to_pylist() for column in table.column_names}
+        table = pq.ParquetFile(pa.BufferReader(data)).read()
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         if data[:4] == b"PAR1":
             raise _Unreadable(": is a damaged Parquet file; copy it again") from error
         raise _Unreadable(": is not a Parquet file, though its name says so") from error
     if table.num_rows == 0:
         raise _Unreadable(": has columns and no rows")
-    return Table(name, columns, range(1, table.num_rows + 1), unit="row")
+    return Table(
+        name, parquet_columns(name, table.column_names, table.columns), range(1, table.num_rows + 1), unit="row"
+    )
 
 
 def _first(wrong: Sequence[str]) -> list[str]:

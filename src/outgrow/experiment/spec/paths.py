@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from pathlib import Path
 
+from outgrow.core.files import disk
 from outgrow.core.registry import is_file_name
 
 BASE: ContextVar[Path] = ContextVar("BASE", default=Path())  # the folder that relative paths start from
@@ -20,6 +21,6 @@ def absolute(name: str) -> str:
 
 def find_file(path: str) -> Path:
     """A path of a YAML file: beside that file, else from the working directory."""
-    beside = (BASE.get() / Path(path).expanduser()).absolute()
-    here = Path(path).expanduser().absolute()
+    beside = (BASE.get() / disk.home(path)).absolute()
+    here = disk.home(path).absolute()
     return here if here.exists() and not beside.exists() else beside

@@ -68,6 +68,7 @@ def _faults_of_parts(path: Path) -> list[str]:
                         group=task.group,
                         test=None if task.test is None else find_file(task.test),
                         unlabelled=task.unlabelled,
+                        max_classes=task.max_classes,
                         inputs=task.input_type,
                         **task.columns,
                     )
@@ -172,6 +173,8 @@ class _Resolving:
 
     def pool(self, task: TaskSpec) -> Step:
         columns = {"label": task.label, "group": task.group, "unlabelled": task.unlabelled, **task.columns}
+        if task.max_classes is not None:
+            columns["max_classes"] = task.max_classes
         if task.task is None and task.input_type is not TEXT:
             columns["inputs"] = dict(type_identity(task.input_type))
         source: dict[str, Any]

@@ -39,6 +39,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
+LONGEST_NAME = 200  # bytes; file systems take 255, and temporary names are longer than the name
 MOST_SEEDS = 1000  # of one experiment: each is a training of every student, and a row of every table
 LARGEST_SEED = 2**32 - 1  # what every generator of random numbers takes
 Rows = Annotated[int, Field(ge=1, strict=True)]
@@ -75,6 +76,7 @@ class TaskSpec(Strict):
     revision: str | None = None
     balance: bool = True
     unlabelled: bool = False
+    max_classes: Rows | None = None  # None: a label column with very many values is taken for a mistake
     options: dict[str, Any] = {}
 
     @model_validator(mode="before")
@@ -112,8 +114,19 @@ class TaskSpec(Strict):
                 "a task has exactly one of `file`, `hub` and `task`, not " + (" and ".join(given) or "none of them")
             )
         allowed = {
-            "file": {"inputs", "columns", "label", "group", "test", "unlabelled"},
-            "hub": {"inputs", "columns", "label", "group", "test", "unlabelled", "config", "split", "revision"},
+            "file": {"inputs", "columns", "label", "group", "test", "unlabelled", "max_classes"},
+            "hub": {
+                "inputs",
+                "columns",
+                "label",
+                "group",
+                "test",
+                "unlabelled",
+                "max_classes",
+                "config",
+                "split",
+                "revision",
+            },
             "task": {"options"},
         }[given[0]]
         common = {"name", "balance", given[0]}
@@ -207,6 +220,8 @@ class Experiment(Strict):
     def _names_a_folder(cls, value: str) -> str:
         if "/" in value or "\\" in value or value.startswith("."):
             raise ValueError(f'"{value}" cannot name the run folder: no slashes, and no dot in front')
+        if not value.isprintable() or len(value.encode()) > LONGEST_NAME:
+            raise ValueError(f"cannot name the run folder: at most {LONGEST_NAME} bytes, and no control characters")
         return value
 
     @field_validator("seeds", mode="before")

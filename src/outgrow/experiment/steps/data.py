@@ -42,7 +42,7 @@ def _origin(source: Mapping[str, Any], context: Context) -> str:
 def _raw_task(source: Mapping[str, Any], context: Context) -> Any:
     from outgrow.tasks.files import file_task, hub_task
 
-    columns: dict[str, Any] = {key: source.get(key) for key in ("label", "group", "unlabelled")}
+    columns: dict[str, Any] = {key: source.get(key) for key in ("label", "group", "unlabelled", "max_classes")}
     if "file" in source or "hub" in source:
         kind = type_with_identity(source["inputs"]) if "inputs" in source else TEXT
         columns |= {"inputs": kind, **{key: source[key] for key in kind.columns if key in source}}

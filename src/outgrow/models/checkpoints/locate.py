@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from outgrow.core.errors import UsageError
+from outgrow.core.files import disk
 from outgrow.core.registry import find, nearest
 from outgrow.models.checkpoints.safe_folder import check_folder
 from outgrow.models.checkpoints.weight_files import (
@@ -99,7 +100,7 @@ def resolve(checkpoint: str, kind: str, form: Form | None = None) -> Location:
     weights that are cut.
     """
     where = f"{kind}:{checkpoint}"
-    folder = Path(checkpoint).expanduser()
+    folder = disk.home(checkpoint)
     short = SHORT.get(checkpoint.lower()) or (None if folder.exists() else SHORT.get(HUB_NAMES.get(checkpoint, "")))
     form = form or find("models", kind).load().form
     if short and short.form != form:

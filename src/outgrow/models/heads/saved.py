@@ -56,6 +56,8 @@ def read(folder: Path, kind: str, reading: Mapping[str, Any]) -> tuple[FeatureMo
         tensors = load_file(dense / "model.safetensors")
         # Stored for features of length 1; a power of two comes back to the bit.
         head = Head(np.ascontiguousarray(tensors["linear.weight"].T) / np.float32(norm), tensors["linear.bias"])
+        if not (np.isfinite(norm) and norm > 0 and np.isfinite(head.weight).all() and np.isfinite(head.bias).all()):
+            raise ValueError("it holds values that are not finite numbers")
     except Exception as error:  # no file, safetensors' own errors, no such tensor
         raise OutgrowError(f"{dense}: the head cannot be read ({error}): copy the student's folder again") from error
     model, location = find("models", kind).load().open_body(folder, options)

@@ -1,0 +1,65 @@
+"""Columns that are no class labels, though they can be read as such: scores, texts, ids, lists."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from outgrow.core.files.tables import Table
+
+MOST = 200  # classes, unless more are asked for: a student of a thousand trains for hours, and is rarely what is meant
+FEW = 20  # classes that are never too many, however few rows there are
+
+_ABSTAINED = {"abstain", "abstained", "abstention", "no label", "no_label", "unlabeled", "unlabelled"}
+_LIST = re.compile(r"\s*[\[(].*,?.*[\])]\s*", re.DOTALL)
+_SCORE = re.compile(r"[-+]?[0-9]*\.[0-9]+([eE][-+]?[0-9]+)?")
+
+
+def label_faults(table: Table, column: str, names: Sequence[str | None], most: int | None = None) -> list[str]:
+    """Sentences about a column of labels that cannot be meant as one. most: classes that were asked for, none by default."""
+    distinct = {name for name in names if name is not None}
+    rows = sum(name is not None for name in names)
+    start = f"{table.name}: column {column!r} holds"
+    lists = [name for name in distinct if _LIST.fullmatch(name)]
+    if 2 * len(lists) > len(distinct):
+        return [
+            f"{start} lists written as text, such as {_short(min(lists))}; a label is one class: write one row a label"
+        ]
+    if len(distinct) <= (most or FEW):
+        return []
+    scores = sum(bool(_SCORE.fullmatch(name)) for name in distinct)
+    if most is None and 2 * scores > len(distinct):
+        return [
+            f"{start} {len(distinct)} different numbers in {rows} rows: these are scores, not classes; for probabilities of "
+            "a class use `probabilities`, or round them to classes"
+        ]
+    if len(distinct) > (most or MOST):
+        return [
+            f"{start} {len(distinct)} different labels, and {most or MOST} classes are allowed: is it the right column? "
+            "If so, say how many with `max_classes`"
+        ]
+    if most is None and rows < 2 * len(distinct):
+        return [
+            f"{start} {len(distinct)} different labels in {rows} rows, fewer than two rows a class: is it the right column? "
+            "If so, say how many classes there are with `max_classes`"
+        ]
+    return []
+
+
+def abstention_faults(table: Table, column: str, names: Sequence[str | None]) -> list[str]:
+    """A sentence where a column of cheap labels holds a mark that usually means that a rule or a model gave no label."""
+    distinct = {name for name in names if name is not None}
+    marks = sorted(name for name in distinct if name.lower() in _ABSTAINED)
+    numbers = {name for name in distinct if re.fullmatch(r"[0-9]+", name)}
+    if "-1" in distinct and "0" in numbers and len(numbers) == len(distinct) - 1:
+        marks.append("-1")  # as in Snorkel and the public sets of weak supervision, where classes count from 0
+    rows = {mark: [row for row, name in enumerate(names) if name == mark] for mark in marks}
+    return [
+        f"{table.name}: column {column!r} holds {mark!r} in {table.where(rows[mark])}: leave those cells blank if it means "
+        "no label, or give the class another name"
+        for mark in marks
+    ]
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else f"{text[:40]}…")
