@@ -78,7 +78,9 @@ def test_show_in_all_forms(folder: Path) -> None:
     content = json.loads((out / "results.json").read_text())
     plain = good(outgrow("show", out, cwd=folder)).out
     assert "95% intervals over 2 seeds" in plain
-    assert plain.count("static:wordllama, taught by static:wordllama rows=40 with") == 2
+    assert "Asked: what share of the gap" in " ".join(plain.split())
+    said = good(outgrow("show", out, "--sentences", cwd=folder)).out
+    assert said.count("static:wordllama, taught by static:wordllama rows=40 with") == 2
     assert good(outgrow("show", out, "--json", cwd=folder)).out == (out / "results.json").read_text()
     lines = list(csv.DictReader(io.StringIO(good(outgrow("show", out, "--csv", cwd=folder)).out)))
     assert [float(line["student_accuracy_estimate"]) for line in lines] == [
@@ -86,10 +88,12 @@ def test_show_in_all_forms(folder: Path) -> None:
     ]
     assert [line["pgr_status"] for line in lines] == [cell["pgr"]["status"] for cell in content["cells"]]
     markdown = good(outgrow("show", out, "--markdown", cwd=folder)).out.splitlines()
-    assert [line.count("|") for line in markdown] == [10] * 4
+    assert [line.count("|") for line in markdown] == [11] * 4
     latex = good(outgrow("show", out, "--latex", cwd=folder)).out
-    assert latex.startswith(r"\begin{tabular}")
-    assert latex.count(r"\\") == 3
+    assert r"\begin{tabular}" in latex
+    assert latex.count(r" \\") == 1 + 2 * 2, "a header, and for each cell its estimates and their intervals"
+    pivot = good(outgrow("show", out, "--markdown", "--pivot", "task", cwd=folder)).out.splitlines()
+    assert [line.count("|") for line in pivot] == [3] * 4
 
 
 def test_show_what_is_not_there(folder: Path, tmp_path: Path) -> None:

@@ -17,12 +17,14 @@ from typer.testing import CliRunner
 from outgrow import OutgrowError, UsageError
 from outgrow.cli.app import app
 from outgrow.core.answers import Answers
+from outgrow.report.comparison_sentences import quotable
 from outgrow.report.comparison_tables import best_first, rows, shown
 from outgrow.report.comparison_tables import csv_text as compared_csv
+from outgrow.report.papers import latex, pivot
 from outgrow.report.sentences import agreements
-from outgrow.report.tables import AGREEMENT, csv_text, latex, markdown, terminal, view
+from outgrow.report.tables import AGREEMENT, csv_text, markdown, short, terminal, view
 from outgrow.report.tables import rows as cell_rows
-from outgrow.results.compare import compare, in_seeds_and_rows
+from outgrow.results.compare import compare, in_seeds_and_rows, reference
 from outgrow.results.metrics.comparison import difference
 from outgrow.results.metrics.scores import metric_named
 from outgrow.results.run_folder import read_run, with_metric
@@ -98,7 +100,7 @@ def test_small_differences_say_how_much_would_show_them(tmp_path: Path) -> None:
     assert row["difference"]["p_holm"] > 0.05
     assert row["needed"]["rows"] > 300
     assert "rows" in in_seeds_and_rows(row)
-    assert "would show a true difference" in text(shown(found))
+    assert "would detect a true difference" in text(shown(found))
 
 
 def test_what_cannot_be_compared(tmp_path: Path) -> None:
@@ -215,5 +217,51 @@ def test_a_comparison_as_tables_for_papers(tmp_path: Path) -> None:
     assert invoked["csv"] == compared_csv(found)
     assert invoked["markdown"].splitlines()[0] == f"| {' | '.join(table[0])} |"
     assert invoked["latex"].count(r" \\") == 5
+
+
+def test_a_sentence_says_difference_test_and_n(tmp_path: Path) -> None:
+    reading = read_run(folder(tmp_path, TWO_TASKS))
+    found = compare(reading, "method", reference(reading, "method"))
+    assert found.against == "naive"
+    row = found.rows[0]
+    points, p = 100 * row["difference"]["estimate"], row["difference"]["p_holm"]
+    sentence = quotable(found)[0]
+    assert f"On {row['task']}, " in sentence
+    assert f"{abs(points):.1f} points" in sentence
+    assert f"paired over {len(row['seeds'])} seeds and {row['n_test']} test examples" in sentence
+    assert "with Holm's correction over 4 comparisons" in sentence
+    assert ("accurate than with naive" in sentence) == (p < 0.05)
+
+
+def test_a_reference_is_picked_on_every_axis(tmp_path: Path) -> None:
+    reading = read_run(folder(tmp_path, TWO_TASKS))
+    assert reference(reading, "task") == "a"
+    with pytest.raises(UsageError, match="no such axis"):
+        reference(reading, "seed")
+
+
+def test_tasks_become_columns(tmp_path: Path) -> None:
+    cells = Results.read(folder(tmp_path, TWO_TASKS)).cells
+    header, _, *lines = pivot(cells, "task", latex=False).splitlines()
+    assert header.split("|")[1:-1] == [" method ", " a ", " b "]
+    assert len(lines) == len({cell["method"] for cell in cells})
+    shown = pivot(cells, "task")
+    for cell in cells:
+        if cell["task"] == "a" and cell["pgr"]["low"] is not None and cell["pgr"]["low"] > 0:
+            assert rf"\textbf{{{short(cell['pgr']['estimate'])}}}" in shown
+    with pytest.raises(UsageError, match='there is no such axis; did you mean "task"'):
+        pivot(cells, "tasks")
+
+
+def test_a_run_read_back_keeps_every_fact(tmp_path: Path) -> None:
+    place = folder(tmp_path, {"a": TWO_TASKS["a"]})
+    content = json.loads((place / "results.json").read_text())
+    more = {"no_ceiling": "undefined: the student learns nothing", "stopped_at": 0.5, "labels_changed": 3}
+    for run in content["runs"]:
+        run.update(more)
+    (place / "results.json").write_text(json.dumps(content))
+    reading = read_run(place)
+    written = {"n_transfer": 400, "n_left_out": 0, "weak_label_accuracy": 0.6}
+    assert [one.facts for one in reading.asked] == [{**written, **more}] * len(reading.asked)
     both = CliRunner().invoke(app, ["compare", str(run), "--csv", "--json"])
     assert isinstance(both.exception, UsageError)

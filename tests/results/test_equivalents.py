@@ -95,15 +95,12 @@ def test_equivalent_supervision_is_a_rank_on_the_ladder() -> None:
     assert [rung["strong"] for rung in found["ladder"]] == ["small", "middle", "large"]
     assert found["estimate"] == ["middle", "large"]
     (sentence,) = equivalents([cell])
-    assert (
-        "Taught by w with naive on t, large does as well as something between middle and large taught the truth"
-        in sentence
-    )
-    assert "(95% interval: something between middle and large)" in sentence
+    assert "Taught by w with naive on t, large is between middle and large trained on the truth" in sentence
+    assert "(95% interval: between middle and large)" in sentence
     assert results(0.4, ceilings=ladder).cells[0]["equivalent_supervision"]["status"] == "below the ladder"
     above = results(0.97, ceilings=ladder).cells[0]
     assert above["equivalent_supervision"]["estimate"] == ["large", None]
-    assert "something above large taught the truth" in equivalents([above])[0]
+    assert "large is above large trained on the truth" in equivalents([above])[0]
 
 
 def of(made: Results, name: str) -> Any:

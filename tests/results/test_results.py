@@ -14,8 +14,9 @@ from scipy import stats
 
 from outgrow import OutgrowError, Results
 from outgrow.core.identity import content_id
+from outgrow.report.papers import latex, table
 from outgrow.report.sentences import verdicts
-from outgrow.report.tables import csv_text, latex, markdown, number, rows, short, terminal
+from outgrow.report.tables import csv_text, markdown, number, rows, short, terminal
 from outgrow.results.cells import Entry, RunToScore
 from outgrow.results.external.score import score_accuracies
 from outgrow.results.predictions import HeldOut, ModelKey, Predictions
@@ -199,7 +200,9 @@ def test_latex_and_markdown_escape_names() -> None:
     (cell,) = results([100], [140], [180]).cells
     hostile = {**cell, "task": r"a|b_c&d\e%"}
     assert r"a\|b_c&d\e%" in markdown(rows([hostile]))
-    assert r"a|b\_c\&d\textbackslash{}e\%" in latex(rows([hostile]))
+    assert r"a\textbar{}b\_c\&d\textbackslash{}e\%" in latex(rows([hostile]))
+    assert r"\textless{}.001 \\" + "\n" + r"$-$.5 \\" in latex([["p"], ["<.001"], ["-.5"]])
+    assert r"% strong student probe:s" in table([cell, {**cell, "method": "x"}])
 
 
 def test_markup_in_names_is_no_markup() -> None:

@@ -27,18 +27,26 @@ def show(
         bool, typer.Option("--agreement", help="How far the student copies its supervisor's mistakes.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="The whole results.json.")] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="One line a cell.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="One line per cell.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="A table for a README.")] = False,
     latex: Annotated[bool, typer.Option("--latex", help="A table for a paper (booktabs).")] = False,
+    pivot: Annotated[
+        str | None, typer.Option("--pivot", help="With --latex or --markdown: PGR with a column for each task.")
+    ] = None,
+    sentences: Annotated[
+        bool, typer.Option("--sentences", help="A sentence for each cell, not three for all.")
+    ] = False,
 ) -> None:
-    """Print the cells of a run folder."""
+    """Print a run's cells as a table, and what came out in three sentences."""
     from outgrow.core.errors import UsageError
-    from outgrow.report import tables
+    from outgrow.report import papers, tables
     from outgrow.results.metrics.scores import metric_named
     from outgrow.results.run_folder import with_metric
 
     if json + csv + markdown + latex > 1:
         raise UsageError("show: ask for one of --json, --csv, --markdown and --latex at a time")
+    if pivot is not None and not (latex or markdown):
+        raise UsageError("show: --pivot is for --latex and --markdown")
     if agreement and metric != "accuracy":
         raise UsageError("show: ask for --metric or for --agreement, one at a time")
     asked = metric_named(metric)
@@ -48,20 +56,25 @@ def show(
         say_json(results.to_json())
     elif csv:
         say(tables.csv_text(results.cells, shows), end="")
+    elif pivot is not None:
+        say(papers.pivot(results.cells, pivot, shows, latex=latex), end="")
     elif markdown:
         say(tables.markdown(tables.rows(results.cells, shows)), end="")
     elif latex:
-        say(tables.latex(tables.rows(results.cells, shows)), end="")
+        say(papers.table(results.cells, shows), end="")
     else:
-        print_results(results, shows)
+        print_results(results, shows, sentences=sentences)
 
 
 def compare(
     folder: RunFolder,
     by: Annotated[str, typer.Option("--by", help="method, weak, strong or task.")] = "method",
-    against: Annotated[str, typer.Option("--against", help="Which of them the others are compared with.")] = "naive",
+    against: Annotated[
+        str | None, typer.Option("--against", help="What the others are compared with. [default: naive, or the first]")
+    ] = None,
+    sentence: Annotated[bool, typer.Option("--sentence", help="A sentence to quote for each difference.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Every number in full.")] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="The differences, one a line, in full.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="One line per difference, in full.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="The differences as a table for a README.")] = False,
     latex: Annotated[bool, typer.Option("--latex", help="The differences as a table for a paper (booktabs).")] = False,
 ) -> None:
@@ -69,14 +82,17 @@ def compare(
     from json import dumps
 
     from outgrow.core.errors import UsageError
-    from outgrow.report import tables
+    from outgrow.report import papers, tables
+    from outgrow.report.comparison_sentences import quotable
     from outgrow.report.comparison_tables import csv_text, rows, shown
     from outgrow.results.compare import compare as compared
+    from outgrow.results.compare import reference
     from outgrow.results.run_folder import read_run
 
-    if json + csv + markdown + latex > 1:
-        raise UsageError("compare: ask for one of --json, --csv, --markdown and --latex at a time")
-    found = compared(read_run(folder), by, against)
+    if json + csv + markdown + latex + sentence > 1:
+        raise UsageError("compare: ask for one of --json, --csv, --markdown, --latex and --sentence at a time")
+    reading = read_run(folder)
+    found = compared(reading, by, against or reference(reading, by))
     if json:
         say_json(dumps(found.content(), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     elif csv:
@@ -84,10 +100,13 @@ def compare(
     elif markdown:
         say(tables.markdown(rows(found)), end="")
     elif latex:
-        say(tables.latex(rows(found)), end="")
+        say(papers.latex(rows(found)), end="")
+    elif sentence:
+        for line in quotable(found):
+            say(line)
     else:
         console = console_of(sys.stdout)
-        for part in shown(found):
+        for part in shown(found, console.width):
             console.print(part)
 
 
@@ -142,23 +161,26 @@ def score(
         print_results(results, tables.view(asked))
 
 
-def print_results(results: Results, shows: View | None = None) -> None:
-    """A table of the cells, and what it says in words."""
+def print_results(results: Results, shows: View | None = None, *, sentences: bool = False) -> None:
+    """A table of the cells, and what it says in three sentences; with `sentences`, in one for each cell."""
     from outgrow.report import sentences as words
     from outgrow.report import tables
     from outgrow.report.method_sentences import doings
+    from outgrow.report.summary import summary
 
     shows = shows or tables.ACCURACIES
     console = console_of(sys.stdout)
     console.print(tables.terminal(results.cells, shows, console.width))
-    sentences = []
+    said: list[str] = []
     if shows is tables.AGREEMENT:
-        sentences = words.agreements(results.cells)
+        said = words.agreements(results.cells)
+    elif shows.caption == "" and sentences:
+        said = [*words.verdicts(results.cells), *words.equivalents(results.cells), *doings(results.runs)]
     elif shows.caption == "":
-        sentences = [*words.verdicts(results.cells), *words.equivalents(results.cells), *doings(results.runs)]
-    for sentence in sentences:
-        console.print(f"\n{sentence}")
-    for line in words.controls(results.controls):
+        said = [*summary(results.cells)]
+    for line in said:
+        console.print(f"\n{line}")
+    for line in words.controls(results.controls, short=not sentences):
         console.print(line)
     for note in results.notes:
         console.print(f"note: {note}", style="dim")

@@ -1,4 +1,4 @@
-"""Times and sizes as people write them."""
+"""Times, sizes and counts as people write them."""
 
 from __future__ import annotations
 
@@ -45,3 +45,8 @@ def shown_duration(seconds: float) -> str:
     if seconds < 5400:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h" if seconds < 2 * 86400 else f"{seconds / 86400:.0f} days"
+
+
+def plural(count: int, what: str, several: str = "") -> str:
+    """`1 cell`, `2,000 cells`; `several` where more than an s is added."""
+    return f"{count:,} {what if count == 1 else several or f'{what}s'}"

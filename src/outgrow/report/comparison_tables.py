@@ -9,27 +9,29 @@ from typing import TYPE_CHECKING, Any
 
 from outgrow.core.entry_names import display
 from outgrow.core.files.spreadsheet import harmless
+from outgrow.core.units import plural
 from outgrow.report.tables import TITLES, number, short
+from outgrow.report.terminal import Column, fitted, without_constants
 from outgrow.results.compare import Comparison, in_seeds_and_rows
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
-def shown(found: Comparison) -> Iterator[RenderableType]:
+def shown(found: Comparison, width: int = 140) -> Iterator[RenderableType]:
     """The differences, then the averages over tasks, then what is to be said of both."""
-    yield _differences(found)
+    yield _differences(found, width)
     if any(row["difference"]["p_holm"] is None or row["difference"]["p_holm"] >= 0.05 for row in found.rows):
         yield (
-            "to show it: how many seeds (at this test set) or test rows (at these seeds) would show a true difference of "
-            "this size in 4 of 5 experiments."
+            "needed to detect it: how many seeds (at this test set) or test rows (at these seeds) would detect a true "
+            "difference of this size in 4 of 5 experiments."
         )
     averages = [row for row in found.across if "pgr_median" in row]
     means = [row for row in found.across if "difference" in row]
     if means:
-        yield _means(found, means)
+        yield _means(found, means, width)
     if averages:
-        yield _averages(averages)
+        yield _averages(averages, width)
         for row in averages:
             for task, status in row["undefined"].items():
                 yield f"{_who(row)}: PGR on {task} is {status}"
@@ -37,7 +39,7 @@ def shown(found: Comparison) -> Iterator[RenderableType]:
         yield f"note: {note}"
 
 
-TOLD = ("student's difference", "p", "p (Holm)", "PGR's difference", "noise floor", "to show it")
+TOLD = ("student's difference", "p", "p (Holm)", "PGR's difference", "noise floor", "needed to detect it")
 
 
 def _axes(found: Comparison) -> tuple[list[str], list[str]]:
@@ -84,24 +86,26 @@ def csv_text(found: Comparison) -> str:
     return out.getvalue()
 
 
-def _differences(found: Comparison) -> RenderableType:
-    from rich.table import Table
-    from rich.text import Text
+LEAVES = {"noise floor": 5, "PGR's difference": 4, "p": 3, "needed to detect it": 2}
 
-    varying, shared = _axes(found)
-    fixed = [f"{TITLES[axis]} {display(found.rows[0][axis])}" for axis in shared]
-    count = len(found.rows)
-    table = Table(
-        title="; ".join([f"against {found.by} {found.against}", *fixed]),
-        caption=f"95% intervals and p of paired differences, crossed over seeds and examples; Holm's correction over "
-        f"{count} comparison{'' if count == 1 else 's'}. noise floor: the ceiling's standard deviation over seeds",
-    )
+
+def _differences(found: Comparison, width: int) -> RenderableType:
     header, *body = rows(found)
-    for place, title in enumerate(header):
-        table.add_column(title, overflow="fold" if place < len(varying) else "ellipsis")
-    for texts in body:
-        table.add_row(*map(Text, texts))
-    return table
+    varying, shared = _axes(found)
+    first, *others = (
+        Column(title, [row[place] for row in body], leaves=LEAVES.get(title, 0), is_name=place < len(varying))
+        for place, title in enumerate(header)
+    )
+    columns, same = without_constants(others)
+    fixed = [(TITLES[axis], display(found.rows[0][axis])) for axis in shared]
+    title = "; ".join([f"against {found.by} {found.against}", *(f"{name} {text}" for name, text in (*fixed, *same))])
+    return fitted(
+        [first, *columns],
+        width,
+        title,
+        f"95% intervals and p of paired differences, crossed over seeds and examples; Holm's correction over "
+        f"{plural(len(body), 'comparison')}. noise floor: the ceiling's standard deviation over seeds",
+    )
 
 
 def best_first(found: Comparison) -> list[Mapping[str, Any]]:
@@ -122,38 +126,48 @@ def _p(value: float | None) -> str:
     return "<.001" if value < 0.001 else short(value)
 
 
-def _means(found: Comparison, rows: list[Mapping[str, Any]]) -> RenderableType:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=f"mean over tasks of the student's difference, against {found.by} {found.against}")
-    for title in ("weak supervisor", "strong student", "method", "tasks", "difference", "p", "p (Holm)"):
-        table.add_column(title)
-    for row in rows:
-        values = [display(row[axis]) for axis in ("weak", "strong", "method")]
-        values += [str(len(row["tasks"])), number(row["difference"])]
-        values += [_p(row["difference"]["p"]), _p(row["difference"]["p_holm"])]
-        table.add_row(*(Text(value) for value in values))
-    return table
+def _means(found: Comparison, means: list[Mapping[str, Any]], width: int) -> RenderableType:
+    columns = [
+        *_models(means),
+        Column("tasks", [str(len(row["tasks"])) for row in means]),
+        Column("difference", [number(row["difference"]) for row in means]),
+        Column("p", [_p(row["difference"]["p"]) for row in means], leaves=1),
+        Column("p (Holm)", [_p(row["difference"]["p_holm"]) for row in means]),
+    ]
+    title = f"mean over tasks of the student's difference, against {found.by} {found.against}"
+    return _titled(columns, width, title)
 
 
-def _averages(rows: list[Mapping[str, Any]]) -> RenderableType:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(
-        title="PGR over tasks",
-        caption="ratio of sums: of summed gains to summed gaps over all tasks that have both; median: of the defined ones",
+def _averages(averages: list[Mapping[str, Any]], width: int) -> RenderableType:
+    medians = [
+        f"{'undefined' if row['pgr_median'] is None else short(row['pgr_median'])} of {len(row['defined'])}"
+        for row in averages
+    ]
+    columns = [
+        *_models(averages),
+        Column("tasks", [str(len(row["tasks"])) for row in averages]),
+        Column("ratio of sums", [number(row["pgr_ratio_of_sums"]) for row in averages]),
+        Column("median", medians, leaves=1),
+        Column("undefined", [", ".join(row["undefined"]) or "none" for row in averages], is_name=True),
+    ]
+    return _titled(
+        columns,
+        width,
+        "PGR over tasks",
+        "ratio of sums: of summed gains to summed gaps over all tasks that have both; median: of the defined ones",
     )
-    for title in ("weak supervisor", "strong student", "method", "tasks", "ratio of sums", "median", "undefined"):
-        table.add_column(title)
-    for row in rows:
-        values = [display(row[axis]) for axis in ("weak", "strong", "method")]
-        median = "undefined" if row["pgr_median"] is None else short(row["pgr_median"])
-        values += [str(len(row["tasks"])), number(row["pgr_ratio_of_sums"]), f"{median} of {len(row['defined'])}"]
-        values.append(", ".join(row["undefined"]) or "none")
-        table.add_row(*(Text(value) for value in values))
-    return table
+
+
+def _models(rows: list[Mapping[str, Any]]) -> list[Column]:
+    return [
+        Column(TITLES[axis], [display(row[axis]) for row in rows], is_name=True)
+        for axis in ("weak", "strong", "method")
+    ]
+
+
+def _titled(columns: list[Column], width: int, title: str, caption: str = "") -> RenderableType:
+    kept, same = without_constants(columns)
+    return fitted(kept, width, "; ".join([title, *(f"{name} {text}" for name, text in same)]), caption)
 
 
 def _who(row: Mapping[str, Any]) -> str:

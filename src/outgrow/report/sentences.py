@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from outgrow.core.entry_names import display
+from outgrow.core.units import plural
 from outgrow.report.summary import EFFECTS, NONE, SHOWN, effect
 from outgrow.results.metrics.comparison import holm
 
@@ -175,21 +176,27 @@ def _supervision(cell: Mapping[str, Any]) -> str:
     )
     ends = sorted({_rung(found["low"]), _rung(found["high"])})
     interval = ends[0] if len(ends) == 1 else f"from {_rung(found['low'])} to {_rung(found['high'])}"
-    return f"{who} does as well as {_rung(found['estimate'])} taught the truth (95% interval: {interval})."
+    return f"{who} is {_rung(found['estimate'])} trained on the truth (95% interval: {interval})."
 
 
 def _rung(between: Sequence[str | None]) -> str:
     lower, upper = between
     if lower is None:
-        return f"something below {upper}"
+        return f"below {upper}"
     if upper is None:
-        return f"something above {lower}"
-    return str(lower) if lower == upper else f"something between {lower} and {upper}"
+        return f"above {lower}"
+    return f"level with {lower}" if lower == upper else f"between {lower} and {upper}"
 
 
-def controls(held: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A line a control; those that failed come first."""
+def controls(held: Sequence[Mapping[str, Any]], *, short: bool = False) -> list[str]:
+    """A line per control, those that failed first; `short`: those that passed only as a count."""
     order = ("failed", "noticed", "ok")
     first = sorted(held, key=lambda control: order.index(control["status"]))
-    said = {"failed": "FAILED", "noticed": "notice", "ok": "ok"}
-    return [f"{said[control['status']]}: {control['control']}: {control['says']}" for control in first]
+    words = {"failed": "FAILED", "noticed": "notice", "ok": "ok"}
+    passed = sum(control["status"] == "ok" for control in held)
+    lines = [
+        f"{words[control['status']]}: {control['control']}: {control['says']}"
+        for control in first
+        if control["status"] != "ok" or not short
+    ]
+    return [*lines, f"{passed} of {plural(len(held), 'control')} passed"] if short and held else lines

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from outgrow.core.entry_names import display
 from outgrow.core.files.spreadsheet import harmless
-from outgrow.report.interval_bars import WIDTH, pgr_bars
+from outgrow.report.interval_bars import pgr_bars
+from outgrow.report.terminal import Column, fitted, without_constants
 from outgrow.results.metrics.recovery import gain_key, pgr_key
 from outgrow.results.metrics.scores import ACCURACY, Metric
 
@@ -73,43 +74,32 @@ AGREEMENT = View(
 
 
 def terminal(cells: Cells, shows: View = ACCURACIES, width: int = 140) -> Table:
-    """A rich table, the best PGR first, with bars; names that all cells share stand in its title.
+    """A rich table within `width` characters, the best PGR first, with bars; what all cells share is in its title.
 
-    Where it would be wider than `width`, the bars stand under their numbers, and of supervisor and ceiling only the estimates.
+    Where it does not fit, the bars leave first, then the intervals of supervisor and ceiling, then these columns.
     """
-    from rich.box import HEAVY_HEAD, SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    same = [name for name in NAMES if len({display(cell[name]) for cell in cells}) == 1]
-    shown = [name for name in NAMES if name not in same] if len(cells) > 1 else []
-    title = "; ".join(f"{TITLES[name]} {display(cells[0][name])}" for name in NAMES if name not in shown)
     cells, bars = _by_recovery(cells, shows)
-    barred = any(bars)
-    names = sum(
-        max(len(text) for text in [TITLES[name], *(display(cell[name]) for cell in cells)]) + 3 for name in shown
-    )
-    narrow = barred and names + 20 * len(shows.columns) + WIDTH + 4 > width
-    table = Table(title=title, caption=shows.caption + over(cells), box=SIMPLE_HEAD if narrow else HEAVY_HEAD)
-    for name in shown:
-        table.add_column(TITLES[name], overflow="fold")
-    reasons = any(interval["estimate"] is None for cell in cells for interval in shows.intervals(cell))
-    for title in shows.columns.values():
-        wraps = title == "PGR" and reasons and not narrow
-        table.add_column(title, no_wrap=not wraps and len(shows.columns) < 6)
-    if barred and not narrow:
-        table.add_column("0 to 1", no_wrap=True)
-    for cell, bar in zip(cells, bars, strict=True):
-        numbers = [
-            number(interval if not narrow or title in ("student", "PGR") else {**interval, "low": None})
-            for interval, title in zip(shows.intervals(cell), shows.columns.values(), strict=True)
-        ]
-        if narrow:
-            numbers[-1] = f"{numbers[-1]}\n{bar}" if bar else fill(numbers[-1], 17)
-        elif barred:
-            numbers.append(bar)
-        table.add_row(*(Text(display(cell[name])) for name in shown), *(Text(text) for text in numbers))
-    return table
+    names = [Column(TITLES[name], [display(cell[name]) for cell in cells], is_name=True) for name in NAMES]
+    numbers = []
+    for place, title in enumerate(shows.columns.values()):
+        intervals = [shows.intervals(cell)[place] for cell in cells]
+        texts = [number(interval) if interval["estimate"] is not None else _reason(interval) for interval in intervals]
+        estimates = [text.partition(" [")[0] for text in texts]
+        leaves = {"student": 0, "PGR": 0, "gain": 1, "weak": 2, "ceiling": 2}.get(title, 3 + place)
+        numbers.append(Column(title, texts, estimates if leaves else None, leaves))
+    if any(bars):
+        numbers.append(Column("0 to 1", bars, leaves=100))
+    if len(cells) == 1:
+        columns, shared = numbers, [(name.title, name.texts[0]) for name in names]
+    else:
+        columns, shared = without_constants([*names, *numbers])
+    title = "; ".join(f"{name} {text}" for name, text in shared)
+    return fitted(columns, width, title, shows.caption + over(cells))
+
+
+def _reason(interval: Mapping[str, Any]) -> str:
+    """Why there is no number, on lines of a number's width."""
+    return fill(str(interval["status"]), 18)
 
 
 def _by_recovery(cells: Cells, shows: View) -> tuple[Cells, list[str]]:
@@ -171,17 +161,6 @@ def markdown(table: Sequence[Sequence[str]]) -> str:
     header, *body = ([text.replace("|", r"\|").replace("\n", " ") for text in row] for row in table)
     lines = [header, ["---"] * len(header), *body]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def latex(table: Sequence[Sequence[str]]) -> str:
-    """A `tabular` with booktabs rules, of texts, header first."""
-    escapes = {char: f"\\{char}" for char in "&%$#_{}"}
-    escapes |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\n": " "}
-    header, *body = (["".join(escapes.get(char, char) for char in text) for text in row] for row in table)
-    lines = [" & ".join(row) + r" \\" for row in body]
-    columns = "".join("r" if title == TITLES["seeds"] else "l" for title in header)
-    head = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", " & ".join(header) + r" \\", r"\midrule"]
-    return "\n".join([*head, *lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
 def csv_text(cells: Cells, shows: View = ACCURACIES) -> str:

@@ -78,6 +78,14 @@ def compare(reading: Reading, by: str, against: str) -> Comparison:
     return Comparison(by, against, rows, across + _averages(cells, reading.scored), notes)
 
 
+def reference(reading: Reading, by: str) -> str:
+    """What the others are compared with where nobody says: naive where there is one, else the first of the axis."""
+    if by not in AXES:
+        raise UsageError(f"compare: --by {by}: there is no such axis{nearest(by, AXES)}")
+    values = list(dict.fromkeys(_name(cell, by) for cell in cells_of(reading.asked)))
+    return "naive" if "naive" in values else values[0]
+
+
 def _name(cell: Cell, axis: str) -> str:
     return cell[0].task if axis == "task" else str(getattr(cell[0], axis).name)
 

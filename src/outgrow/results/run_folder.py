@@ -9,7 +9,7 @@ from typing import Any
 
 from outgrow.core.entry_names import display
 from outgrow.core.errors import OutgrowError
-from outgrow.results.cells import Entry, RunToScore, Scored, cell_rows, run_rows
+from outgrow.results.cells import ROLES, Entry, RunToScore, Scored, cell_rows, run_rows
 from outgrow.results.metrics.scores import ACCURACY, metric_named
 from outgrow.results.predictions import ModelKey, Predictions
 from outgrow.results.run_content import AGAIN, NOT_WHOLE
@@ -28,7 +28,7 @@ class Reading:
 
 
 def read_run(folder: Path) -> Reading:
-    """Raises OutgrowError where the folder is no run folder, is damaged, or its tables do not fit together."""
+    """Raises OutgrowError where the folder is not a run folder, is damaged, or its tables do not fit together."""
     results = Results.read(folder)
     tables = Predictions.read(folder)
     asked, scored = [_asked(row, tables, folder) for row in results.runs], Scored(tables)
@@ -61,7 +61,15 @@ def _asked(row: Mapping[str, Any], tables: Predictions, folder: Path) -> RunToSc
         "student": student,
         "ceiling": next((s for s in ceilings if s in tables.probabilities), None),
     }
-    return RunToScore(task, weak, strong, method, seed, speakers, {"n_transfer": row.get("n_transfer")})
+    facts = {name: value for name, value in row.items() if name not in _counted(row)}
+    return RunToScore(task, weak, strong, method, seed, speakers, facts)
+
+
+def _counted(row: Mapping[str, Any]) -> set[str]:
+    """The columns of a run that say which it is, or are computed from its predictions by `run_rows`."""
+    metrics = [name.removeprefix("student_") for name in row if name.startswith("student_")]
+    scores = {f"{what}_{metric}" for metric in metrics for what in (*ROLES, "gain", "pgr")}
+    return {"task", "weak", "strong", "method", "seed", "pgr", "gain", "agreement", "n_test", *scores}
 
 
 def with_metric(folder: Path, name: str) -> Results:

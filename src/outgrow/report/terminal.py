@@ -1,0 +1,82 @@
+"""Tables that fit a terminal: what is the same in every row leaves, then what matters least, and names are cut last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+LONGEST_WORD = 16  # of a name, for which room is kept; a longer one may be cut with …
+SHORTEST_WORD = 8  # where that does not fit
+TIGHT = 100  # columns of a terminal, from which on a table has lines between its columns
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of texts.
+
+    shorter: texts for where these do not fit. leaves: the column of the highest number leaves first, after its shorter
+    texts were tried; 0: it stays. is_name: it wraps at spaces, and a word that is too long ends in …; others are not cut.
+    """
+
+    title: str
+    texts: Sequence[str]
+    shorter: Sequence[str] | None = None
+    leaves: int = 0
+    is_name: bool = False
+
+    def width(self, longest_word: int = LONGEST_WORD) -> int:
+        """Characters that it needs."""
+        if self.is_name:
+            words = [word for text in (self.title, *self.texts) for word in text.split()]
+            return min(max((len(word) for word in words), default=1), longest_word)
+        return max(len(line) for text in (self.title, *self.texts) for line in (text.splitlines() or [""]))
+
+
+def without_constants(columns: Sequence[Column]) -> tuple[list[Column], list[tuple[str, str]]]:
+    """The columns that tell rows apart, and of the others title and text. One row has nothing to be told from."""
+    if not columns or len(columns[0].texts) < 2:
+        return list(columns), []
+    constant = [column for column in columns if len(set(column.texts)) == 1]
+    return (
+        [column for column in columns if column not in constant],
+        [(column.title, column.texts[0]) for column in constant if column.texts[0]],
+    )
+
+
+def fitted(columns: Sequence[Column], width: int, title: str = "", caption: str = "") -> Table:
+    """A rich table of columns within `width` characters, as far as numbers allow."""
+    from rich.box import HEAVY_HEAD, SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    tight = width < TIGHT
+    shown = list(columns)
+    while _needed(shown, tight) > width and any(column.leaves for column in shown):
+        place = max(range(len(shown)), key=lambda place: (shown[place].leaves, shown[place].shorter is not None))
+        column = shown[place]
+        if column.shorter is not None:
+            shown[place] = Column(column.title, column.shorter, None, column.leaves, column.is_name)
+        else:
+            del shown[place]
+    words = LONGEST_WORD
+    while _needed(shown, tight, words) > width and words > SHORTEST_WORD:
+        words -= 1
+    look: dict[str, Any] = {"box": SIMPLE_HEAD, "show_edge": False, "pad_edge": False} if tight else {"box": HEAVY_HEAD}
+    table = Table(title=title or None, caption=caption or None, **look)
+    for column in shown:
+        if column.is_name:
+            table.add_column(column.title, overflow="ellipsis", min_width=column.width(words))
+        else:
+            table.add_column(column.title, no_wrap=True)
+    for row in zip(*(column.texts for column in shown), strict=True):
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _needed(columns: Sequence[Column], tight: bool, longest_word: int = LONGEST_WORD) -> int:
+    between = 3 * len(columns) - 3 if tight else 3 * len(columns) + 1  # a tight table has no edge
+    return sum(column.width(longest_word) for column in columns) + between
