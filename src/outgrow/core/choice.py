@@ -32,12 +32,17 @@ class Choice:
         return cls(context, tuple(candidates[place] for place in order)), order
 
     @property
-    def texts(self) -> list[str]:
-        """Each candidate with the context before it; a new line between them unless white space is there."""
+    def ends(self) -> list[tuple[str, str]]:
+        """Context and candidate, of each candidate; a new line ends the context unless white space parts the two."""
         between = "\n" if self.context and not self.context[-1].isspace() else ""
         return [
-            self.context + ("" if candidate[:1].isspace() else between) + candidate for candidate in self.candidates
+            (self.context + ("" if candidate[:1].isspace() else between), candidate) for candidate in self.candidates
         ]
+
+    @property
+    def texts(self) -> list[str]:
+        """Each candidate with the context before it."""
+        return [context + candidate for context, candidate in self.ends]
 
     @property
     def beginning(self) -> str:

@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 from safetensors.numpy import load_file, save_file
 
+from outgrow.core.choice import Choice
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.examples import Examples, Labels
 from outgrow.execution.machine import Machine
@@ -20,6 +21,7 @@ from outgrow.models.checkpoints.locate import resolve
 from outgrow.models.checkpoints.tokens import longest
 from outgrow.models.majority import Majority
 from outgrow.models.prompt.ask import Answers, ask, chosen_shots
+from outgrow.models.prompt.choices import ask_choices
 from outgrow.models.prompt.options import Prompt
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -107,6 +109,52 @@ def test_shots_stand_before_the_text(tiny: str) -> None:
     scores = one_at_a_time(tiny, [f"{start}{text} =>" for text in TEXTS], [f" {WORDS[name]}" for name in CLASSES])
     found = asked(tiny, shots=shots, template="{text} => {label}", calibrate=False)
     np.testing.assert_allclose(found.probabilities, softmax(scores), atol=1e-5)
+
+
+@pytest.mark.parametrize("per_token", [True, False])
+@pytest.mark.parametrize("calibrate", [True, False])
+def test_a_candidates_score_is_how_likely_its_tokens_are_after_the_context(
+    tiny: str, per_token: bool, calibrate: bool
+) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny)
+    model = AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.float32).eval()
+    choices = [Choice("was it good?", ("yes", "no, not at all")), Choice("", ("bad", "good", "a film")),
+               Choice("so?\n", ("a", "bb"))]  # fmt: skip
+
+    def likely(before: str, end: str) -> float:
+        above, ids = tokenizer(before)["input_ids"], tokenizer(end)["input_ids"]
+        with torch.no_grad():
+            logs = model(torch.tensor([above + ids])).logits[0].log_softmax(dim=-1)
+        each = [float(logs[len(above) + place - 1, token]) for place, token in enumerate(ids)]
+        return float(np.mean(each) if per_token else np.sum(each))
+
+    options = Prompt(checkpoint=tiny, per_token=per_token, calibrate=calibrate)
+    found = ask_choices(resolve(tiny, "prompt"), options, choices)
+    for row, one in enumerate(choices):
+        scores = np.array([
+            likely("\n" + before, end) - (likely("\n", end) if calibrate else 0) for before, end in one.ends
+        ])  # fmt: skip
+        k = len(one.candidates)
+        assert found.probabilities[row, :k] == pytest.approx(softmax(scores[None])[0], abs=1e-4)
+        assert (found.probabilities[row, k:] == 0).all()
+    turned = ask_choices(
+        resolve(tiny, "prompt"), options, [Choice(one.context, one.candidates[::-1]) for one in choices]
+    )
+    for row, one in enumerate(choices):
+        k = len(one.candidates)
+        assert turned.probabilities[row, :k][::-1] == pytest.approx(found.probabilities[row, :k], abs=1e-6)
+
+
+def test_a_choice_that_is_too_long_loses_the_beginning_of_its_context(tiny: str) -> None:
+    long = Choice("x" * 500 + " and so it ends:", ("yes", "no"))
+    short = Choice(long.context[-40:], ("yes", "no"))
+    options = Prompt(checkpoint=tiny, max_length=30, calibrate=False)
+    found = ask_choices(resolve(tiny, "prompt"), options, [long, short])
+    assert found.truncated == 4
+    assert found.probabilities[0] == pytest.approx(found.probabilities[1], abs=1e-6)
 
 
 def test_a_long_text_is_cut_and_counted_and_nothing_else(tiny: str) -> None:

@@ -17,7 +17,7 @@ from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.steps.checkpoint import TRAINING, with_checkpoints
 from outgrow.experiment.steps.job_files import facts, lesson, method_of, save, targets_of, truncated, weights_of
 from outgrow.experiment.steps.training_request import STOPS, TRUTH, Training
-from outgrow.models.checkpoints.tokens import Tokens, read_texts
+from outgrow.models.checkpoints.tokens import Candidates, Tokens, read_texts
 from outgrow.models.finetune import train as finetuning
 from outgrow.models.finetune.learning_curve import WATCHED, Watch
 from outgrow.models.finetune.options import Finetune
@@ -26,12 +26,14 @@ from outgrow.models.finetune.resume import Halfway
 from outgrow.models.finetune.saved import keep
 from outgrow.models.finetune.train import HeadFirst
 
+SCORE = ("score",)  # the one output of a model that scores candidates
+
 
 def tokens(jobs: Sequence[Job], context: Context) -> None:
     """Every text of the pool as token ids."""
     for job, location in with_checkpoints(jobs, context):
         options = {name: job.params[name] for name in ("max_length", "chat_template")}
-        read_texts(location, Pool.load(job.parents["pool"]).inputs, **options).save(job.folder)
+        read_texts(location, Pool.load(job.parents["pool"]).readings, **options).save(job.folder)
 
 
 def finetune(jobs: Sequence[Job], context: Context) -> None:
@@ -41,13 +43,14 @@ def finetune(jobs: Sequence[Job], context: Context) -> None:
         if "start" in job.parents:  # a checkpoint that has read on
             location = replace(location, path=str(job.parents["start"] / "model"), hub=None, fingerprint="")
         options = Finetune(checkpoint=location.name, **job.params["options"])
-        read = Tokens.load(job.parents["tokens"])
+        texts = Tokens.load(job.parents["tokens"])
+        read = texts if data.parts is None else Candidates(texts, data.parts.places)
         rows, targets = lesson(job)
         made = finetuning.train(
             location,
             options,
             read,
-            data.classes,
+            data.classes if data.parts is None else SCORE,
             finetuning.Lesson(
                 rows,
                 targets,
@@ -83,6 +86,9 @@ def language(jobs: Sequence[Job], context: Context) -> None:
     """A causal language model that has read the texts of transfer, without any label."""
     for job, location in with_checkpoints(jobs, context):
         rows = np.load(job.parents["split"] / "transfer.npy")
+        parts = Pool.load(job.parents["pool"]).parts
+        if parts is not None:
+            rows = np.unique(parts.places[rows][parts.places[rows] >= 0])
         (job.folder / "model").mkdir()
         loss = read_on(
             location,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from outgrow.core.errors import UsageError
 from outgrow.core.examples import Labels
 from outgrow.core.pool import Pool
 from outgrow.execution.step import Context, Job, Kind, Step
@@ -13,6 +14,7 @@ from outgrow.experiment.steps.checkpoint import READING, with_checkpoints
 from outgrow.experiment.steps.job_files import lesson, save, truncated
 from outgrow.experiment.steps.training_request import Training
 from outgrow.models.prompt.ask import ask, chosen_shots
+from outgrow.models.prompt.choices import ask_choices
 from outgrow.models.prompt.options import Prompt
 
 
@@ -30,10 +32,14 @@ def prompt(jobs: Sequence[Job], context: Context) -> None:
         parts = [np.flatnonzero(data.test)]
         parts += [np.load(job.parents["split"] / f"{part}.npy") for part in job.params["reads"] if part != "test"]
         wanted = np.unique(np.concatenate(parts))
-        texts = [data.inputs[row] for row in wanted.tolist()]
-        found = ask(location, options, data.classes, texts, shots, context.device, context.progress)
+        inputs = [data.inputs[row] for row in wanted.tolist()]
+        if data.parts is None:
+            found = ask(location, options, data.classes, inputs, shots, context.device, context.progress)
+        else:
+            found = ask_choices(location, options, inputs, context.device, context.progress)
         probabilities = np.full((len(data), len(data.classes)), np.nan, dtype=np.float32)
-        probabilities[wanted] = found.probabilities
+        probabilities[wanted] = 0
+        probabilities[wanted, : found.probabilities.shape[1]] = found.probabilities
         save(job.folder, probabilities, data.allowed, truncated=found.truncated, shots=[label for _, label in shots])
 
 
@@ -41,6 +47,8 @@ def _plan(training: Training) -> Step:
     """A language model's answers; without examples they depend on no seed, no label and no deal, but for what is read."""
     task, model, params, parents = training.task, training.model, training.params, training.parents
     location, options, reads = task.locations[model.name], model.options, training.reads
+    if options.shots and task.pool.parts is not None:
+        raise UsageError(f"{task.title}: {model.name}: `shots` are for texts; a choice is scored without examples")
     asked = {
         "model": dict(model.member.identity),
         "fingerprint": location.fingerprint,

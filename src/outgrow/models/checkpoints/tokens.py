@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from outgrow.core.answers import OUT
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.examples import Ints
 from outgrow.models.checkpoints.loading import positions, read_config, read_tokenizer, told
@@ -36,6 +37,17 @@ class Tokens:
         """Tokens of each text, `[n]`."""
         return np.diff(self.offsets)
 
+    def logits(self, module: Any, rows: Ints, filler: int, device: Any) -> Any:
+        """What `module(ids, mask)` gives for the texts at `rows`: `[rows, classes]`."""
+        import torch
+
+        ids, mask = self.padded(rows, filler)
+        return module(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))
+
+    def width(self, outputs: int) -> int:
+        """The classes of a row, of a module with so many outputs."""
+        return outputs
+
     def save(self, folder: Path) -> None:
         """Write `ids.npy`, `offsets.npy` and `facts.json`."""
         np.save(folder / "ids.npy", self.ids)
@@ -59,6 +71,42 @@ class Tokens:
             start, stop = self.offsets[row], self.offsets[row + 1]
             tokens[place, : stop - start] = self.ids[start:stop]
         return tokens, mask
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The texts of n choices: row i's candidates are the texts at `places[i]`, -1 where it has fewer than k."""
+
+    texts: Tokens
+    places: Ints  # [n, k]
+
+    @property
+    def limit(self) -> int:
+        """Tokens read of a text."""
+        return self.texts.limit
+
+    @property
+    def lengths(self) -> Ints:
+        """Padded tokens of each row's candidates together, `[n]`."""
+        longest = np.where(self.places < 0, 0, self.texts.lengths[self.places]).max(axis=1)
+        return np.asarray(np.maximum(longest, 1) * (self.places >= 0).sum(axis=1))
+
+    def logits(self, module: Any, rows: Ints, filler: int, device: Any) -> Any:
+        """Each candidate's one output, `[rows, k]`; all candidates of a row are in one pass."""
+        import torch
+
+        places = self.places[rows]
+        there = places >= 0
+        scores = self.texts.logits(module, places[there], filler, device)[:, 0]
+        absent = torch.full(places.shape, OUT, dtype=scores.dtype, device=scores.device)
+        return absent.masked_scatter(torch.from_numpy(there).to(scores.device), scores)
+
+    def width(self, outputs: int) -> int:
+        """k."""
+        return int(self.places.shape[1])
+
+
+Readable = Tokens | Candidates
 
 
 def batches(lengths: Ints, budget: int = TOKENS) -> Iterator[Ints]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.examples import Ints
 from outgrow.models.checkpoints.loading import blocks, is_causal, read_config, read_tokenizer, read_weights, told
-from outgrow.models.checkpoints.tokens import Tokens, batches
+from outgrow.models.checkpoints.tokens import Readable, batches
 from outgrow.models.checkpoints.weight_files import folder_of, quiet
 from outgrow.models.contract import Location
 from outgrow.models.finetune.options import Finetune
@@ -46,8 +46,9 @@ class Loaded:
 def load(location: Location, options: Finetune, classes: Sequence[str], *, fresh_head: bool = True) -> Loaded:
     """The checkpoint in float32, from safetensors only, on the CPU, with dropout as its config says.
 
-    A new head is drawn from torch's global generator: seed it before. Raises OutgrowError on weights that cannot be
-    loaded or do not fit, UsageError on a checkpoint that is no text model.
+    `classes` of one name are one score, as of candidates. A new head is drawn from torch's global generator: seed it
+    before. Raises OutgrowError on weights that cannot be loaded or do not fit, UsageError on a checkpoint that is no
+    text model.
     """
     where, folder = f"finetune:{location.name}", folder_of(location)
     with told(where, folder):
@@ -57,7 +58,7 @@ def load(location: Location, options: Finetune, classes: Sequence[str], *, fresh
             config.id2label = dict(enumerate(classes))
             config.label2id = {name: number for number, name in enumerate(classes)}
             config.num_labels = len(classes)
-            config.problem_type = "single_label_classification"
+            config.problem_type = "single_label_classification" if len(classes) > 1 else "regression"
         tokenizer = read_tokenizer(folder)
         model = read_weights(
             where,
@@ -219,23 +220,21 @@ def computed(device: torch.device, options: Finetune) -> Any:
 
 def predict(
     loaded: Loaded,
-    tokens: Tokens,
+    tokens: Readable,
     rows: Ints,
     options: Finetune,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> NDArray[np.float32]:
     """Probabilities `[rows, classes]` of the texts at `rows`, in batches of like length. Raises OutgrowError on NaN."""
-    import torch
 
     module = loaded.module
     device = next(module.parameters()).device
     lengths = np.maximum(tokens.lengths[rows], 1)
-    found = np.zeros((len(rows), module.config.num_labels), dtype=np.float32)
+    found = np.zeros((len(rows), tokens.width(module.config.num_labels)), dtype=np.float32)
     done = 0
     with evaluating(module), computed(device, options):
         for places in batches(lengths, PREDICTED):
-            ids, mask = tokens.padded(rows[places], loaded.filler)
-            logits = module(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))
+            logits = tokens.logits(module, rows[places], loaded.filler, device)
             found[places] = logits.float().softmax(dim=-1).cpu().numpy()
             done += len(places)
             progress(done, len(rows))

@@ -11,7 +11,7 @@ import numpy as np
 
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats, Ints, Strings, harden
-from outgrow.models.checkpoints.tokens import Tokens
+from outgrow.models.checkpoints.tokens import Readable
 from outgrow.models.finetune.classifier import Loaded, predict
 from outgrow.models.finetune.options import Finetune
 
@@ -36,7 +36,7 @@ class Watch:
 class Curve:
     """Looks at the model ten times in training, and keeps the best weights where it is to stop early."""
 
-    def __init__(self, loaded: Loaded, options: Finetune, tokens: Tokens, watch: Watch, progress: Progress) -> None:
+    def __init__(self, loaded: Loaded, options: Finetune, tokens: Readable, watch: Watch, progress: Progress) -> None:
         self.loaded, self.options, self.tokens, self.watch, self.progress = loaded, options, tokens, watch, progress
         self.points: list[dict[str, float | None]] = []
         self.losses: list[Any] = []  # of the batches since the last point

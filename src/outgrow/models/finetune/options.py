@@ -37,6 +37,7 @@ class Finetune(Model):
     step = "finetune"
     form = "transformer"
     stops = True
+    scores_parts = True
     starts = frozenset({"texts", "probe"})
     saved = Saved(
         "A finetuned model",

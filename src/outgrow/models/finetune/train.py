@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from outgrow.core.answers import OUT, Allowed
 from outgrow.core.examples import Floats, Ints
 from outgrow.models.checkpoints.device import fingerprint, own_randomness, randomness, set_randomness, settle
-from outgrow.models.checkpoints.tokens import Tokens
+from outgrow.models.checkpoints.tokens import Readable
 from outgrow.models.checkpoints.weight_files import quiet
 from outgrow.models.contract import Location
 from outgrow.models.finetune.adapters import body_size, choose_learning
@@ -60,7 +60,7 @@ class Finetuned:
 def train(
     location: Location,
     options: Finetune,
-    tokens: Tokens,
+    tokens: Readable,
     classes: Sequence[str],
     lesson: Lesson,
     *,
@@ -101,7 +101,7 @@ def _learn_head(
     loaded: Loaded,
     options: Finetune,
     head_first: HeadFirst,
-    tokens: Tokens,
+    tokens: Readable,
     lesson: Lesson,
     device: str,
     folder: str,
@@ -122,7 +122,7 @@ def _learn_head(
 def _trainer(
     loaded: Loaded,
     options: Finetune,
-    tokens: Tokens,
+    tokens: Readable,
     lesson: Lesson,
     curve: Curve,
     device: str,
@@ -160,9 +160,8 @@ def _trainer(
                 return torch.zeros((), device=here)
 
             def ask(module: Any, part: Ints) -> Any:
-                ids, mask = tokens.padded(lesson.rows[batch[part]], loaded.filler)
                 with computed(here, options):
-                    logits = module(torch.from_numpy(ids).to(here), torch.from_numpy(mask).to(here))
+                    logits = tokens.logits(module, lesson.rows[batch[part]], loaded.filler, here)
                 if lesson.allowed is None:
                     return logits
                 return logits.masked_fill(~torch.from_numpy(lesson.allowed[batch[part]]).to(here), OUT)
@@ -274,7 +273,7 @@ def _sum_over_processes(values: Any) -> Any:
 
 
 def probabilities(
-    finetuned: Finetuned, tokens: Tokens, rows: Ints, options: Finetune, progress: Progress = lambda done, total: None
+    finetuned: Finetuned, tokens: Readable, rows: Ints, options: Finetune, progress: Progress = lambda done, total: None
 ) -> NDArray[np.float32]:
     """Probabilities `[rows, classes]` of the texts at `rows` of the tokens."""
     return predict(finetuned.loaded, tokens, rows, options, progress)

@@ -55,7 +55,7 @@ def ask(
     """
     where = f"prompt:{location.name}"
     words = _words(options, classes, where)
-    tokenizer, model = _load(location, where)
+    tokenizer, model = load(location, where)
     model.to(device)
     examples = "".join(f"{_filled(options.template, text, words[label])}\n\n" for text, label in shots)
     limit = min(length for length in (tokenizer.model_max_length, positions(model)) if length)
@@ -173,7 +173,8 @@ def _scores(model: Any, rows: list[list[int]], words: list[list[int]], device: s
     return scores
 
 
-def _load(location: Location, where: str) -> tuple[Any, Any]:
+def load(location: Location, where: str) -> tuple[Any, Any]:
+    """The tokenizer and the causal language model of a checkpoint. Raises UsageError on an encoder."""
     folder = folder_of(location)
     with told(where, folder):
         config = read_config(folder)

@@ -18,12 +18,17 @@ class Prompt(Model):
     baselines of Burns et al. 2023 (arXiv 2312.09390): as a student its shots have weak labels, as a ceiling or a
     supervisor true ones. `calibrate` divides by what the model says of texts without content (Zhao et al. 2021,
     *Calibrate before use*, arXiv 2102.09690).
+
+    A choice has no words: a candidate's score is the log-probability of its tokens after the context, in the mean (or, with
+    `per_token: false`, in sum). `calibrate` then subtracts that after no context, which is the domain-conditional PMI of
+    Holtzman et al. 2021 (*Surface form competition*, arXiv 2104.08315).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     step = "prompt"
     form = "transformer"
+    reads = frozenset({"text", "choice"})
     trained = False
 
     checkpoint: Annotated[str, Field(min_length=1)]
@@ -31,6 +36,7 @@ class Prompt(Model):
     words: dict[str, str] | None = None  # class -> what the model says for it; None: the class's own name
     shots: Annotated[int, Field(ge=0, le=100)] = 0
     calibrate: bool = True
+    per_token: bool = Field(default=True, exclude_if=lambda per_token: per_token)  # of choices: the mean, not the sum
     max_length: Annotated[int, Field(ge=8)] | None = None  # tokens of a prompt; None: the model's limit, at most 2048
 
     @field_validator("words", mode="before")
