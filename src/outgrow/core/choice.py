@@ -119,7 +119,7 @@ def read_of(rows: Sequence[Offered]) -> Read:
     return Read(
         values=[choice for choice, _ in made],
         labels=[
-            None if row.right is None else str(order.index(row.right))
+            "" if row.tie else None if row.right is None else str(order.index(row.right))
             for row, (_, order) in zip(rows, made, strict=True)
         ],
         groups=[choice.beginning or None for choice, _ in made],

@@ -25,7 +25,7 @@ class Read:
     """The rows of a table as values; where a type's columns say more than the values, that too, one entry per row."""
 
     values: Sequence[Any]
-    labels: Sequence[str | None] | None = None  # None: the label column alone says
+    labels: Sequence[str | None] | None = None  # None: the label column alone says; a blank one is a tie of all
     groups: Sequence[str | None] | None = None  # None: the group column alone says
     allowed: Sequence[Sequence[bool]] | None = None  # the classes each row can have, in the order of `classes`
     classes: tuple[str, ...] | None = None  # None: the labels that occur

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import test_features as tiny
-from test_finetune import options, weights
+import tiny_models as tiny
+from finetuning import options, weights
 
 from outgrow.methods.losses import Confidence, Naive
 from outgrow.models.checkpoints.locate import resolve
@@ -21,7 +21,7 @@ from outgrow.models.finetune.saved import keep
 from outgrow.models.finetune.train import Lesson, probabilities, train
 
 TEXTS = tiny.TEXTS
-made = tiny.made
+pytestmark = pytest.mark.usefixtures("one_thread")
 # Two or three candidates a row, some texts in several rows.
 PLACES = np.array([[0, 1, -1], [2, 3, 1], [4, 0, -1], [3, 2, 4], [1, 2, -1], [0, 4, 3]]) % len(TEXTS)
 PLACES[[0, 2, 4], 2] = -1

@@ -28,6 +28,7 @@ class Offered:
     context: str
     candidates: tuple[str, ...]
     right: int | None
+    tie: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,13 +76,14 @@ def offered(
     for place, (cell, label) in enumerate(zip(cells, labels, strict=True)):
         fault = cell if isinstance(cell, str) else _fault(cell)
         right: int | None = None
+        tie = label is not None and label.lower() in TIES
         if fault is None and isinstance(cell, _Cell):
             if keys.get("chosen"):
                 right = 0
-            elif label is not None and label.lower() not in TIES:
+            elif label is not None and not tie:
                 right = _place(cell, label)
                 fault = "has a label that is none of its candidates" if right is None else None
-            rows.append(Offered(cell.context, cell.candidates, right))
+            rows.append(Offered(cell.context, cell.candidates, right, tie))
         if fault is not None:
             wrong.setdefault(fault, []).append(place)
     problems += [

@@ -22,7 +22,7 @@ from outgrow.core.files.label_columns import (
 from outgrow.core.files.tables import read_table
 from outgrow.core.inputs import TEXT, InputType, type_with_identity
 from outgrow.core.pool import Source
-from outgrow.models.label_sources.match_rows import examples_of, no_match
+from outgrow.models.label_sources.match_rows import Found, examples_of, no_match
 
 
 @dataclass(frozen=True)
@@ -86,16 +86,24 @@ def given_labels(
     table = read_table(path, problems)
     if table is None:
         raise UsageError(*problems)
-    votes = class_probabilities(table, classes, label, probabilities, problems)
-    found = examples_of(table, source, on, columns or {}, problems, inputs)
+    places = inputs.exchangeable and on is None and probabilities is None
+    column = (label or "label") if places and (label or "label") in table.columns else None
+    names = [] if column is None else table.names(column, "label", problems)
+    found = examples_of(table, source, on, columns or {}, problems, inputs, names)
+    if places:  # the type knows which of its parts a label means
+        votes = None if found is None else _of_places(found, len(classes))
+    else:
+        votes = class_probabilities(table, classes, label, probabilities, problems)
     if problems or votes is None or found is None:
-        raise UsageError(*problems)
+        raise UsageError(*dict.fromkeys(problems))
+    if not places and found.orders is not None:
+        votes = _reordered(votes, found.orders)
 
     place = {id_: row for row, id_ in enumerate(ids.tolist())}
     of_task = set(source.ids.tolist())
-    rows = np.array([place.get(id_ or "", -1) for id_ in found], dtype=np.int64)
+    rows = np.array([place.get(id_ or "", -1) for id_ in found.ids], dtype=np.int64)
     blank = np.isnan(votes).any(axis=1)
-    matched = np.array([id_ in of_task for id_ in found], dtype=np.bool_)
+    matched = np.array([id_ in of_task for id_ in found.ids], dtype=np.bool_)
     if not matched.any():
         raise UsageError(no_match(table, source, on))
     if not (matched & ~blank).any():
@@ -119,6 +127,28 @@ def given_labels(
         "unmatched": int((~matched).sum()),
     }
     return GivenLabels(result, _notes(counts), counts)
+
+
+def _of_places(found: Found, classes: int) -> Floats:
+    """Labels that name a part of the input as probabilities `[rows, classes]`; a tie is shared, a blank one NaN."""
+    votes = np.full((len(found.ids), classes), np.nan)
+    for row, label in enumerate(found.labels or ()):
+        if label == "":
+            count = classes if found.orders is None else len(found.orders[row] or range(classes))
+            votes[row] = np.arange(classes) < count
+            votes[row] /= count
+        elif label is not None:
+            votes[row] = np.arange(classes) == int(label)
+    return votes
+
+
+def _reordered(votes: Floats, orders: Sequence[Sequence[int] | None]) -> Floats:
+    """Votes on places of the file as votes on places of the input, `[rows, classes]`."""
+    moved = np.where(np.isnan(votes), votes, 0.0)
+    for row, order in enumerate(orders):
+        if order is not None and not np.isnan(votes[row]).any():
+            moved[row, : len(order)] = votes[row, list(order)]
+    return moved
 
 
 def _notes(counts: Mapping[str, int]) -> tuple[str, ...]:

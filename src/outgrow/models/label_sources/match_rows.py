@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from outgrow.core.examples import class_name
@@ -12,6 +13,15 @@ from outgrow.core.pool import Source
 from outgrow.core.registry import nearest
 
 
+@dataclass(frozen=True)
+class Found:
+    """Each given row's content id, None where the task has no such example."""
+
+    ids: Sequence[str | None]
+    orders: Sequence[Sequence[int] | None] | None = None  # of classes that are places: where each is in the given row
+    labels: Sequence[str | None] | None = None  # what the type itself reads as the row's label, "" for a tie
+
+
 def examples_of(
     table: Table,
     source: Source,
@@ -19,17 +29,20 @@ def examples_of(
     keys: Mapping[str, Any],
     problems: list[str],
     inputs: InputType = TEXT,
-) -> Sequence[str | None] | None:
-    """Each given row's content id, None where the task has no such example; None where the join cannot be made.
+    names: Sequence[str | None] = (),
+) -> Found | None:
+    """The example of each given row; None where the join cannot be made.
 
-    By the id column `on`, by number (`on="row"`), else by the input, read by
-    its type's `keys`. What is wrong goes to `problems`.
+    By the id column `on`, by number (`on="row"`), else by the input, read by its type's `keys`, with the row's label in
+    `names`. What is wrong goes to `problems`.
     """
-    if on == "row":
-        return _by_row(table, source, problems)
     if on is not None:
-        return _by_column(table, source, on, problems)
-    asked = {key: keys.get(key) or key for key in inputs.columns}
+        rows = _by_row(table, source, problems) if on == "row" else _by_column(table, source, on, problems)
+        if rows is None:
+            return None
+        ids = [None if row is None else str(source.ids[row]) for row in rows]
+        return Found(ids, source.orders and [None if row is None else source.orders[row] for row in rows])
+    asked = {key: keys[key] for key in inputs.columns if keys.get(key)} or {key: key for key in inputs.columns[:1]}
     for key, wanted in asked.items():
         if isinstance(wanted, str) and "{" not in wanted and wanted not in table.columns:
             problems.append(
@@ -37,13 +50,15 @@ def examples_of(
                 f"name it with `{key}`, or name an id column of both files with `on`, or go row by row with `on: row`"
             )
             return None
-    read = inputs.rows(table, asked, [None] * len(table), problems)
-    return None if read is None else [inputs.id(value) for value in read.values]
+    read = inputs.rows(table, asked, names or [None] * len(table), problems)
+    if read is None:
+        return None
+    return Found([inputs.id(value) for value in read.values], read.orders, read.labels)
 
 
-def _by_row(table: Table, source: Source, problems: list[str]) -> Sequence[str] | None:
-    everything: list[str] = source.ids.tolist()
-    training = [id_ for id_, test in zip(everything, source.official_test, strict=True) if not test]
+def _by_row(table: Table, source: Source, problems: list[str]) -> Sequence[int] | None:
+    everything = list(range(len(source.ids)))
+    training = [row for row, test in enumerate(source.official_test) if not test]
     for rows in (everything, training):
         if len(rows) == len(table):
             return rows
@@ -57,17 +72,18 @@ def _by_row(table: Table, source: Source, problems: list[str]) -> Sequence[str] 
     return None
 
 
-def _by_column(table: Table, source: Source, on: str, problems: list[str]) -> Sequence[str | None] | None:
+def _by_column(table: Table, source: Source, on: str, problems: list[str]) -> Sequence[int | None] | None:
     there = table.has(on, "`on`", problems)
     if on not in source.columns:
         problems.append(f"on: the task's own file has no column {on!r}{nearest(on, source.columns)}")
         there = False
     if not there:
         return None
-    examples: dict[str, str] = {}
+    examples: dict[str, int] = {}
     ambiguous: dict[str, int] = {}
-    for value, id_ in zip(source.columns[on], source.ids.tolist(), strict=True):
-        if value is not None and examples.setdefault(value, id_) != id_:
+    ids = source.ids.tolist()
+    for row, value in enumerate(source.columns[on]):
+        if value is not None and ids[examples.setdefault(value, row)] != ids[row]:
             ambiguous[value] = ambiguous.get(value, 1) + 1
     if ambiguous:
         value, texts = next(iter(ambiguous.items()))
