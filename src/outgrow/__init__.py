@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from outgrow.experiment.spec.schema import Experiment
     from outgrow.methods.contract import Method
     from outgrow.models.contract import FeatureModel, Features, Model
+    from outgrow.report.plot import plot
     from outgrow.results.metrics.scores import Metric
     from outgrow.results.run_results import Results
     from outgrow.tasks.contract import RawTask
@@ -41,6 +42,7 @@ __all__ = [
     "Results",
     "UsageError",
     "WeakToStrongClassifier",
+    "plot",
     "run",
 ]
 
@@ -60,8 +62,14 @@ _HOME = {
     "Results": "results.run_results",
     "UsageError": "core.errors",
     "WeakToStrongClassifier": "teaching.estimator",
+    "plot": "report.plot",
     "run": "experiment.pipeline",
 }
+
+
+def __dir__() -> list[str]:
+    """What completion offers, without loading any of it."""
+    return sorted({*globals(), *__all__})
 
 
 def __getattr__(name: str) -> Any:

@@ -99,7 +99,7 @@ def run(
             page = report.write([told], out / REPORT)
         if observer is not None:
             observer.finished(page)
-    return results
+    return replace(results, folder=out)
 
 
 @contextmanager

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from outgrow.core.errors import OutgrowError
 from outgrow.core.files.json_file import read_json
 from outgrow.core.files.sums import check_sums
+from outgrow.core.units import plural
 from outgrow.results.cells import Entry, RunToScore, Scored, cell_rows, leave_undefined, run_rows
 from outgrow.results.controls import control_rows
 from outgrow.results.equivalents import add_equivalents
+from outgrow.results.frames import flat_cell, flat_difference, flat_run, frame, html, predictions
 from outgrow.results.predictions import Predictions
 from outgrow.results.run_content import AGAIN, NOT_WHOLE, check_content
 
@@ -22,15 +24,20 @@ __all__ = ["SCHEMA", "Entry", "Results", "RunToScore"]
 SCHEMA = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Results:
-    """What a run folder says: one mapping a run, one a cell (a run's seeds together), and how it was made."""
+    """What a run folder says: one mapping per run, one per cell (a run's seeds together), and how it was made.
+
+    In frames, a model has one spelling, that of `outgrow show` and of every Parquet file; in `runs` and `cells`, it is as
+    the YAML says it.
+    """
 
     runs: Sequence[Mapping[str, Any]]
     cells: Sequence[Mapping[str, Any]]
     environment: Mapping[str, Any]
     notes: Sequence[str] = ()
     controls: Sequence[Mapping[str, Any]] = ()  # where the experiment asked for them
+    folder: Path | None = field(default=None, compare=False)  # where they were read or written
 
     @classmethod
     def compute(
@@ -63,7 +70,7 @@ class Results:
         check_sums(Path(folder), ["results.json"], NOT_WHOLE, AGAIN)
         check_content(path, content)
         more = (content.get("notes", []), content.get("controls", []))
-        return cls(content["runs"], content["cells"], content["environment"], *more)
+        return cls(content["runs"], content["cells"], content["environment"], *more, Path(folder))
 
     def to_json(self) -> str:
         """The text of `results.json`."""
@@ -84,10 +91,41 @@ class Results:
 
         # Every column that any run has: from_pylist would take the first row's alone.
         names = dict.fromkeys(name for run in self.runs for name in run)
-        flat = [{name: _cell_value(run.get(name)) for name in names} for run in self.runs]
+        flat = [{name: flat_run(run).get(name) for name in names} for run in self.runs]
         pq.write_table(pa.Table.from_pylist(flat), folder / "results.parquet", compression="zstd")
         (folder / "results.json").write_text(self.to_json(), encoding="utf-8")
 
+    def cells_frame(self, library: str = "pandas") -> Any:
+        """One row per cell: names, and `<name>`, `<name>_low`, `<name>_high` of each interval; `library`: pandas or polars."""
+        return frame([flat_cell(cell) for cell in self.cells], library)
 
-def _cell_value(value: Any) -> Any:
-    return value if isinstance(value, str | int | float | None) else json.dumps(value)
+    def runs_frame(self, library: str = "pandas") -> Any:
+        """One row per run: names, seed, accuracies, PGR, and what is known of its training."""
+        return frame([flat_run(run) for run in self.runs], library)
+
+    def predictions_frame(self, library: str = "pandas") -> Any:
+        """One row per run and test example: truth, and each model's class and its probability. Reads the run folder."""
+        return frame(predictions(self._reading()), library)
+
+    def compare(self, by: str = "method", against: str | None = None, library: str = "pandas") -> Any:
+        """Paired differences of an axis from one of its values, with p and Holm's correction: `outgrow compare` as a frame."""
+        from outgrow.results.compare import compare, reference
+
+        reading = self._reading()
+        return frame(
+            [flat_difference(row) for row in compare(reading, by, against or reference(reading, by)).rows], library
+        )
+
+    def _reading(self) -> Any:
+        from outgrow.results.run_folder import read_run
+
+        if self.folder is None:
+            raise OutgrowError("these results belong to no run folder; read one by Results.read(folder)")
+        return read_run(self.folder)
+
+    def __repr__(self) -> str:
+        where = "" if self.folder is None else f", folder={str(self.folder)!r}"
+        return f"Results({plural(len(self.cells), 'cell')}, {plural(len(self.runs), 'run')}{where})"
+
+    def _repr_html_(self) -> str:
+        return html(self.cells)
