@@ -1,6 +1,8 @@
 # `make demo` and `make test` are all that a newcomer needs; `make` alone lists what there is.
 PYTHON ?= python3
 BIN := .venv/bin
+# A process for each core, one thread of torch in each (tests/conftest.py); the tests of a file stay together and share fixtures.
+PARALLEL := -n logical --dist loadfile
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: help demo test test-fast lint types clean
@@ -14,15 +16,16 @@ demo: .venv/demo  ## install and run the demonstration: about a minute, offline 
 
 test: .venv/test .venv/models  ## install and run every test, the slow ones too
 	@command -v chromium >/dev/null || echo "The report is tested in a browser where there is one: apt-get install chromium"
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 test-fast: .venv/test  ## the tests that take under ten minutes together
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
 
-lint: .venv/test  ## formatting, lint and the floors that imports must keep
+lint: .venv/test  ## formatting, lint, wording and the floors that imports must keep
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
+	.ci/words
 
 types: .venv/test  ## mypy, strict
 	$(BIN)/mypy

@@ -53,7 +53,7 @@ PARTS = {
     "procedure": (
         "Procedures",
         "Several trainings, of which the last is the student. Those in between are ordinary steps: kept, and shared with "
-        "whoever needs the same.",
+        "other steps that need the same.",
     ),
 }  # fmt: skip
 

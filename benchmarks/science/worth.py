@@ -1,4 +1,4 @@
-"""How often the interval of 'worth so many careful labels' holds the truth, on the demo's sentences.
+"""How often the interval of what cheap labels are worth in careful ones holds the truth, on the demo's sentences.
 
     python benchmarks/science/worth.py            # about five minutes
 

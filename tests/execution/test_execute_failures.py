@@ -146,7 +146,7 @@ def test_killed_at_random_moments_it_ends_with_the_same(tmp_path: Path, jobs: in
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             kills += 1
-        else:  # too late, it was done: begin anew, and strike sooner
+        else:  # too late, it was done: begin again, and strike sooner
             longest *= 0.8
             shutil.rmtree(root)
         process.communicate()

@@ -105,7 +105,7 @@ def test_runs_share_the_store_and_hold_it_against_pruning(tmp_path: Path) -> Non
     with pytest.raises(OutgrowError, match="a run is using this store"):
         store.prune(older_than=0)
     assert store.has(KEY)
-    os.killpg(holder.pid, signal.SIGKILL)  # whoever dies lets go
+    os.killpg(holder.pid, signal.SIGKILL)  # a process that dies lets go
     holder.communicate()
     assert store.prune(older_than=-1).keys == (KEY,)
 

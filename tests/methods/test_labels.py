@@ -178,7 +178,7 @@ def test_dawid_skene_weighs_voters_by_habits_learned_on_transfer_alone(classes: 
     transfer = np.arange(1500)
     found = join(voters, ids(3000), transfer, "dawid_skene")
     votes = np.stack([voter.argmax(1) for voter in voters], axis=1)
-    fitted = join_columns(votes[transfer], classes)  # itself held against crowd-kit in test_dawid_skene.py
+    fitted = join_columns(votes[transfer], classes)  # itself compared with crowd-kit in test_dawid_skene.py
     np.testing.assert_allclose(found.probabilities[transfer], fitted.probabilities, atol=0.05)  # one M step between
     np.testing.assert_allclose(found.accuracies, [0.95, 0.7, 0.65, 0.68, 0.6], atol=0.06)
     beyond = np.arange(1500, 3000)

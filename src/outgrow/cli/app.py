@@ -84,7 +84,7 @@ def run(
             "--checkpoint-every",
             min=0,
             max=1_000_000,
-            help="Save a finetuning's state every so many minutes, to resume it if killed.",
+            help="Minutes between saved states of a finetuning, to resume it if killed.",
         ),
     ] = None,
     executor: ExecutorOption = None,
@@ -257,7 +257,7 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
 def entry() -> None:
     """The `outgrow` command: a sentence and an exit code for what goes wrong, no traceback unless --debug."""
     debug = "--debug" in sys.argv[1:]  # wherever it stands: users append it to the command that failed
-    # Whoever started this with a signal ignored (nohup, a shell's background) meant it.
+    # A signal that is ignored at the start (nohup, a shell's background) stays ignored.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _stop)
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:

@@ -165,7 +165,7 @@ def print_results(results: Results, shows: View | None = None, *, sentences: boo
     """A table of the cells, and what it says in three sentences; with `sentences`, in one for each cell."""
     from outgrow.report import sentences as words
     from outgrow.report import tables
-    from outgrow.report.method_sentences import doings
+    from outgrow.report.method_sentences import besides_training
     from outgrow.report.summary import summary
 
     shows = shows or tables.ACCURACIES
@@ -175,7 +175,7 @@ def print_results(results: Results, shows: View | None = None, *, sentences: boo
     if shows is tables.AGREEMENT:
         said = words.agreements(results.cells)
     elif shows.caption == "" and sentences:
-        said = [*words.verdicts(results.cells), *words.equivalents(results.cells), *doings(results.runs)]
+        said = [*words.verdicts(results.cells), *words.equivalents(results.cells), *besides_training(results.runs)]
     elif shows.caption == "":
         said = [*summary(results.cells)]
     for line in said:

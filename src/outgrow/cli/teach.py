@@ -1,4 +1,4 @@
-"""The commands for whoever wants a student: thin, like those of cli.py."""
+"""The commands that make and use a student."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def teach(
     truth: Annotated[Path | None, typer.Option("--truth", help="Careful labels of some texts, to measure by.")] = None,
     truth_label: Annotated[str | None, typer.Option("--truth-label", help="Their column. [default: label]")] = None,
     max_classes: Annotated[
-        int | None, typer.Option("--max-classes", min=2, help="Allow so many classes. [default: 200, of two rows each]")
+        int | None,
+        typer.Option("--max-classes", min=2, help="The most classes allowed. [default: 200, of two rows each]"),
     ] = None,
     choose: Annotated[bool, typer.Option("--choose", help="Choose method and --l2 by the careful labels.")] = False,
     mix: Annotated[bool, typer.Option("--mix", help="Learn from the careful labels, too.")] = False,

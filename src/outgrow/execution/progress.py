@@ -38,7 +38,7 @@ class Display(AbstractContextManager["Display"], Protocol):
         """An order starts."""
 
     def advance(self, name: str, done: int, total: int) -> None:
-        """Of a running order's own units, so many are done."""
+        """How many of a running order's own units are done."""
 
     def finish(self, name: str, steps: int, seconds_left: float | None) -> None:
         """An order has ended and `steps` were made; about how long the rest takes, if that can be told."""

@@ -220,7 +220,7 @@ class Store:
     def _prepare(self) -> None:
         if not (self.root / "store.json").exists():
             self.root.mkdir(parents=True, exist_ok=True)
-            # store.json comes first: whoever looks meanwhile finds an empty folder or a store, nothing in between.
+            # store.json comes first: another process finds an empty folder or a store, nothing in between.
             disk.write_json(self.root / "store.json", {"layout": LAYOUT}, self.root / f".store.json-{uuid.uuid4().hex}")
         for name in ("objects", "tmp", "damaged"):
             (self.root / name).mkdir(exist_ok=True)

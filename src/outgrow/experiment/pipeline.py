@@ -104,7 +104,7 @@ def run(
 
 @contextmanager
 def _heard(store: Store, display: Display) -> Iterator[None]:
-    """What the store finds damaged is told at once, whoever opens it."""
+    """What the store finds damaged is reported at once, by every reader."""
     warn, store.warn = store.warn, display.note
     try:
         yield

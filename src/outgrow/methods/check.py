@@ -57,7 +57,7 @@ def warm(made: Method) -> None:
 
 
 def check_labels(found: Findings, made: Method, classes: int) -> None:
-    """Its labels part, on soft labels of so many classes: shapes, probabilities, the same each time, no file read."""
+    """Its labels part, on soft labels of this number of classes: shapes, probabilities, the same each time, no file read."""
     n, case = 120, f"labels of {classes} classes"
     draw = np.random.default_rng(classes)
     truth = np.arange(n) % classes

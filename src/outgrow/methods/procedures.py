@@ -45,7 +45,7 @@ class Bootstrap(Method):
 
 
 class SelfTrain(Method):
-    """Learn from the supervisor, then `rounds` times, anew, from one's own predictions on transfer.
+    """Learn from the supervisor, then `rounds` times from scratch from one's own predictions on transfer.
 
     Self-training (Scudder 1965; Lee 2013, *Pseudo-label*; Xie et al. 2020, arXiv 1911.04252); strong-to-strong in Burns et
     al. 2023 (arXiv 2312.09390), appendix.

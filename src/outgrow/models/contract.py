@@ -105,7 +105,7 @@ class Model(BaseModel):
 
     @property
     def first_rows(self) -> int | None:
-        """As a supervisor: the first so many rows of weak_train that it learns from; None: all."""
+        """As a supervisor: how many rows of weak_train, from the first, it learns from; None: all."""
         return None
 
     @property

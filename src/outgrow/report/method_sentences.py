@@ -12,7 +12,7 @@ from outgrow.core.entry_names import display
 Run = Mapping[str, Any]  # as in results.json
 
 
-def doings(runs: Sequence[Run]) -> list[str]:
+def besides_training(runs: Sequence[Run]) -> list[str]:
     """A sentence for each cell whose method did more than to learn; numbers are means over its seeds."""
     cells: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:

@@ -13,7 +13,7 @@ from outgrow.results.metrics.scores import Contributions
 from outgrow.results.predictions import ModelKey
 
 CURVE = "ceiling:"  # the role of a ceiling that learned the first rows of transfer alone: "ceiling:50"
-RUNGS = 3  # a ladder has so many students or more
+RUNGS = 3  # students of the shortest ladder
 
 Tables = Mapping[str, Contributions]  # by a ceiling's name
 

@@ -68,7 +68,7 @@ def predictions(reading: Reading) -> list[dict[str, Any]]:
                 columns[f"{role}_label"] = columns[f"{role}_probability"] = [None] * len(test.ids)
                 continue
             values = reading.scored.tables.probabilities[speaker]
-            known = ~np.isnan(values).any(axis=1)
+            known = np.asarray(~np.isnan(values).any(axis=1))
             whole = reading.scored.hard(speaker)  # breaks ties; None where a row is left out
             hard = whole if whole is not None else np.where(known, np.nan_to_num(values).argmax(axis=1), -1)
             columns[f"{role}_label"] = _classes(hard, test.classes)

@@ -109,7 +109,7 @@ class CheapLabels:
     voters: Sequence[str | None] = ()  # [lines] whose label it is, where rows are votes: blank only without a label
 
     def given(self, rows: Ints, texts: int) -> GivenLabels:
-        """The labels of so many distinct texts, where line i of the file is about text `rows[i]`."""
+        """The labels of `n` distinct texts, where line i of the file is about text `rows[i]`."""
         labelled = [
             name if name is not None and self.answers[line, 0] >= 0 else None for line, name in enumerate(self.voters)
         ]

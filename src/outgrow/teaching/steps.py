@@ -143,7 +143,7 @@ def _careful(data: Pool, params: Mapping[str, Any], which: Any) -> Ints:
 
 
 def folds(careful: int, seed: int, count: int = FOLDS) -> list[Ints]:
-    """So many careful rows dealt into disjoint parts, as positions among them."""
+    """The careful rows dealt into disjoint parts, as positions among them."""
     order = np.random.default_rng(seed).permutation(careful)
     return [order[place::count] for place in range(count)]
 

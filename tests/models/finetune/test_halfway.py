@@ -37,7 +37,7 @@ def halfway(folder: Path) -> Halfway:
 
 
 def until(step: int, before: int = 0) -> Callable[[int, int], None]:
-    """Ends a training at a step, after so many of another one."""
+    """Ends a training at a step, after some steps of another one."""
     seen = 0
 
     def progress(done: int, total: int) -> None:

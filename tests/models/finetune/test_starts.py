@@ -131,7 +131,7 @@ def test_finetuned_students_take_every_method(made: Callable[[str], Path], tmp_p
     assert {role: step for role, step in generative.parents.items() if role != "start"} == naive.parents
     assert (store.folder(start.key) / "model" / "model.safetensors").is_file()
     assert probed.params == {**naive.params, "probe": {"epochs": 2, "lr": 1e-3}}
-    # Whoever teaches answers on transfer; whoever is chosen among, on validation.
+    # A student that labels predicts transfer; a candidate, validation.
     assert steps["self_train"].parents["weak_labels"].params["reads"] == ["transfer", "validation", "test"]
     assert [steps[name].kind for name in ("confidence alpha=[0.2,0.7]",)] == ["choose"]
     oracle, honest = steps["early_stop on=truth (oracle)"], steps["early_stop"]

@@ -229,7 +229,7 @@ def test_in_a_run(tmp_path: Path) -> None:
     runs = prepare(asked, store, Machine()).runs
     by = {(one.weak.kind, one.strong.name, one.seed): one for one in runs}
     name = runs[0].strong.name
-    # With examples: the student's have weak labels, the ceiling's true ones, drawn anew for each seed.
+    # With examples: the student's have weak labels, the ceiling's true ones, drawn for each seed.
     assert by["static", name, 0].student.parents["weak_labels"] == by["static", name, 0].supervisor
     assert by["static", name, 0].ceiling.params["targets"] == "truth"  # type: ignore[union-attr]
     assert by["static", name, 0].student != by["static", name, 1].student

@@ -93,7 +93,7 @@ def locked(path: Path, *, exclusive: bool, wait: bool, busy: str = "") -> Iterat
         except BlockingIOError as error:
             raise OutgrowError(busy) from error
         except OSError as error:
-            # Where there are no locks nothing can be pruned, so nothing needs to be held against pruning either.
+            # Where there are no locks nothing can be pruned, so nothing needs protection from pruning either.
             if error.errno not in _NO_LOCKS or not wait:
                 raise OutgrowError(f"{path}: the file system refuses to lock it: {error.strerror}") from error
         yield

@@ -25,7 +25,7 @@ def write_sums(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
 def check_sums(folder: Path, names: Iterable[str], what: str, advice: str) -> None:
     """Raise OutgrowError where one of these files is not what the folder's checksums say.
 
-    A folder without checksums passes: whoever copies single files out of it need not take them along.
+    A folder without checksums passes: single files may be copied without them.
     """
     try:
         lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()

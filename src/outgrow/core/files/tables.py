@@ -20,7 +20,7 @@ from outgrow.core.registry import nearest
 
 FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".parquet": "parquet"}
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"  # how a Git LFS pointer begins
-SHOWN = 5  # so many places are named in one sentence
+SHOWN = 5  # places that one sentence names
 
 
 @dataclass(frozen=True)

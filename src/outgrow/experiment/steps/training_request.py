@@ -37,7 +37,7 @@ class Terms:
     covered_by: Step | None = None
     fold: tuple[int, int] | None = None
     stop: Literal["weak", "truth"] | None = None
-    rows: int | None = None  # learn the first so many rows of the part alone
+    rows: int | None = None  # learn only the first `rows` rows of the part
     start: tuple[str, Mapping[str, Any]] | None = None
     predict_on: tuple[str, ...] = ()  # parts other than test whose predictions something reads
 

@@ -19,7 +19,7 @@ from outgrow.models.checkpoints.weight_files import folder_of
 from outgrow.models.contract import Location
 
 TOKENS = 4096  # padded tokens a batch: enough to fill a CPU's caches, small enough that activations stay modest
-SLACK = 20  # a batch may be padded by less than one token in so many real ones: under 5%
+SLACK = 20  # a batch may be padded by less than one token per SLACK real ones: under 5%
 LONGEST = 512  # tokens read of a text unless asked for more: attention grows with the square
 
 
@@ -149,7 +149,7 @@ def read_texts(location: Location, inputs: Sequence[str], *, max_length: int | N
 
 
 def limited(tokenizer: Any, reach: int | None, asked: int | None, where: str) -> int:
-    """How many tokens of a text are read, by a model of so many positions. Raises UsageError where that cannot be."""
+    """How many tokens of a text are read, by a model with that many positions. Raises UsageError where that cannot be."""
     said = tokenizer.model_max_length
     if isinstance(said, bool) or not isinstance(said, int | float) or not said >= 1:
         raise OutgrowError(

@@ -30,7 +30,7 @@ class Objective(Protocol):
 
 
 def overhead(parameters: int, device: str) -> float:
-    """Tokens that one more part costs as much as, for a body of so many parameters, 6 operations a parameter and token."""
+    """Tokens that one more part costs as much as, for a body of `parameters`, at 6 operations per parameter and token."""
     return OVERHEAD["cpu" if device == "cpu" else "elsewhere"] / (6.0 * parameters)
 
 
@@ -62,7 +62,7 @@ def cut(lengths: Ints, budget: int, overhead: float) -> list[Ints]:
 
 
 def needs_statistic(method: Objective, classes: int) -> bool:
-    """Whether the method's loss on so many classes wants something of the whole batch."""
+    """Whether the method's loss on this number of classes needs something of the whole batch."""
     import torch
 
     return method.statistic(torch.zeros(2, classes)) is not None

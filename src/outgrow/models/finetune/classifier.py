@@ -167,7 +167,7 @@ def in_body(model: Any, name: str) -> bool:
 
 
 def _draw_head(model: Any) -> None:
-    """The layers above the body anew, even where the checkpoint has some: they were learned for other classes."""
+    """New layers above the body, even where the checkpoint has some: they were learned for other classes."""
     from torch import nn
 
     deviation = getattr(model.config.get_text_config(), "initializer_range", 0.02)

@@ -200,7 +200,7 @@ def _trainer(
                 if state.global_step == learned and kept is not None:
                     _take_up(kept, loaded, optimizer, curve)
                     kept = None  # weights and the optimizer's memory of them, which need not be held twice
-                control.should_log = False  # whoever listens has heard of these steps
+                control.should_log = False  # callbacks were called for these steps before
                 return
             control.should_training_stop = curve.step(state.global_step, state.max_steps)
             if halfway is not None and halfway.due() and not control.should_training_stop:
@@ -238,7 +238,7 @@ def _trainer(
 
 
 def _state(step: int, loaded: Loaded, optimizer: Any, curve: Curve, device: str) -> State:
-    """All that the rest of a training hangs on, after a step of the optimizer."""
+    """Everything needed to resume a training after a step of the optimizer."""
     seen, tensors = curve.state()
     chance, chances = randomness(device)
     weights = {f"weight.{name}": value for name, value in loaded.module.named_parameters() if value.requires_grad}

@@ -69,7 +69,7 @@ def join_answers(
 
 
 def join_votes(votes: Votes, n: int, voters: int, classes: int, by: Rule) -> Aggregated:
-    """Join votes about n rows, each of one of so many voters, as of a crowd whose silence is chance."""
+    """Join votes about n rows, each of one of `voters`, as of a crowd whose silence is chance."""
     if by == "dawid_skene":
         return _by_model(dawid_skene(votes.row, votes.voter, votes.answer, n, voters, classes), votes, n)
     naming = votes.answer < classes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from outgrow.report.method_sentences import doings
+from outgrow.report.method_sentences import besides_training
 from outgrow.report.scene import Scene, names
 from outgrow.report.sections.section import Data, Section
 from outgrow.report.sentences import equivalents
@@ -38,7 +38,7 @@ def _data(scene: Scene) -> Data:
             "over": f"{over(cells)}." if cells else "",
             "scale": [f"{end:.2f}" for end in accuracies],
             "worth": [sentence for run in scene.runs for sentence in equivalents(run.results.cells)],
-            "doings": [sentence for run in scene.runs for sentence in doings(run.results.runs)],
+            "besides_training": [sentence for run in scene.runs for sentence in besides_training(run.results.runs)],
         }
     )
 

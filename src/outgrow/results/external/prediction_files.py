@@ -1,4 +1,4 @@
-"""Predictions that any program wrote, in CSV, JSONL or Parquet, held against one truth: what `outgrow score` reads."""
+"""Predictions that any program wrote, in CSV, JSONL or Parquet, scored against one truth: what `outgrow score` reads."""
 
 from __future__ import annotations
 

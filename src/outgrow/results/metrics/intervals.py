@@ -39,7 +39,7 @@ class Limits(NamedTuple):
 
 
 UNIT = Limits(0.0, 1.0, "wilson")
-# Below so many examples (groups) that carry the spread, an interval of this scale is marked as of a small sample.
+# Below this number of examples (groups) that carry the spread, an interval of this scale is marked as of a small sample.
 CARRIERS: Mapping[Scale, float] = {"wilson": 8, "logit": 15, "log": 12, "linear": 8}
 
 
@@ -97,7 +97,7 @@ def ratio(
     """Fieller's (1954) interval of the ratio of two contrasts, weights `[models]` each. It is a ratio of means.
 
     It holds the ratios r for which the interval of the contrast `numerator - r denominator` holds 0. The degrees of
-    freedom are Satterthwaite's *of that contrast*, anew for every r, not one number for all: so PGR's interval never
+    freedom are Satterthwaite's *of that contrast*, computed for every r, not one number for all: so PGR's interval never
     contradicts a difference's. It holds 0 where that of student minus weak does, holds 1 where that of ceiling minus
     student holds 0, and is unbounded (r to infinity: the contrast is the denominator) where the denominator's interval
     holds 0, which is `undefined: ceiling not above weak`; and so is a denominator below 0. Ends are not cut: a ratio
