@@ -45,7 +45,7 @@ class Tokens:
         return module(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))
 
     def width(self, outputs: int) -> int:
-        """The classes of a row, of a module with so many outputs."""
+        """The classes of a row, of a module with that many outputs."""
         return outputs
 
     def save(self, folder: Path) -> None:
