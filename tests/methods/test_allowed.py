@@ -18,7 +18,8 @@ from outgrow.methods.contract import Method, Rows
 from outgrow.models.heads.solver import Among, Problem, Solver, predict, solve
 from outgrow.models.label_sources.options import Simulate
 from outgrow.models.label_sources.simulate import simulate
-from outgrow.results.predictions import Predictions
+from outgrow.results.metrics.controls import beyond_chance, chance
+from outgrow.results.predictions import HeldOut, Predictions
 from outgrow.tasks.pool import build_pool
 
 N, CLASSES = 60, 4
@@ -127,6 +128,19 @@ def test_shuffled_labels_go_to_rows_that_allow_them(tmp_path: Path) -> None:
     assert (found[~pool.allowed[transfer]] == 0).all()
     assert (found.sum(axis=0) == weak[transfer].sum(axis=0)).all()
     assert (found != weak[transfer]).any()
+
+
+def test_chance_is_among_rows_that_allow_the_same_classes() -> None:
+    """Known: a guess among two classes is right half the time, among four a quarter, and neither is a leak."""
+    random = np.random.default_rng(5)
+    allowed = np.zeros((4000, 4), dtype=bool)
+    allowed[:2000, :2], allowed[2000:] = True, True
+    truth, said = (np.concatenate([random.integers(2, size=2000), random.integers(4, size=2000)]) for _ in range(2))
+    ids = np.arange(4000).astype(np.str_)
+    strata = HeldOut(ids, (), truth, ids, tuple("abcd"), allowed=allowed).strata
+    assert chance(said[None], truth, 4, strata) == pytest.approx((1 / 2 + 1 / 4) / 2, abs=0.01)
+    assert beyond_chance(said[None], truth, 4, strata=strata).estimate == pytest.approx(0, abs=0.02)
+    assert beyond_chance(said[None], truth, 4).low > 0  # type: ignore[operator]
 
 
 PLUGIN = """

@@ -59,8 +59,8 @@ def _shuffled(runs: Cell, scored: Scored) -> Control:
     said = _said([ModelKey(r.task, SHUFFLED, r.weak.name, r.strong.name, None, r.seed) for r in runs], scored)
     if said is None:
         return {}
-    expected = chance(said, test.truth, len(test.classes))
-    beyond = beyond_chance(said, test.truth, len(test.classes), scored.groups(first.task), ALARM)
+    expected = chance(said, test.truth, len(test.classes), test.strata)
+    beyond = beyond_chance(said, test.truth, len(test.classes), scored.groups(first.task), ALARM, test.strata)
     reached = float((said == test.truth).mean())
     who = f"{first.strong.name} taught shuffled labels of {first.weak.name} on {first.task}"
     leaks = beyond.low is not None and beyond.low > 0

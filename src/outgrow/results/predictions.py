@@ -45,6 +45,13 @@ class HeldOut:
     allowed: Allowed | None = None  # [n, classes] the classes that a row can have; None: all, in every row
 
     @property
+    def strata(self) -> Ints | None:
+        """Which rows allow the same classes, by number `[n]`; None where all do."""
+        if self.allowed is None:
+            return None
+        return np.asarray(np.unique(self.allowed, axis=0, return_inverse=True)[1]).reshape(-1)
+
+    @property
     def alternatives(self) -> float:
         """The number of classes of a row; where rows differ, that of which a random wrong answer is right as often."""
         if self.allowed is None:
