@@ -61,6 +61,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     "step kinds": {
         "pool": "outgrow.experiment.steps.data:POOL",
+        "cut": "outgrow.experiment.steps.data:CUT",
         "split": "outgrow.experiment.steps.data:SPLIT",
         "given": "outgrow.experiment.steps.data:GIVEN",
         "features": "outgrow.experiment.steps.heads:FEATURES",

@@ -21,13 +21,14 @@ from outgrow.execution.step import Step
 from outgrow.execution.store import Store, default_store
 from outgrow.experiment.collect import collect
 from outgrow.experiment.planning.plan import Plan, plan
-from outgrow.experiment.spec.resolve import check_splits, read_experiment, resolve_experiment
+from outgrow.experiment.spec.resolve import Resolved, check_splits, read_experiment, resolve_experiment
 from outgrow.experiment.spec.schema import Experiment
 from outgrow.report import page as report
 from outgrow.report.scene import WORK, ReportedRun
 from outgrow.results.cells import Scored
 from outgrow.results.predictions import Predictions
 from outgrow.results.run_results import Results
+from outgrow.tasks.cut import kept_of
 
 FOLDER = ("the run folder", "--out")  # what sentences about it say
 REPORT = "report.html"
@@ -51,7 +52,23 @@ def prepare(experiment: Experiment, store: Store, machine: Machine, display: Dis
         raise UsageError(*dict.fromkeys(problems))
     pools = {task: Pool.load(_opened(store, step)) for task, step in ground.pools.items()}
     check_splits(experiment, pools)
-    return plan(experiment, ground, pools)
+    cut = {
+        task.title: Step("cut", kept, {"pool": ground.pools[task.title]}, label=f"{task.title}: leave out unused rows")
+        for task in experiment.tasks
+        if task.rows != "all" and (kept := kept_of(pools[task.title], experiment.split.dealt)) is not None
+    }
+    execute(list(cut.values()), store, here, ground.sources, display)
+    pools |= {task: Pool.load(_opened(store, step)) for task, step in cut.items()}
+    return plan(experiment, _with_pools(ground, cut), pools)
+
+
+def _with_pools(ground: Resolved, cut: Mapping[str, Step]) -> Resolved:
+    """With other pools for some tasks, and the given labels read for these."""
+    given = {
+        (task, name): Step(step.kind, step.params, {"pool": cut[task]}, label=step.label) if task in cut else step
+        for (task, name), step in ground.given.items()
+    }
+    return replace(ground, pools={**ground.pools, **cut}, given=given)
 
 
 def run(

@@ -239,9 +239,15 @@ def _check_loss(found: Findings, made: Method, logits: Any, weak: Any, case: str
     if made.by_row:
         order = torch.arange(len(logits)).flip(0)
         found.expect(
-            torch.allclose(made.loss(logits[order], weak[order], 0.5)[order], whole[0], atol=1e-9),
+            torch.allclose(made.loss(logits[order], weak[order], 0.5, statistic)[order], whole[0], atol=1e-9),
             f"{case}: a row's loss is its own, as by_row says",
             f"{case}: by_row says that no row looks at another, and a row's loss changes with its company",
+        )
+        found.expect(
+            _joins(made, logits, weak),
+            f"{case}: batches may be joined, as by_row says",
+            f"{case}: by_row says that batches may be joined, and the loss of two in one call is not that of each: let "
+            "statistic take [batches, n, classes] and return a number for each batch",
         )
     parts = [found.attempt(partial(once, part, statistic), f"part of a batch, {case}") for part in _PARTS]
     if all(part is not None for part in parts):
@@ -252,6 +258,21 @@ def _check_loss(found: Findings, made: Method, logits: Any, weak: Any, case: str
             f"{case}: a row's loss depends on the other rows of its part: take what it needs of the batch in "
             "statistic(logits), or cut batches learn something else",
         )
+
+
+def _joins(made: Method, logits: Any, weak: Any) -> bool:
+    """Whether two batches in one call, each row with its own batch's statistic, have the losses of two calls."""
+    import torch
+
+    batches = torch.stack([logits, 1.5 * logits.flip(0) + 0.25 * logits])
+    try:
+        statistic = made.statistic(batches)
+        rows = None if statistic is None else statistic.repeat_interleave(len(logits))
+        joined = made.loss(batches.flatten(0, 1), weak.repeat(2, 1), 0.5, rows)
+        apart = torch.cat([made.loss(batch, weak, 0.5, made.statistic(batch)) for batch in batches])
+    except (RuntimeError, IndexError, ValueError):  # shapes that do not fit
+        return False
+    return joined.shape == apart.shape and torch.allclose(joined, apart, atol=1e-9)
 
 
 _PARTS = (slice(0, 7), slice(7, 8), slice(8, 24))

@@ -65,7 +65,11 @@ class Method(BaseModel):
 
     @property
     def by_row(self) -> bool:
-        """Whether a row's loss never depends on other rows, so batches may be joined. Only a method can say so."""
+        """Whether a row's loss depends on no other row but through `statistic`, so batches may be joined in one call.
+
+        `statistic` then takes several batches of equal size at once, `[batches, n, classes]` -> a number each,
+        `[batches]`, and `loss` a number for each row, `[n]`. Only a method can say so.
+        """
         return False
 
     @property

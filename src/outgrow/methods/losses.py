@@ -22,7 +22,7 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class _ByRow(Method):
-    """A loss in which no row looks at another."""
+    """A loss in which no row looks at another, but through `statistic`."""
 
     @property
     def by_row(self) -> bool:
@@ -46,7 +46,7 @@ class Naive(_ByRow):
         return cross_entropy(weak, logits)
 
 
-class Confidence(Method):
+class Confidence(_ByRow):
     """Trust the weak labels a little less, the student's own decisions a little more.
 
     (1 - a) CE(w, p) + a CE(h(p), p), the auxiliary confidence loss of Burns et al. 2023 (arXiv 2312.09390). h: the
@@ -90,7 +90,7 @@ class Confidence(Method):
         return cross_entropy((1 - a) * weak + a * hardened(logits, threshold), logits)
 
     def statistic(self, logits: Tensor) -> Tensor | None:
-        """Two classes: the threshold on logit 1 - logit 0 (a scalar) that hardens by the prior. More: None."""
+        """Two classes: the threshold on logit 1 - logit 0 that hardens by the prior, `[..., n, 2]` -> `[...]`. More: None."""
         classes = logits.shape[-1]
         if self.prior != "balanced" and len(self.prior) != classes:
             raise UsageError(
@@ -206,13 +206,14 @@ def cross_entropy(target: Tensor, logits: Tensor) -> Tensor:
     """CE of a target distribution and softmax(logits), `[n, classes]` twice -> `[n]`."""
     from torch.nn.functional import cross_entropy
 
-    return cross_entropy(logits, target, reduction="none")
+    # As one row of pixels: where logits lie class by class in memory, as a head's do, that is several times faster.
+    return cross_entropy(logits.T.unsqueeze(0), target.T.unsqueeze(0), reduction="none").squeeze(0)
 
 
 def margin(logits: Tensor) -> Tensor:
-    """Logit 1 - logit 0 of two classes, `[n, 2]` -> `[n]`, no gradient: in the order of p but never saturated."""
+    """Logit 1 - logit 0 of two classes, `[..., n, 2]` -> `[..., n]`, no gradient: in the order of p but never saturated."""
     scores = logits.detach()
-    return scores[:, 1] - scores[:, 0]
+    return scores[..., 1] - scores[..., 0]
 
 
 def hardened(logits: Tensor, threshold: Tensor | None) -> Tensor:
@@ -224,20 +225,24 @@ def hardened(logits: Tensor, threshold: Tensor | None) -> Tensor:
 
 
 def threshold(scores: Tensor, share: float) -> Tensor:
-    """The scalar that `share` of the scores `[n]` lie above: half way between two neighbours, so rounding flips no row.
+    """What `share` of the scores lie above, `[..., n]` -> `[...]`: half way between two neighbours, so rounding flips no row.
 
     The count above is `share * n` rounded, a half downwards (of an odd batch the median itself is not above). Equal
     scores can't be told apart: where the cut would fall among them it moves to the nearer end of their run.
     """
     import torch
 
-    ends = scores.new_tensor([-math.inf, math.inf])
-    ordered = torch.cat([ends[:1], scores.sort().values, ends[1:]])
-    cut = len(scores) - math.ceil(share * len(scores) - 0.5)  # ordered[: cut + 1] are not above
-    if ordered[cut] == ordered[cut + 1]:
-        first = int(torch.searchsorted(ordered, ordered[cut]))
-        last = int(torch.searchsorted(ordered, ordered[cut], right=True)) - 1
-        cut = last if last - cut <= cut - (first - 1) else first - 1
-    low, high = ordered[cut], ordered[cut + 1]
-    middle = (low + high) / 2
-    return middle if middle < high or math.isinf(high) else low
+    n = scores.shape[-1]
+    cut = n - math.ceil(share * n - 0.5)  # scores that are not above
+    if cut == 0:
+        return scores.new_full(scores.shape[:-1], -math.inf)
+    # A selection and counts, without a sort or a look at any value: this runs at each step for all heads at once.
+    low = scores.kthvalue(cut, dim=-1).values.unsqueeze(-1)
+    run_begins, run_ends = (scores < low).sum(dim=-1), (scores <= low).sum(dim=-1)
+    next_above = scores.masked_fill(scores <= low, math.inf).amin(dim=-1)
+    next_below = scores.masked_fill(scores >= low, -math.inf).amax(dim=-1)
+    low = low.squeeze(-1)
+    upwards = run_ends - cut <= cut - run_begins
+    below, above = torch.where(upwards, low, next_below), torch.where(upwards, next_above, low)
+    middle = (below + above) / 2
+    return torch.where((middle < above) | above.isinf(), middle, below)

@@ -6,6 +6,7 @@ import gzip
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from places import DATA
 from sklearn.linear_model import LogisticRegression
 
 from outgrow.core.errors import OutgrowError
-from outgrow.methods.losses import Confidence, Naive
-from outgrow.models.heads.solver import Head, Problem, Solver, predict, scale, solve
+from outgrow.methods.losses import Confidence, Entropy, Naive, Product, ReverseKl, Window
+from outgrow.models.heads.solver import Head, Problem, Solver, _solve_on_device, predict, predict_all, scale, solve
 
 SHORT = Solver(steps=6)
 
@@ -70,13 +71,69 @@ def test_bits_do_not_depend_on_company_or_place(classes: int, n: int, d: int, th
     assert not same(together[0], together[2])
 
 
-def test_bits_do_not_depend_on_company_where_a_pass_is_narrower(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bits_depend_neither_on_threads_nor_on_what_fits_in_a_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     inputs, all_ = features(100, 20), problems(100, 3, 12)
-    monkeypatch.setattr("outgrow.models.heads.solver.SCORES", 100 * 3 * 5)  # 4 blocks a pass
+    together = solve(inputs, all_, SHORT)
+    monkeypatch.setattr("outgrow.models.heads.products.CACHED", 100 * 32 * 2)  # about three heads in turn
     seen: list[tuple[int, int]] = []
-    together = solve(inputs, all_, SHORT, progress=lambda done, total: seen.append((done, total)))
+    in_turn = solve(inputs, all_, SHORT, progress=lambda done, total: seen.append((done, total)))
+    assert all(same(head, other) for head, other in zip(together, in_turn, strict=True))
+    assert [done for done, _ in seen] == list(range(1, seen[0][1] + 1))
+    assert seen[0][1] >= 3 * SHORT.steps
+    torch.set_num_threads(3)
+    assert all(same(head, other) for head, other in zip(together, solve(inputs, all_, SHORT), strict=True))
+    assert torch.get_num_threads() == 3
+
+
+def test_the_products_of_a_gpu_agree_with_those_of_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs, all_ = features(100, 20), problems(100, 3, 12)
+    monkeypatch.setattr("outgrow.models.heads.solver.SCORES", 100 * 3 * 5)  # 4 heads a pass
+    seen: list[tuple[int, int]] = []
+    joined = _solve_on_device(inputs, all_, SHORT, "cpu", lambda done, total: seen.append((done, total)))
     assert seen == [(step, 18) for step in range(1, 19)]
-    assert all(same(head, solve(inputs, [problem], SHORT)[0]) for head, problem in zip(together, all_, strict=True))
+    for problem, head, own in zip(all_, joined, solve(inputs, all_, SHORT), strict=True):
+        assert np.abs(head.weight - own.weight).max() < 1e-4
+        alone = _solve_on_device(inputs, [problem], SHORT, "cpu", lambda done, total: None)[0]
+        assert np.abs(head.weight - alone.weight).max() < 1e-6
+
+
+@pytest.mark.parametrize(("classes", "n", "d"), [(2, 157, 17), (3, 97, 40)])
+def test_bits_do_not_depend_on_company_for_any_loss(classes: int, n: int, d: int) -> None:
+    methods = [Entropy(warmup=0), Product(warmup=0), Window(), ReverseKl(), Naive(hard=True), Confidence(warmup=0)]
+    inputs, all_ = features(n, d), problems(n, classes, 12)
+    all_ = [replace(problem, method=methods[place % len(methods)]) for place, problem in enumerate(all_)]
+    for problem, head in zip(all_, solve(inputs, all_, SHORT), strict=True):
+        assert same(head, solve(inputs, [problem], SHORT)[0])
+
+
+def test_a_failure_in_one_thread_ends_all() -> None:
+    class Broken(Naive):
+        def loss(self, *_: Any) -> Any:
+            raise ValueError("broken")
+
+    torch.set_num_threads(2)
+    inputs, (good, other, *_) = features(50, 8), problems(50, 2, 2)
+    for order in ([good, replace(other, method=Broken())], [replace(good, method=Broken()), other]):
+        with pytest.raises(ValueError, match="broken"):
+            solve(inputs, order, SHORT)
+    assert torch.get_num_threads() == 2
+
+
+def test_equal_methods_of_many_heads_are_one_call() -> None:
+    calls = []
+
+    class Counted(Confidence):
+        def loss(self, logits: Any, weak: Any, progress: float, statistic: Any = None) -> Any:
+            calls.append((len(logits), statistic is not None))
+            return super().loss(logits, weak, progress, statistic)
+
+    inputs = features(40, 8)
+    soft = np.random.default_rng(0).dirichlet([1, 1], 40).astype(np.float32)
+    lessons = [
+        Problem(np.arange(30 + place % 2), soft[: 30 + place % 2], None, Counted(), 0.01, place) for place in range(6)
+    ]
+    solve(inputs, lessons, SHORT)
+    assert calls == [(192, True)] * SHORT.steps  # 3 of 30 rows and 3 of 31, filled up to a multiple of 16
 
 
 def test_the_same_again_gives_the_same_bits_and_another_seed_others() -> None:
@@ -198,6 +255,8 @@ def test_predict_is_the_softmax_of_scaled_features() -> None:
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
     assert np.array_equal(probabilities, predict(inputs.copy(), head, Solver(norm=2.0)))
     assert predict(inputs[:0], head, Solver()).shape == (0, 4)
+    others = predict_all(inputs, [Head(2 * head.weight, head.bias), head], Solver(norm=2.0))
+    assert np.array_equal(probabilities, others[1])
 
 
 def test_read_only_and_mapped_features_are_left_as_they_are(tmp_path: Path) -> None:

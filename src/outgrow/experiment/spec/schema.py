@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
@@ -77,6 +77,7 @@ class TaskSpec(Strict):
     balance: bool = True
     unlabelled: bool = False
     max_classes: Rows | None = None  # None: a label column with very many values is taken for a mistake
+    rows: Literal["all"] | None = None  # all: keep a pool that is much larger than its splits
     options: dict[str, Any] = {}
 
     @model_validator(mode="before")
@@ -129,7 +130,7 @@ class TaskSpec(Strict):
             },
             "task": {"options"},
         }[given[0]]
-        common = {"name", "balance", given[0]}
+        common = {"name", "balance", "rows", given[0]}
         wrong = sorted(self.model_fields_set - allowed - common)
         unfit = [name for key in wrong for name in (self.columns if key == "columns" else [key])]
         sentences = [f"`{key}` has no meaning beside `{given[0]}`" for key in unfit]

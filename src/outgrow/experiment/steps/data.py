@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from outgrow.core.errors import OutgrowError
 from outgrow.core.identity import digest_file
 from outgrow.core.inputs import TEXT, type_with_identity
-from outgrow.core.pool import Pool
+from outgrow.core.pool import Pool, Source
 from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.steps.job_files import facts, member, save
 from outgrow.experiment.steps.training_request import TaskPlan, Training
@@ -53,6 +54,15 @@ def _raw_task(source: Mapping[str, Any], context: Context) -> Any:
         where: dict[str, Any] = {key: source[key] for key in ("config", "split", "test")}
         return hub_task(source["hub"], source["commit"], **where, **columns)
     return member(source["task"], "tasks", context).load()(**source["options"])
+
+
+def cut(jobs: Sequence[Job], context: Context) -> None:
+    """A pool less the rows that no split needs."""
+    from outgrow.tasks.cut import cut_pool
+
+    for job in jobs:
+        made = cut_pool(Pool.load(job.parents["pool"]), **job.params)
+        replace(made, source=Source.load(job.parents["pool"] / "source.parquet")).save(job.folder)
 
 
 def split(jobs: Sequence[Job], context: Context) -> None:
@@ -109,5 +119,6 @@ def _plan(asked: Training) -> Step:
 
 
 POOL = Kind(1, pool, exact=True)
+CUT = Kind(1, cut, exact=True)
 SPLIT = Kind(1, split, exact=True)
 GIVEN = Kind(1, given, exact=True, notes=_notes, plan=_plan)

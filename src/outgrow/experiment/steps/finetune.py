@@ -176,4 +176,4 @@ def _stopped(step: Step, folder: Path) -> dict[str, Any]:
 
 TOKENS = Kind(2, tokens, notes=truncated)
 LANGUAGE = Kind(1, language)
-FINETUNE = Kind(2, finetune, efficiency=0.4, plan=_plan, facts=_stopped, curve=_curve)
+FINETUNE = Kind(3, finetune, efficiency=0.4, plan=_plan, facts=_stopped, curve=_curve)

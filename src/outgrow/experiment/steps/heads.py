@@ -34,7 +34,8 @@ def heads(jobs: Sequence[Job], context: Context) -> None:
     from safetensors.numpy import save_file
 
     from outgrow.models.heads.choices import predict_choices, solve_choices
-    from outgrow.models.heads.solver import Among, Objective, Problem, Solver, predict, solve
+    from outgrow.models.heads.joint_losses import Objective
+    from outgrow.models.heads.solver import Among, Problem, Solver, predict_all, solve
 
     pool = Pool.load(jobs[0].parents["pool"])
     values = np.load(jobs[0].parents["features"] / "features.npy", mmap_mode="r")
@@ -57,15 +58,14 @@ def heads(jobs: Sequence[Job], context: Context) -> None:
             )
         )
     if pool.parts is None:
-        found = solve(values, problems, solver, context.device, context.progress)
+        made = solve(values, problems, solver, context.device, context.progress)
+        answers = predict_all(values, made, solver)
     else:
-        found = solve_choices(values, pool.parts.places, problems, solver, context.device, context.progress)
-    for job, head in zip(jobs, found, strict=True):
+        made = solve_choices(values, pool.parts.places, problems, solver, context.device, context.progress)
+        answers = [predict_choices(values, pool.parts.places, head, solver) for head in made]
+    for job, head, probabilities in zip(jobs, made, answers, strict=True):
         save_file({"weight": head.weight, "bias": head.bias}, job.folder / "head.safetensors")
-        if pool.parts is None:
-            save(job.folder, predict(values, head, solver), pool.allowed)
-        else:
-            save(job.folder, predict_choices(values, pool.parts.places, head, solver), pool.allowed)
+        save(job.folder, probabilities, pool.allowed)
 
 
 TYPICAL_WIDTH = 512  # of features, for the estimate of a head's work before there are any
@@ -113,4 +113,4 @@ def _same_pass(step: Step) -> Any:
 
 
 FEATURES = Kind(1, features, efficiency=0.5, notes=truncated)
-HEAD = Kind(1, heads, together=64, company=_same_pass, efficiency=0.1, plan=_plan)
+HEAD = Kind(2, heads, together=64, company=_same_pass, efficiency=0.1, plan=_plan)

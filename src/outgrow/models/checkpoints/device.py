@@ -1,16 +1,52 @@
-"""What a device has of its own: random states, and the place that training takes."""
+"""What a device has of its own: random states, memory, and the place that training takes."""
 
 from __future__ import annotations
 
+import os
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
+
+from outgrow.core.errors import OutgrowError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+T = TypeVar("T")
+
+
+def put(values: NDArray[Any], device: Any) -> Tensor:
+    """An array on a device. On a GPU it is copied while other work goes on: the host does not wait for it."""
+    import torch
+
+    tensor = torch.from_numpy(values)
+    if torch.device(device).type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
+def with_memory_for(work: Callable[[int], T], budget: int, where: str, advice: str) -> T:
+    """`work(budget)`; where the device's memory does not suffice, once more with half the budget of padded tokens.
+
+    Raises OutgrowError, which ends in `advice`, where half does not suffice either.
+    """
+    import torch
+
+    for tokens in (budget, max(1, budget // 2)):
+        try:
+            return work(tokens)
+        except torch.OutOfMemoryError as error:
+            said = str(error).partition(". ")[0]
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+    raise OutgrowError(
+        f"{where}: the device's memory does not suffice, with batches of {budget} and of {max(1, budget // 2)} padded "
+        f"tokens ({said}): {advice}"
+    )
 
 
 def randomness(device: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -51,6 +87,27 @@ def own_randomness(device: str) -> Iterator[None]:
         yield
     finally:
         set_randomness(*before)
+
+
+@contextmanager
+def same_bits(device: str) -> Iterator[None]:
+    """On a GPU: only kernels that sum in the same order each time, where there are such."""
+    import torch
+
+    if not device.startswith("cuda"):
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or torch warns that it does not know
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    settings: Any = torch.utils.deterministic
+    filled = settings.fill_uninitialized_memory
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    settings.fill_uninitialized_memory = False  # nothing here reads what was never written
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        settings.fill_uninitialized_memory = filled
 
 
 def settle(args: Any, device: str) -> None:

@@ -8,7 +8,10 @@ from outgrow.models.finetune.options import Finetune
 
 
 def choose_learning(module: Any, options: Finetune) -> Any:
-    """Leave requires_grad on what the options train: everything, biases and head, or adapters (put in here) and head."""
+    """Leave requires_grad on what the options train: everything, biases and head, or adapters (put in here) and head.
+
+    With `precision: bf16`, the frozen matrices are held in bfloat16 from here on.
+    """
     model = module.model
     if options.lora is not None:
         from peft import LoraConfig
@@ -23,6 +26,10 @@ def choose_learning(module: Any, options: Finetune) -> Any:
             fan_in_fan_out=any("Conv1D" in type(model.get_submodule(name)).__name__ for name in names),
         )
         module.adapters = [LoraModel(model, config, "default")]  # in a list: no second way to the same weights
+        for layer in model.modules():
+            if hasattr(layer, "cast_input_dtype_enabled"):
+                # Autocast casts where that is needed; peft would first make each layer's input float32.
+                layer.cast_input_dtype_enabled = options.precision == "fp32"
     elif options.bitfit:
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(name.endswith("bias"))
@@ -31,7 +38,21 @@ def choose_learning(module: Any, options: Finetune) -> Any:
             "pooler" in name and (options.lora is not None or options.bitfit)
         ):
             parameter.requires_grad_(True)
+    if options.precision == "bf16":
+        hold_in_bf16(module)
     return module
+
+
+def hold_in_bf16(module: Any) -> None:
+    """Hold in bfloat16 what does not learn and is multiplied in that: frozen matrices and embeddings, norms aside."""
+    import torch
+    from transformers.pytorch_utils import Conv1D
+
+    for layer in module.modules():
+        if isinstance(layer, torch.nn.Linear | torch.nn.Embedding | Conv1D):
+            for parameter in layer.parameters(recurse=False):
+                if not parameter.requires_grad:
+                    parameter.data = parameter.data.to(torch.bfloat16)
 
 
 def body_size(module: Any) -> int:

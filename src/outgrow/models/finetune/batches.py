@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from outgrow.core.examples import Ints
+from outgrow.models.checkpoints.device import put
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,6 +43,9 @@ def cut(lengths: Ints, budget: int, overhead: float) -> list[Ints]:
     """
     order = np.argsort(-lengths, kind="stable")
     sorted_lengths = lengths[order]
+    padded = int(sorted_lengths[0]) * len(order)
+    if padded <= budget and padded - int(lengths.sum()) <= overhead:
+        return [order]  # all that cuts could save is less than one of them costs
     best = [0.0]  # cost of the first `stop` texts
     cuts = [0]
     for stop in range(1, len(order) + 1):
@@ -102,12 +106,12 @@ def backward_batch(
     if statistic:
         logits = torch.zeros_like(targets)
         for part in parts if passes.counted else []:
-            logits[torch.from_numpy(part).to(targets.device)] = passes.looking(part).float()
+            logits[put(part, targets.device)] = passes.looking(part).float()
         found = method.statistic(passes.share(logits))
     total = torch.zeros((), device=targets.device)
     for place, part in enumerate(parts):
         with passes.part(place == len(parts) - 1):
-            rows = torch.from_numpy(part).to(targets.device)
+            rows = put(part, targets.device)
             losses = method.loss(passes.learning(part).float(), targets[rows], progress, found)
             loss = (losses * weights[rows]).sum() * (passes.counted / len(targets))
             passes.backward(loss * passes.processes)  # processes average their gradients

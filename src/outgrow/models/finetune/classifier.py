@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.examples import Ints
+from outgrow.models.checkpoints.device import with_memory_for
 from outgrow.models.checkpoints.loading import blocks, is_causal, read_config, read_tokenizer, read_weights, told
 from outgrow.models.checkpoints.tokens import Readable, batches
 from outgrow.models.checkpoints.weight_files import folder_of, quiet
@@ -230,14 +231,23 @@ def predict(
     module = loaded.module
     device = next(module.parameters()).device
     lengths = np.maximum(tokens.lengths[rows], 1)
-    found = np.zeros((len(rows), tokens.width(module.config.num_labels)), dtype=np.float32)
-    done = 0
-    with evaluating(module), computed(device, options):
-        for places in batches(lengths, PREDICTED):
+
+    def look(budget: int) -> NDArray[np.float32]:
+        done = 0
+        waiting = []
+        for places in batches(lengths, budget):
             logits = tokens.logits(module, rows[places], loaded.filler, device)
-            found[places] = logits.float().softmax(dim=-1).cpu().numpy()
+            waiting.append((places, logits.float().softmax(dim=-1)))
             done += len(places)
             progress(done, len(rows))
+        found = np.zeros((len(rows), tokens.width(module.config.num_labels)), dtype=np.float32)
+        for places, values in waiting:
+            found[places] = values.cpu().numpy()
+        return found
+
+    with evaluating(module), computed(device, options):
+        advice = "give a smaller `max_length`, or `precision: bf16`"
+        found = with_memory_for(look, PREDICTED, f"finetune:{options.checkpoint}", advice)
     if not np.isfinite(found).all():
         raise OutgrowError(
             "the finetuned model gives probabilities that are not numbers: its training has diverged: give a smaller lr"
@@ -253,6 +263,7 @@ def save(loaded: Loaded, folder: Path, facts: dict[str, Any]) -> None:
     module = loaded.module
     if module.pooling == "mean":
         raise UsageError("a student with `pooling: mean` cannot be kept: transformers' pipeline has no head on a mean")
+    module.float()  # or adapters would be merged into weights of three digits
     for adapters in getattr(module, "adapters", []):
         module.model = adapters.merge_and_unload()
     module.adapters = []

@@ -16,7 +16,16 @@ from numpy.typing import NDArray
 
 from outgrow.core.answers import OUT, Allowed
 from outgrow.core.examples import Floats, Ints
-from outgrow.models.checkpoints.device import fingerprint, own_randomness, randomness, set_randomness, settle
+from outgrow.models.checkpoints.device import (
+    fingerprint,
+    own_randomness,
+    put,
+    randomness,
+    same_bits,
+    set_randomness,
+    settle,
+    with_memory_for,
+)
 from outgrow.models.checkpoints.tokens import Readable
 from outgrow.models.checkpoints.weight_files import quiet
 from outgrow.models.contract import Location
@@ -75,21 +84,51 @@ def train(
 
     head_first: train the head alone before, the body frozen, and finetune from there. halfway: where the state is kept
     now and then, and taken up again; the bits are the same.
-    Raises OutgrowError on weights that cannot be loaded and on training that diverges, UsageError on a checkpoint that
-    is no text model.
+    Where the device's memory does not suffice, it begins once more with half of `options.tokens` in a part of a batch.
+    Raises OutgrowError on weights that cannot be loaded, on training that diverges and where half does not suffice
+    either, UsageError on a checkpoint that is no text model.
     """
+
+    def once(budget: int) -> Finetuned:
+        asked = options.model_copy(update={"tokens": budget})
+        return _train(
+            location, asked, tokens, classes, lesson, watch or Watch(), device, scratch, progress, head_first, halfway
+        )
+
+    advice = "give fewer `tokens`, or `checkpointing: true`, `precision: bf16` or `lora`, which need less"
+    return with_memory_for(once, options.tokens, f"finetune:{location.name}", advice)
+
+
+def _train(
+    location: Location,
+    options: Finetune,
+    tokens: Readable,
+    classes: Sequence[str],
+    lesson: Lesson,
+    watch: Watch,
+    device: str,
+    scratch: Path | None,
+    progress: Progress,
+    head_first: HeadFirst | None,
+    halfway: Halfway | None,
+) -> Finetuned:
     from transformers import set_seed
 
     # Of several processes each has its own random state, and of a sharded model each a part: none is the whole.
     if options.fsdp or int(os.environ.get("WORLD_SIZE", "1")) > 1:
         halfway = None
-    with own_randomness(device), quiet(), tempfile.TemporaryDirectory(dir=scratch, prefix="trainer-") as folder:
+    with (
+        own_randomness(device),
+        same_bits(device),
+        quiet(),
+        tempfile.TemporaryDirectory(dir=scratch, prefix="trainer-") as folder,
+    ):
         set_seed(lesson.seed)
         loaded = load(location, options, classes)
         if head_first is not None:
             _learn_head(loaded, options, head_first, tokens, lesson, device, folder, progress)
         choose_learning(loaded.module, options)
-        curve = Curve(loaded, options, tokens, watch or Watch(), progress)
+        curve = Curve(loaded, options, tokens, watch, progress)
         trainer = _trainer(loaded, options, tokens, lesson, curve, device, folder, halfway)
         trainer.train()
         curve.take_best()
@@ -149,6 +188,10 @@ def _trainer(
     class BatchTrainer(Trainer):
         """The data loader yields the whole effective batch; every process has the same one, and reads its share."""
 
+        at_hand: Any = (
+            None  # targets, weights and allowed classes of all examples on the device, from the first step on
+        )
+
         def get_train_dataloader(self) -> Any:
             order = RandomSampler(examples, generator=torch.Generator().manual_seed(lesson.seed))
             return DataLoader(examples, options.batch, sampler=order, collate_fn=_batch)
@@ -159,12 +202,19 @@ def _trainer(
             if self.state.global_step < learned:  # nothing has a gradient: only the data's order and the rate go on
                 return torch.zeros((), device=here)
 
+            at_hand = self.at_hand = self.at_hand or (
+                targets.to(here),
+                weight.to(here),
+                None if lesson.allowed is None else torch.from_numpy(lesson.allowed).to(here),
+            )
+            wanted, counts, allowed = at_hand
+
             def ask(module: Any, part: Ints) -> Any:
                 with computed(here, options):
                     logits = tokens.logits(module, lesson.rows[batch[part]], loaded.filler, here)
-                if lesson.allowed is None:
+                if allowed is None:
                     return logits
-                return logits.masked_fill(~torch.from_numpy(lesson.allowed[batch[part]]).to(here), OUT)
+                return logits.masked_fill(~allowed[put(batch[part], here)], OUT)
 
             def looking(part: Ints) -> Any:
                 with evaluating(self.model):
@@ -188,8 +238,8 @@ def _trainer(
                 counted=len(mine) > 0,
             )
             at = self.state.global_step / self.state.max_steps
-            wanted, counts = targets[batch].to(here), weight[batch].to(here)
-            loss = backward_batch(passes, parts, wanted, counts, lesson.method, at, statistic=statistic)
+            chosen = put(batch, here)
+            loss = backward_batch(passes, parts, wanted[chosen], counts[chosen], lesson.method, at, statistic=statistic)
             curve.losses.append(loss)
             return loss
 
@@ -228,6 +278,7 @@ def _trainer(
         eval_strategy="no",
         disable_tqdm=True,
         log_level="error",
+        logging_nan_inf_filter=False,  # it looks at the loss after each step, and the device would wait; the curve looks
         ddp_find_unused_parameters=False,
         **settings,
     )

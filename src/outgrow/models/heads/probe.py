@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from outgrow.core.errors import OutgrowError, UsageError
+from outgrow.core.examples import Ints
+from outgrow.models.checkpoints.device import with_memory_for
 from outgrow.models.checkpoints.loading import (
     blocks,
     is_causal,
@@ -22,7 +26,7 @@ from outgrow.models.checkpoints.loading import (
     told,
 )
 from outgrow.models.checkpoints.safe_folder import read_object
-from outgrow.models.checkpoints.tokens import batches, limited, tokenize
+from outgrow.models.checkpoints.tokens import ON_GPU, SLACK, TOKENS, PaddedOn, Tokens, batches, limited, tokenize
 from outgrow.models.checkpoints.weight_files import folder_of, quiet
 from outgrow.models.contract import SENTENCE_TRANSFORMERS, FeatureModel, Features, Location, Module, Reader, Saved
 
@@ -30,8 +34,11 @@ if TYPE_CHECKING:
     import torch
 
 
+AHEAD = 4  # batches that a GPU may be given before the first one's features are fetched
+
+
 class Probe(FeatureModel):
-    """A frozen transformer through transformers' Auto classes, in float32, from safetensors only.
+    """A frozen transformer through transformers' Auto classes, in float32 or bfloat16, from safetensors only.
 
     Linear probes as in Burns et al. (arXiv 2312.09390), on a layer and by a pooling of one's choice.
     """
@@ -41,6 +48,8 @@ class Probe(FeatureModel):
     layer: int | None = None  # index into the hidden states: 0 the embeddings, -1 the last; None: see `open`
     pooling: Literal["mean", "last"] | None = None  # None: see `open`
     max_length: Annotated[int, Field(ge=1)] | None = None  # None: the model's own limit, at most 512
+    # What weights and activations are held and multiplied in; float32 is left out, so that its keys stay.
+    precision: Literal["fp32", "bf16"] = Field(default="fp32", exclude_if=lambda precision: precision == "fp32")
 
     def problems(self, location: Location) -> list[str]:
         """A layer that the folder's config.json says is not there."""
@@ -79,7 +88,8 @@ class Probe(FeatureModel):
         }
         (folder / f"{len(modules)}_Pooling").mkdir()
         modules.append((f"{len(modules)}_Pooling", "Pooling", pooling))
-        return modules, {"layer": opened.layer, "pooling": opened.pooling, "max_length": opened.limit}
+        reading = {"layer": opened.layer, "pooling": opened.pooling, "max_length": opened.limit}
+        return modules, reading | ({} if self.precision == "fp32" else {"precision": self.precision})
 
     def features(
         self, inputs: Sequence[str], location: Location, device: str, progress: Callable[[int, int], None]
@@ -93,8 +103,10 @@ class Probe(FeatureModel):
 
     def reader(self, location: Location, device: str) -> Reader:
         """`features` of a model that is loaded once."""
+        import torch
+
         opened = self.open(location)
-        opened.model.to(device)
+        opened.model.to(device, torch.bfloat16 if self.precision == "bf16" else torch.float32)
         return lambda inputs, progress: _read(opened, inputs, device, progress)
 
     def open(self, location: Location) -> Opened:
@@ -133,20 +145,15 @@ class Opened:
 
 def _read(opened: Opened, inputs: Sequence[str], device: str, progress: Callable[[int, int], None]) -> Features:
     """One pass over the texts. See `Probe.features`."""
-    import torch
-
-    model = opened.model
     tokens = tokenize(opened.tokenizer, inputs, opened.limit)
-    values = np.zeros((len(inputs), model.config.get_text_config().hidden_size), dtype=np.float32)
-    filler = _filler(opened.tokenizer, model.config)
-    done, padded = int((tokens.lengths == 0).sum()), 0
-    for rows in batches(tokens.lengths):
-        ids, mask = (torch.from_numpy(part).to(device) for part in tokens.padded(rows, filler))
-        with torch.inference_mode():
-            values[rows] = _pool(_states(model, ids, mask, opened.layer), mask, opened.pooling).cpu().numpy()
-        padded += mask.numel()
-        done += len(rows)
-        progress(done, len(inputs))
+    on_gpu = device.startswith("cuda")
+    budget, slack = (ON_GPU["budget"], ON_GPU["slack"]) if on_gpu else (TOKENS, SLACK)
+    values, padded = with_memory_for(
+        lambda budget: _features(opened, tokens, device, budget, slack, progress),
+        budget,
+        f"probe:{opened.name}",
+        "give a smaller `max_length`, or `precision: bf16`",
+    )
     broken = np.flatnonzero(~np.isfinite(values).all(axis=1))
     if len(broken):
         raise OutgrowError(
@@ -155,6 +162,52 @@ def _read(opened: Opened, inputs: Sequence[str], device: str, progress: Callable
         )
     read = len(tokens.ids)
     return Features(values, tokens.truncated, read, (padded - read) / max(read, 1))
+
+
+def _features(
+    opened: Opened, tokens: Tokens, device: str, budget: int, slack: int, progress: Callable[[int, int], None]
+) -> tuple[NDArray[np.float32], int]:
+    """Pooled states `[n, d]` of all texts, and how many padded tokens were read for them."""
+    import torch
+
+    model, n = opened.model, len(tokens.offsets) - 1
+    values = np.zeros((n, model.config.get_text_config().hidden_size), dtype=np.float32)
+    texts = PaddedOn(tokens, np.arange(n), _filler(opened.tokenizer, model.config), device)
+    done, padded = int((tokens.lengths == 0).sum()), 0
+    waiting: deque[tuple[Ints, torch.Tensor, Any]] = deque()  # on their way from the GPU, while it computes others
+
+    def arrived() -> None:
+        rows, pooled, event = waiting.popleft()
+        if event is not None:
+            event.synchronize()
+        values[rows] = pooled.numpy()
+
+    for rows in batches(tokens.lengths, budget, slack):
+        ids, mask = texts.batch(rows)
+        with torch.inference_mode():
+            pooled = _pool(_states(model, ids, mask, opened.layer).float(), mask, opened.pooling)
+        waiting.append((rows, *_on_its_way(pooled)))
+        if len(waiting) > AHEAD or device == "cpu":
+            arrived()
+        padded += mask.numel()
+        done += len(rows)
+        progress(done, n)
+    while waiting:
+        arrived()
+    return values, padded
+
+
+def _on_its_way(values: torch.Tensor) -> tuple[torch.Tensor, Any]:
+    """Values in the host's memory once the event has come; None: they are there."""
+    import torch
+
+    if values.device.type != "cuda":
+        return values.cpu(), None
+    there = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+    there.copy_(values, non_blocking=True)
+    event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+    event.record()
+    return there, event
 
 
 class _EnoughError(Exception):
@@ -189,9 +242,11 @@ def _states(model: Any, tokens: torch.Tensor, mask: torch.Tensor, layer: int) ->
 
 def _pool(states: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor:
     """One vector a text, `[batch, longest, d]` -> `[batch, d]`. The mask alone says which tokens are real."""
+    import torch
+
     lengths = mask.sum(dim=1)
     if pooling == "last":
-        return states[range(len(states)), lengths - 1]
+        return states[torch.arange(len(states), device=states.device), lengths - 1]
     return (states * mask.unsqueeze(-1)).sum(dim=1) / lengths.unsqueeze(-1)
 
 

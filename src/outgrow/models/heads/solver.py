@@ -1,37 +1,28 @@
-"""Softmax heads on frozen features: up to 64 solved in one pass, the bits of each as if it were alone."""
+"""Softmax heads on frozen features: up to 64 solved side by side, the bits of each as if it were alone."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from outgrow.core.answers import OUT, Allowed
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats, Ints
+from outgrow.models.heads.joint_losses import Objective, joined_calls, losses
+from outgrow.models.heads.products import JoinedRows, OwnRows, Products, copies, groups, side_by_side, with_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-TOGETHER = 64  # always this many blocks of columns, empty ones filled with zeros
-SCORES = 2**26  # floats of logits at once (256 MB); with more, fewer blocks a pass, by the shapes alone
+TOGETHER = 64  # heads at once, at most
+SCORES = 2**26  # floats of logits at once on a GPU (256 MB); with more, fewer heads a pass, by the shapes alone
 DEVIATION = 0.01  # of the initial weights: small, and never zero, where every confidence threshold is a tie
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # Adam's, as in its paper (Kingma & Ba 2015, arXiv 1412.6980)
-
-
-class Objective(Protocol):
-    """What a head asks of a method. Models and methods don't import one another."""
-
-    @property
-    def by_row(self) -> bool:
-        """Whether a row's loss never depends on other rows, so that equal methods of many heads are one call."""
-
-    def loss(self, logits: Tensor, weak: Tensor, progress: float) -> Tensor:
-        """Losses `[m]` of a whole batch's logits and targets `[m, classes]`, at a share of training in [0, 1]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +40,7 @@ class Among:
     def statistic(self, logits: Tensor) -> None:
         """Nothing: the rows are always the whole batch."""
 
-    def loss(self, logits: Tensor, weak: Tensor, progress: float) -> Tensor:
+    def loss(self, logits: Tensor, weak: Tensor, progress: float, statistic: Tensor | None = None) -> Tensor:
         """Losses `[m]`; a class that a row does not allow has probability 0 and no gradient."""
         import torch
 
@@ -115,41 +106,91 @@ def solve(
 ) -> list[Head]:
     """The heads of at most 64 problems of equal classes on features `[n, d]`, in order.
 
-    The bits of a head depend on its problem, the features, the solver and the machine (with its threads), not on the
-    other problems nor on its place among them. Raises OutgrowError on a problem that does not fit the features.
+    The bits of a head depend on its problem, the features, the solver and the machine; not on the other problems, its
+    place among them or the threads. Raises OutgrowError on a problem that does not fit the features.
     """
     _check(features, problems)
     if not problems:
         return []
     problems = [_without_absent_rows(problem) for problem in problems]
-    n, classes = len(features), problems[0].targets.shape[1]
+    if device == "cpu":
+        return _solve_on_cpu(features, problems, solver, progress)
+    return _solve_on_device(features, problems, solver, device, progress)
+
+
+def _solve_on_cpu(
+    features: Floats, problems: Sequence[Problem], solver: Solver, progress: Callable[[int, int], None]
+) -> list[Head]:
+    """By products of each head's own, a few heads at a time in each thread."""
+    import torch
+
+    classes, d = problems[0].targets.shape[1], features.shape[1]
+    threads = torch.get_num_threads()
+    parts = groups([problem.rows for problem in problems], d, threads)
+    heads: dict[int, Head] = {}
+
+    def work(number: int, report: Callable[[int], None]) -> None:
+        some = [problems[place] for place in parts[number]]
+        rows = copies(features, [problem.rows for problem in some], lambda values: scale(values, solver.norm))
+
+        def products(order: Sequence[int]) -> Products:
+            return OwnRows([rows[place] for place in order], classes)
+
+        heads.update(zip(parts[number], _descend(products, some, d, solver, report), strict=True))
+
+    def report(number: int, of: int, step: int) -> None:
+        progress(number * solver.steps + step, of * solver.steps)
+
+    side_by_side(len(parts), threads, work, report)
+    return [heads[place] for place in range(len(problems))]
+
+
+def _solve_on_device(
+    features: Floats,
+    problems: Sequence[Problem],
+    solver: Solver,
+    device: str,
+    progress: Callable[[int, int], None],
+) -> list[Head]:
+    """By products over all rows, whose shape the number of problems does not change."""
+    n, classes, d = len(features), problems[0].targets.shape[1], features.shape[1]
     # A pass is narrower where its logits would not fit in memory. Its width is a matter of n and classes only: one that
     # followed the number of problems or the free memory could change the order of sums in a product, and so the bits.
     width = TOGETHER
     while width > 1 and n * width * classes > SCORES:
         width //= 2
-    inputs = _with_bias(scale(features, solver.norm)).to(device)
+    inputs = with_bias(scale(features, solver.norm)).to(device)
     passes = [problems[start : start + width] for start in range(0, len(problems), width)]
     heads: list[Head] = []
     for number, group in enumerate(passes):
 
+        def products(order: Sequence[int], group: Sequence[Problem] = group) -> Products:
+            return JoinedRows(inputs, [group[place].rows for place in order], width, classes)
+
         def report(step: int, before: int = number * solver.steps) -> None:
             progress(before + step, len(passes) * solver.steps)
 
-        heads += _solve_pass(inputs, features.shape[1], group, width, solver, report)
+        heads += _descend(products, group, d, solver, report)
     return heads
 
 
 def predict(features: Floats, head: Head, solver: Solver) -> Floats:
     """Class probabilities `[n, classes]` float32, on the CPU: a matter of the features, the head and the norm only."""
+    return predict_all(features, [head], solver)[0]
+
+
+def predict_all(features: Floats, heads: Sequence[Head], solver: Solver) -> list[Floats]:
+    """What `predict` gives for each of several heads, to the bit; the features are read once."""
     import torch
 
-    weight, bias = torch.tensor(head.weight), torch.tensor(head.bias)
-    parts = [
-        torch.softmax(scale(features[start : start + 8192], solver.norm) @ weight + bias, dim=1).numpy()
-        for start in range(0, len(features), 8192)
-    ]
-    return np.concatenate(parts) if parts else np.empty((0, len(head.bias)), np.float32)
+    found = [np.empty((len(features), len(head.bias)), np.float32) for head in heads]
+    weights = [(torch.tensor(np.ascontiguousarray(head.weight.T)), torch.tensor(head.bias)) for head in heads]
+    for start in range(0, len(features), 8192):
+        inputs = scale(features[start : start + 8192], solver.norm)
+        for values, (weight, bias) in zip(found, weights, strict=True):
+            logits = torch.nn.functional.linear(inputs, weight, bias)
+            values[start : start + 8192] = torch.softmax(logits, dim=1).numpy()
+    return found
 
 
 def _without_absent_rows(problem: Problem) -> Problem:
@@ -160,66 +201,58 @@ def _without_absent_rows(problem: Problem) -> Problem:
     return replace(problem, rows=problem.rows[kept], targets=problem.targets[kept], weights=problem.weights[kept])
 
 
-def _with_bias(inputs: Tensor) -> Tensor:
-    """A last column of ones, so that the bias is a row of the weights, then zeros up to a multiple of 16."""
-    import torch
-
-    # Widths of whole vector registers keep BLAS from a tail path that treats some columns unlike others.
-    n, d = inputs.shape
-    padded = torch.zeros(n, math.ceil((d + 1) / 16) * 16)
-    padded[:, :d] = inputs
-    padded[:, d] = 1
-    return padded
-
-
-def _solve_pass(
-    inputs: Tensor, d: int, problems: Sequence[Problem], width: int, solver: Solver, report: Callable[[int], None]
+def _descend(
+    products_of: Callable[[Sequence[int]], Products],
+    problems: Sequence[Problem],
+    d: int,
+    solver: Solver,
+    report: Callable[[int], None],
 ) -> list[Head]:
-    """The heads of one pass of `width` blocks of columns; inputs `[n, padded d]` with a column of ones at d."""
+    """The heads of problems, in order; products_of: the products for them in another order."""
     import torch
 
-    device, n, classes = inputs.device, len(inputs), problems[0].targets.shape[1]
-    weight = torch.zeros(inputs.shape[1], width * classes)
+    order, calls = joined_calls([(problem.method, len(problem.rows)) for problem in problems])
+    products, ordered = products_of(order), [problems[place] for place in order]
+    classes, device = ordered[0].targets.shape[1], products.device
+    weight = torch.zeros(products.slots, classes, products.width)
     decay = torch.zeros_like(weight)
-    calls: list[tuple[Objective, list[Problem], list[Tensor]]] = []  # a loss, whose it is, their places in the scores
-    for block, problem in enumerate(problems):
-        columns = slice(block * classes, (block + 1) * classes)
+    for place, problem in enumerate(ordered):
         generator = torch.Generator().manual_seed(problem.seed)
-        weight[:d, columns] = DEVIATION * torch.randn(d, classes, generator=generator)
-        decay[:d, columns] = problem.l2
-        place = torch.tensor(problem.rows.astype(np.int64) * width + block)
-        # Equal losses that look at no other row are one call for all their heads: most of a call is its own cost.
-        shared = [call for call in calls if problem.method.by_row and call[0] == problem.method]
-        if shared:
-            shared[0][1].append(problem)
-            shared[0][2].append(place)
-        else:
-            calls.append((problem.method, [problem], [place]))
-    methods = [method for method, _, _ in calls]
-    targets = [_joined([problem.targets for problem in owners]).to(device) for _, owners, _ in calls]
-    shares = [_joined([_shares(problem) for problem in owners]).to(device) for _, owners, _ in calls]
-    place = torch.cat([torch.cat(places) for _, _, places in calls]).to(device)
-    sizes = [len(share) for share in shares]
+        weight[place, :, :d] = (DEVIATION * torch.randn(d, classes, generator=generator)).T
+        decay[place, :, :d] = problem.l2
     weight, decay = weight.to(device), decay.to(device)
-    gradient = torch.zeros(n * width, classes, device=device)
+    sizes = [sum(call.sizes) for call in calls]
+    # Logits and targets lie class by class, `[classes, rows]`: a softmax over two neighbours at a time is seven times slower.
+    targets = [
+        torch.nn.functional.pad(part.T, (0, call.spare), value=1 / classes).to(device).T
+        for call, part in zip(calls, torch.split(_joined([one.targets for one in ordered]), sizes), strict=True)
+    ]
+    shares = [
+        torch.nn.functional.pad(part, (0, call.spare)).to(device)
+        for call, part in zip(calls, torch.split(_joined([_shares(one) for one in ordered]), sizes), strict=True)
+    ]
     first, second = torch.zeros_like(weight), torch.zeros_like(weight)
-    ends = [max(1, round(problem.stop * solver.steps)) for problem in problems]
-    taken: dict[int, Floats] = {}  # of heads that end early: their columns, which go on for the others' company
+    ends = [max(1, round(problem.stop * solver.steps)) for problem in ordered]
+    heads: dict[int, Head] = {}  # one that ends early is taken there; its weights go on beside the others'
     for step in range(max(ends)):
-        scores = (inputs @ weight).view(n * width, classes)[place]
-        leaves = [piece.requires_grad_() for piece in torch.split(scores, sizes)]
-        losses = [
-            method.loss(leaf, target, step / solver.steps)
-            for method, leaf, target in zip(methods, leaves, targets, strict=True)
+        leaves = [
+            torch.nn.functional.pad(part, (0, call.spare)).contiguous().requires_grad_()
+            for call, part in zip(calls, torch.split(products.logits(weight), sizes, dim=1), strict=True)
         ]
-        gradient[place] = torch.cat(torch.autograd.grad(losses, leaves, shares))
-        slope = inputs.T @ gradient.view(n, -1)
+        found = [
+            losses(call, leaf.T, target, step / solver.steps)
+            for call, leaf, target in zip(calls, leaves, targets, strict=True)
+        ]
+        slopes = torch.autograd.grad(found, leaves, shares)
+        gradient = torch.cat([part[:, :size] for part, size in zip(slopes, sizes, strict=True)], dim=1)
+        slope = products.slopes(gradient, weight)
         slope += decay * weight
         _adam(weight, slope, first, second, step, solver)
         report(step + 1)
-        for block in [block for block, end in enumerate(ends) if end == step + 1]:
-            taken[block] = weight[:, block * classes : (block + 1) * classes].cpu().numpy().copy()
-    return [Head(taken[block][:d], taken[block][d]) for block in range(len(problems))]
+        for place in [place for place, end in enumerate(ends) if end == step + 1]:
+            columns = weight[place].T.cpu().numpy().copy()
+            heads[order[place]] = Head(columns[:d], columns[d])
+    return [heads[place] for place in range(len(problems))]
 
 
 def _shares(problem: Problem) -> Floats:

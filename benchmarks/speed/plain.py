@@ -1,6 +1,6 @@
-"""The job of `benchmarks/finetune.py` as an ordinary torch script does it: what outgrow's time is measured against.
+"""The job of `benchmarks/speed/finetune.py` as an ordinary torch script does it: what outgrow's time is measured against.
 
-python benchmarks/plain.py folder --seed 0 [--threads 2]
+python benchmarks/speed/plain.py folder --seed 0 [--threads 2]
 """
 
 from __future__ import annotations

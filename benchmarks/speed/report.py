@@ -1,6 +1,6 @@
 """How long a report of 1,000 cells takes, how much memory, and how large the page is.
 
-    python benchmarks/report.py [--seeds 3] [--test 500]
+    python benchmarks/speed/report.py [--seeds 3] [--test 500]
 
 Prints: cells, seconds, peak memory and bytes of the page; and the same of 500 cells. The limits that the tests and the
 README promise are 20 s and 1 GB of 1,000 cells, 5 MB of 500.
@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "support"))
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """How long it takes to count everything from a run folder: 10,000 test rows, 10 seeds, 100 cells; and where the time goes.
 
-    python benchmarks/read.py [--profile] [--rows 10000] [--seeds 10]
+    python benchmarks/speed/results.py [--profile] [--rows 10000] [--seeds 10]
 
 Writes a folder of made-up predictions (5 supervisors, 5 students, 4 methods), then times what `outgrow show`, `--metric` for
 every metric, `--agreement` and `outgrow compare` do. The writing is not timed.

@@ -4,7 +4,7 @@ The job: two models of GPT-2's architecture made here (2 layers x 128 and 4 x 25
 rows for the supervisor, 2,000 for students and ceiling, 800 to test; supervisor, ceiling, naive and confidence student;
 random batches of 32, 2 epochs, in float32, bfloat16 or both.
 
-python benchmarks/finetune.py sst2/train.jsonl.gz sst2/test.jsonl.gz [--seeds 5] [--threads 2] [--precision fp32 bf16]
+python benchmarks/speed/finetune.py sst2/train.jsonl.gz sst2/test.jsonl.gz [--seeds 5] [--threads 2] [--precision fp32 bf16]
 """
 
 from __future__ import annotations

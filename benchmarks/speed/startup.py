@@ -1,6 +1,6 @@
 """Whole-process time of `outgrow --help`, beside the bare interpreter's: the median of ten, after one to warm up.
 
-python benchmarks/startup.py
+python benchmarks/speed/startup.py
 """
 
 from __future__ import annotations
