@@ -55,3 +55,16 @@ def saved(out: Path, written: object, classes: int = 3) -> np.ndarray:
     student, probabilities = taught(written, classes)
     save(out, student, {"classes": [f"class {place}" for place in range(classes)], **ABOUT})
     return probabilities
+
+
+def tiny_table(folder: Path) -> None:
+    """Static embeddings of the words in `TEXTS`, as a checkpoint."""
+    from safetensors.numpy import save_file
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    words = sorted({word for text in TEXTS for word in text.lower().split()})
+    tokenizer = Tokenizer(models.WordLevel({word: place for place, word in enumerate(["?", *words])}, unk_token="?"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    table = np.random.default_rng(0).normal(size=(len(words) + 1, 16)).astype(np.float32)
+    save_file({"embeddings": table}, folder / "model.safetensors")

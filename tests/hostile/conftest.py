@@ -1,0 +1,26 @@
+"""A small student and a small run folder, made once; each test changes a copy."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from folders import folder
+from saved_students import saved, tiny_table
+
+from outgrow.core.files import disk
+from outgrow.core.files.sums import write_sums
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`student`, `run` (with checksums) and `bare` (the same run without)."""
+    place = tmp_path_factory.mktemp("made")
+    (place / "table").mkdir()
+    tiny_table(place / "table")
+    saved(place / "student", f"static:{place / 'table'}", classes=2)
+    accuracies = {"t": {"weak": 0.7, "ceiling": 0.9, "naive": 0.8, "confidence": 0.82}}
+    folder(place / "bare", accuracies, seeds=(0, 1), n=60)
+    shutil.copytree(place / "bare", place / "run")
+    write_sums(place / "run", disk.flush_tree(place / "run"))
+    (place / "rows.csv").write_text("text\na fine film\nok\n")
+    return place
