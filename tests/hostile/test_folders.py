@@ -1,6 +1,7 @@
 """Run folders and students that were damaged or edited, byte by byte and field by field: a sentence, never a number."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,8 +20,9 @@ from outgrow.core.files.sums import SUMS
 from outgrow.teaching.sealed import sealed
 
 READERS = [["show"], ["show", "--metric", "brier"], ["show", "--csv"], ["show", "--json"], ["compare"]]
+EXAMPLES = int(os.environ.get("OUTGROW_FUZZ", "8"))  # of each property
 FUZZ = settings(
-    max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 ODD = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5),
@@ -124,9 +126,9 @@ RUNS: list[tuple[str, Callable[[Path], Any], str]] = [
     ("truth 7", lambda f: set_column(f, E, "truth", lambda t: pa.array([7] * len(t), pa.int32())), "none of its classes"),
     ("truth turned", lambda f: set_column(f, E, "truth", lambda t: pa.array(1 - t["truth"].to_numpy())), "not the one counted"),
     ("sums of 3", lambda f: set_column(f, P, "probabilities", lambda t: pa.array([[1.5, 1.5]] * len(t))), "probabilities of"),
-    ("NaN", lambda f: set_column(f, P, "probabilities", lambda t: pa.array([[float("nan"), 1.0]] * len(t))), "probabilities of"),
+    ("NaN", lambda f: set_column(f, P, "probabilities", lambda t: pa.array([[np.nan, 1.0]] * len(t))), "probabilities of"),
     ("three classes", lambda f: set_column(f, P, "probabilities", lambda t: pa.array([[0.2, 0.3, 0.5]] * len(t))), "damaged"),
-    ("turned", lambda f: set_column(f, P, "probabilities", lambda t: pa.array([[0.9, 0.1]] * len(t))), "not the one counted"),
+    ("turned", lambda f: set_column(f, P, "probabilities", lambda t: pa.array([[0.9, 0.1]] * len(t))), "does not have"),
     ("text", lambda f: set_column(f, P, "probabilities", lambda t: pa.array(["x"] * len(t))), "as it was written"),
     ("other ids", lambda f: set_column(f, P, "id", lambda t: pa.array(["x"] * len(t))), "as it was written"),
     ("no ids", lambda f: drop_column(f, P, "id"), "damaged"),

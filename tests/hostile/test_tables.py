@@ -28,7 +28,7 @@ FILES = [
     ("a.csv", "text,text\na,b\n", "names 'text' twice"), ("a.csv", "text\n", "a header and no rows"),
     ("a.csv", 'text\n"a\n', "a quote may be missing"), ("a.csv", "text,label\na\n", "1 field where the header has 2"),
     ("a.jsonl", '{"text": "\\ud800"}\n', "surrogate"), ("a.jsonl", '{"text": "a", "text": "b"}\n', "twice"),
-    ("a.jsonl", '{"a": ' * 500 + "\n", "deep"), ("a.json", '{"1": {"text": "a"}, "2": {"text": "b"}}', "a row each"),
+    ("a.jsonl", '{"a": ' * 500 + "1" + "}" * 500, "deep"), ("a.json", '{"1": {"text": "a"}, "2": {"text": "b"}}', "a row each"),
     ("a.json", '{"text": {"0": "a"}, "label": {"0": 1}}', "orient='records'"),
     ("a.json", '{\n "text": ["a"],\n "label": [1]\n}', "one JSON object over several lines"),
     ("a.json", '[{"text": "a"}]', "one JSON array"), ("a.jsonl", "", "is empty"), ("a.jsonl", "{}\n", "hold no values"),

@@ -51,6 +51,11 @@ def class_name(value: Any) -> str | None:
             raise TypeError(f"a {type(value).__name__} names no class")
 
 
+def whole_number(text: str | None) -> int | None:
+    """The whole number that a text is, of at most 18 digits; None where it is none."""
+    return int(text) if text is not None and re.fullmatch(r"-?[0-9]{1,18}", text) else None
+
+
 def sorted_classes(names: Iterable[str]) -> tuple[str, ...]:
     """Class names without repeats in their one order: by number where all are integers, else as text."""
     distinct = set(names)

@@ -126,6 +126,8 @@ class Predictions:
         for task, test in tests.items():
             if len(set(test.classes)) < 2 or ((test.truth < 0) | (test.truth >= len(test.classes))).any():
                 raise OutgrowError(f"{folder}: {NOT_WHOLE}: true labels of {task} are none of its classes; {AGAIN}")
+            if len(set(test.ids.tolist())) < len(test.ids):
+                raise OutgrowError(f"{folder}: {NOT_WHOLE}: {task} holds a test row twice; {AGAIN}")
         for speaker, values in said.items():
             known = values[~np.isnan(values).all(axis=1)]
             if not (np.isfinite(known).all() and (known >= 0).all() and (np.abs(known.sum(axis=1) - 1) < SUM).all()):

@@ -63,11 +63,11 @@ class Results:
         path = Path(folder) / "results.json"
         if not path.is_file():
             raise OutgrowError(f"{folder}: is no run folder, it has no results.json; `outgrow run` writes one")
+        check_sums(Path(folder), ["results.json"], NOT_WHOLE, AGAIN)
         content = read_json(path, "a run's results: is damaged", AGAIN)
         if not isinstance(content, dict) or content.get("schema") != SCHEMA:
             found = content.get("schema") if isinstance(content, dict) else None
             raise OutgrowError(f"{path}: has schema {found}, and this version of outgrow reads schema {SCHEMA}")
-        check_sums(Path(folder), ["results.json"], NOT_WHOLE, AGAIN)
         check_content(path, content)
         more = (content.get("notes", []), content.get("controls", []))
         return cls(content["runs"], content["cells"], content["environment"], *more, Path(folder))

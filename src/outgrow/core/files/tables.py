@@ -51,6 +51,14 @@ class Table:
         problems.append(f"{self.name}: has no column {column!r} for {role}{there}")
         return False
 
+    def words(self, columns: Iterable[str], problems: list[str]) -> bool:
+        """Whether these columns, where there are such, hold words and numbers alone; what they hold else is a problem."""
+        before = len(problems)
+        for column in dict.fromkeys(columns):
+            if column in self.columns:
+                self.names(column, column, problems)
+        return len(problems) == before
+
     def names(self, column: str, role: str, problems: list[str]) -> list[str | None]:
         """A column's cells as names in their one spelling, None where one is blank. What names nothing is a problem."""
         names: list[str | None] = []

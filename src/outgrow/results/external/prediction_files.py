@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from outgrow.core.errors import UsageError
-from outgrow.core.examples import Floats, class_name, sorted_classes
+from outgrow.core.examples import Floats, class_name, sorted_classes, whole_number
 from outgrow.core.files.label_columns import class_probabilities
 from outgrow.core.files.tables import Table, read_table
 from outgrow.results.cells import Entry, RunToScore
@@ -93,6 +93,8 @@ def _file(role: str, path: Path, id_column: str | None, problems: list[str]) -> 
     column = id_column or next((name for name in IDS if name in table.columns), "id")
     if not table.has(column, "the ids (--id names another)", problems):
         return None
+    if not table.words([column, "seed", "method", "label", "hard_label", *TRUTHS], problems):
+        return None
     ids = [class_name(value) for value in table.columns[column]]
     blank = [row for row, id_ in enumerate(ids) if id_ is None]
     if blank:
@@ -141,11 +143,10 @@ def _seeds(table: Table, problems: list[str]) -> list[int] | None:
     seeds: list[int] = []
     wrong: list[int] = []
     for row, value in enumerate(table.columns["seed"]):
-        try:
-            seeds.append(int(class_name(value) or ""))
-        except (TypeError, ValueError):
+        seed = whole_number(class_name(value))
+        if seed is None:
             wrong.append(row)
-            seeds.append(-1)
+        seeds.append(-1 if seed is None else seed)
     if wrong:
         problems.append(f"{table.name}, {table.where(wrong)}: a seed is a whole number")
     return seeds

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from outgrow.core.errors import UsageError
-from outgrow.core.examples import class_name
+from outgrow.core.examples import class_name, whole_number
 from outgrow.core.files.tables import Table, read_table
 from outgrow.results.cells import NO_TRUTH, Scored, cell_rows, gain, leave_undefined, run_rows, written
 from outgrow.results.external.prediction_files import read_predictions
@@ -58,6 +58,7 @@ def score_accuracies(path: Path, *, percent: bool = False, common: bool = False)
     if table is not None:
         for name in ("seed", *ROLES):
             table.has(name, "the accuracies of a seed", problems)
+        table.words(("seed", *ROLES, "task", "method", "n_test"), problems)
     if table is None or problems:
         raise UsageError(*problems)
     rows = [_row(table, row, path, problems) for row in range(len(table))]
@@ -127,9 +128,10 @@ def _row(table: Table, row: int, path: Path, problems: list[str]) -> dict[str, A
     where = f"{table.name}, {table.where([row])}"
     made: dict[str, Any] = {"task": name("task", path.name.partition(".")[0]), "method": name("method", "given")}
     seed = class_name(table.columns["seed"][row])
-    if seed is None or not seed.lstrip("-").isdigit():
-        problems.append(f"{where}: a seed is a whole number, not {seed or 'blank'}")
-    made["seed"] = int(seed) if seed is not None and seed.lstrip("-").isdigit() else -row - 1
+    number = whole_number(seed)
+    if number is None:
+        problems.append(f"{where}: a seed is a whole number, not {seed[:20] if seed else 'blank'}")
+    made["seed"] = -row - 1 if number is None else number
     for role in ROLES:
         value = class_name(table.columns[role][row])
         if value is None:
@@ -138,9 +140,10 @@ def _row(table: Table, row: int, path: Path, problems: list[str]) -> dict[str, A
             )
         made[role] = _number(value, f"{where}: {role}", problems)
     size = name("n_test", "")
-    if size and not (size.isdigit() and int(size) > 0):
-        problems.append(f"{where}: n_test is a number of rows, not {size}")
-    made["n_test"] = int(size) if size.isdigit() else None
+    count = whole_number(size)
+    if size and (count is None or count < 1):
+        problems.append(f"{where}: n_test is a number of rows, not {size[:20]}")
+    made["n_test"] = count
     return made
 
 
