@@ -193,7 +193,7 @@ def test_no_byte_of_a_student_changes_unnoticed(made: Path, tmp_path: Path, data
 @given(data=st.data())
 @FUZZ
 def test_no_field_of_student_json_ends_in_a_traceback(made: Path, tmp_path: Path, data: st.DataObject) -> None:
-    """Also where whoever edited it made the checksums anew."""
+    """Also where the checksums were computed again after the edit."""
     student = copy(made, "student", tmp_path)
     about = json.loads((student / "student.json").read_text())
     place = data.draw(st.sampled_from([one for one in fields(about) if one[0] not in ("files", "checksum")]))
@@ -220,7 +220,7 @@ STUDENTS: list[tuple[str, Callable[[Path], Any], str]] = [
 
 
 @pytest.mark.parametrize(("change", "sentence"), [case[1:] for case in STUDENTS], ids=[case[0] for case in STUDENTS])
-def test_heads_that_are_none_are_refused_with_checksums_made_anew(
+def test_heads_that_are_none_are_refused_with_new_checksums(
     made: Path, tmp_path: Path, change: Callable[[Path], Any], sentence: str
 ) -> None:
     student = copy(made, "student", tmp_path)
