@@ -47,11 +47,20 @@ def test_they_change_no_key_and_are_shared(tmp_path: Path) -> None:
     steps = list(walk(plan.wanted))
     assert before < {step.key for step in steps}
     new = [step for step in steps if step.key not in before]
-    # A seed: ceilings at 25 and 50 rows, shuffled labels and their student, a supervisor and its student; not twice
-    # for two methods.
-    assert sorted(step.kind for step in new) == ["head"] * 2 * 5 + ["shuffle"] * 2
+    # A seed: ceilings at 25 and 50 rows, shuffled labels and their student; not twice for two methods. The student's model
+    # is its supervisor's here, so that it as its own supervisor is there already, rows included.
+    assert sorted(step.kind for step in new) == ["head"] * 2 * 3 + ["shuffle"] * 2
     assert all(run.extras.keys() == plan.runs[0].extras.keys() for run in plan.runs)
     assert {step.key for step in walk(planned(tmp_path, metrics=["brier"]).wanted)} == before
+
+
+def test_a_student_as_its_own_supervisor_has_as_many_rows_as_the_cells(tmp_path: Path) -> None:
+    weak = ["static:wordllama", {"static": "wordllama", "rows": 20}]
+    plan = planned(tmp_path, controls=True, weak=weak)
+    assert [run.extras["own_weak"].params["rows"] for run in plan.runs if run.seed == plan.runs[0].seed] == [
+        run.supervisor.params["rows"] for run in plan.runs if run.seed == plan.runs[0].seed
+    ]
+    assert {run.extras["own_weak"].params["rows"] for run in plan.runs} == {None, 20}
 
 
 def test_a_curve_needs_a_student_whose_ceilings_are_cheap(tmp_path: Path) -> None:

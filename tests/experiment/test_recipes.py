@@ -67,7 +67,7 @@ def test_a_method_adapts_to_the_shares_of_the_classes_where_nothing_else_is_said
     given = Confidence(prior=(0.4, 0.6))
     assert given.for_task([0.25, 0.75]) is given
     assert Confidence(prior="balanced").for_task([0.25, 0.75]) == Confidence(prior="balanced")
-    assert Confidence().for_task([0.2, 0.3, 0.5]) == Confidence()
+    assert Confidence().for_task([0.2, 0.3, 0.5]) == Confidence(prior=(0.2, 0.3, 0.5))
     spec = method_spec(["filter", "confidence"]).for_task([0.25, 0.75])
     assert spec.identity == method_spec(["filter", {"confidence": {"prior": [0.25, 0.75]}}]).identity
     assert method_spec("filter").for_task([0.25, 0.75]).identity == method_spec("filter").identity

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
+from scipy.optimize import linear_sum_assignment
 
 from outgrow.core.errors import UsageError
 from outgrow.core.identity import canonical_json
 from outgrow.methods.compose import Composed, compose
 from outgrow.methods.contract import Method
 from outgrow.methods.labels import Harden
-from outgrow.methods.losses import Confidence, Naive, threshold
+from outgrow.methods.losses import Confidence, Naive, hardened, offsets, threshold
 from outgrow.methods.procedures import SelfTrain
 
 
@@ -238,3 +239,35 @@ def test_compose_takes_at_most_one_of_each_part() -> None:
         compose([Method()])
     with pytest.raises(NotImplementedError, match="Method supplies no loss"):
         Method().loss(*batch(2, 2), 0.0)
+
+
+def test_more_than_two_classes_are_hardened_by_the_prior() -> None:
+    """200 rows that all lean to class 0: the likeliest class is one class, the assignment has the prior's shares."""
+    random = np.random.default_rng(0)
+    prior = (0.5, 0.3, 0.2)
+    logits = torch.tensor(random.normal(size=(200, 3)) + np.array([5.0, 0.0, 0.0]))
+    found = offsets(logits, prior)
+    # The optimal assignment is found by a linear programme: 100, 60 and 40 rows, the largest sum of logits.
+    seats = np.repeat(np.arange(3), [100, 60, 40])
+    _, chosen = linear_sum_assignment(-logits.numpy()[:, seats])
+    hard = hardened(logits, found).argmax(dim=-1).numpy()
+    assert (hard == seats[chosen]).mean() > 0.95
+    assert np.abs(np.bincount(hard, minlength=3) / 200 - prior).max() < 0.03
+    method = Confidence(alpha=1, warmup=0).for_task(prior)
+    expected = -torch.log_softmax(logits, dim=-1)[torch.arange(200), torch.tensor(hard)]
+    torch.testing.assert_close(method.loss(logits, torch.full((200, 3), 1 / 3), 1.0), expected)
+    assert Confidence(prior="balanced").for_task(prior).statistic(logits) is None  # the paper's: the likeliest
+
+
+def test_a_prior_without_a_class_leaves_it_out() -> None:
+    logits = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
+    assert 2 not in hardened(logits, offsets(logits, (0.5, 0.5, 0.0))).argmax(dim=-1).tolist()
+
+
+def test_the_prior_of_the_labels_is_that_of_all_rows_that_are_learned_from() -> None:
+    """Of two classes at 20 : 80 by the labels: a fifth of a batch is hardened to the first, whatever the batch's labels."""
+    logits, _ = batch(40, 2, seed=5)
+    weak = torch.full((40, 2), 0.5, dtype=logits.dtype)
+    method = Confidence(alpha=1, warmup=0).for_task([0.2, 0.8])
+    expected = reference(logits.numpy(), weak.numpy(), 1.0, binary_hard(logits.numpy(), 32))
+    np.testing.assert_allclose(method.loss(logits, weak, 0.0), expected, rtol=1e-12)

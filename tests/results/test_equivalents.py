@@ -11,7 +11,7 @@ from folders import guesses, held_out
 
 from outgrow import Results
 from outgrow.report.sentences import controls, equivalents
-from outgrow.results.cells import Entry, RunToScore
+from outgrow.results.cells import NO_LESSON, Entry, RunToScore
 from outgrow.results.predictions import HeldOut, ModelKey, Predictions
 
 SEEDS = (0, 1, 2)
@@ -28,8 +28,9 @@ def results(
     curve: dict[int, float] | None = None,
     others: dict[str, float] | None = None,
     classes: int = 2,
+    untaught: dict[str, float] | None = None,
 ) -> Results:
-    """One task, supervisor `w` at .55, a student of each ceiling's name, `others` by role."""
+    """One task, supervisor `w` at .55, a student of each ceiling's name, `others` by role, students that never learn."""
     test = held_out("t", 400, classes)
     spoken: dict[ModelKey, Any] = {}
     asked = []
@@ -45,11 +46,16 @@ def results(
                 role = f"ceiling:{size}"
                 spoken[ModelKey("t", role, None, strong, None, seed)] = said(test, reached, 100 + number, seed)
             for number, (role, reached) in enumerate((others or {}).items()):
-                whose = "w" if role == "shuffled" else None
-                spoken[ModelKey("t", role, whose, strong, None, seed)] = said(test, reached, 50 + number, seed)
+                spoken[ModelKey("t", role, "w", strong, None, seed)] = said(test, reached, 50 + number, seed)
             speakers = {"weak": weak, "student": learned, "ceiling": ceiling}
             entries = (Entry("w", "w"), Entry(strong, strong), Entry("naive", "naive"))
             asked.append(RunToScore("t", *entries, seed, speakers, {"n_transfer": 400}))
+        for place, (strong, accuracy) in enumerate((untaught or {}).items()):
+            alone = ModelKey("t", "student", "w", strong, "naive", seed)
+            spoken[alone] = said(test, accuracy, 70 + place, 0)  # every seed says the same
+            entries = (Entry("w", "w"), Entry(strong, strong), Entry("naive", "naive"))
+            facts = {"n_transfer": 400, "no_ceiling": NO_LESSON}
+            asked.append(RunToScore("t", *entries, seed, {"weak": weak, "student": alone, "ceiling": None}, facts))
     return Results.compute(asked, Predictions({"t": test}, spoken), {}, controls=True)
 
 
@@ -118,13 +124,28 @@ def test_shuffled_labels_at_chance_are_right_and_above_it_a_leak() -> None:
         "FAILED: shuffled labels: s taught shuffled labels of w on t reaches .610, and chance is .5"
     )
     assert first.endswith("something leaks")
+    assert good["says"].endswith("no sign that it saw the truth beyond its labels")
 
 
 def test_a_student_no_better_than_no_teacher() -> None:
     assert of(results(0.75), "no teacher")["status"] == "ok"
     nothing = of(results(0.51), "no teacher")
     assert nothing["status"] == "failed"
-    assert 'always saying "0" reaches .500: no more than needs no teacher' in nothing["says"]
+    assert nothing["says"].endswith(
+        'always saying "0" reaches .500: that it needs a supervisor for what it reaches has not been shown'
+    )
+
+
+def test_the_best_of_what_needs_no_supervisor_is_what_a_student_is_compared_with() -> None:
+    """A model that never learns, such as a zero-shot prompt, is a no-teacher row itself and no leak."""
+    made = results(0.75, untaught={"zero": 0.7, "lexicon": 0.74})
+    (control,) = [control for control in made.controls if control["control"] == "no teacher"]
+    assert control["strong"] == "s"
+    assert control["without_supervisor"] == "lexicon, which learns nothing here,"
+    assert control["beyond_no_supervisor"]["estimate"] == pytest.approx(0.01)
+    assert control["status"] == "failed"
+    assert of(results(0.75, untaught={"zero": 0.6}), "no teacher")["status"] == "ok"
+    assert of(results(0.75, untaught={"zero": 0.4}), "no teacher")["without_supervisor"] == 'always saying "0"'
 
 
 def test_a_student_as_its_own_supervisor() -> None:
@@ -132,6 +153,9 @@ def test_a_student_as_its_own_supervisor() -> None:
     assert (same["status"], same["gain"]["estimate"]) == ("ok", pytest.approx(0))
     gains = of(results(others={"own_weak": 0.7, "own_student": 0.8}), "weak = strong")
     assert gains["status"] == "noticed"
+    assert gains["pgr"]["estimate"] == pytest.approx((0.8 - 0.7) / (0.84 - 0.7))
+    assert "as its own supervisor on t, with as many rows as w: the supervisor reaches .700" in gains["says"]
+    assert ", a PGR of .714 [" in gains["says"]
     assert "needs no stronger student" in gains["says"]
 
 

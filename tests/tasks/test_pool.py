@@ -269,3 +269,58 @@ def test_golden_deal() -> None:
         "validation": ["text 0 11", "text 0 3"],
     }
     assert [pool.inputs[row] for row in np.flatnonzero(pool.test)] == ["text 1 6", "text 0 8", "text 1 11", "text 0 12"]
+
+
+WRITINGS = (
+    "A good film",
+    "a good  film",
+    "A GOOD FILM ",
+    "\ufeffA good film",
+    "Ａ good film",
+)  # one normal form, five ids
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_texts_of_one_normal_form_never_stand_in_two_splits(seed: int) -> None:
+    texts = [*WRITINGS, *(f"text {row}" for row in range(95))]
+    pool = build_pool(RawTask(texts, [1] * 5 + [row % 2 for row in range(95)]), test_rows=30, balance=False)
+    assert "5 texts differ from others in case, white space or Unicode form alone, and stay in one split with them" in (
+        pool.notes
+    )
+    place = {text: row for row, text in enumerate(pool.inputs)}
+    in_test = [bool(pool.test[place[text]]) for text in WRITINGS if text in place]
+    splits = deal(pool, seed, weak_train=20, transfer=20, validation=10)
+    owners = {name for name, rows in splits.items() for row in rows.tolist() if pool.inputs[row] in WRITINGS} | (
+        {"test"} if any(in_test) else set()
+    )
+    assert len(owners) <= 1
+
+
+def test_a_test_files_text_is_held_out_however_it_is_written() -> None:
+    texts = ["one", "ONE", " one", "two", "Two", "three", "four"]
+    raw = RawTask(texts, [0, 0, 0, 1, 1, 0, 1], test=[True, False, False, True, False, False, False])
+    pool = build_pool(raw, test_rows=2, balance=False)
+    assert sorted(pool.inputs) == ["four", "one", "three", "two"]
+    assert "3 training rows were left out for differing from a test row in case, white space or Unicode form alone" in (
+        pool.notes
+    )
+
+
+def test_alike_texts_follow_the_first_of_their_groups() -> None:
+    more = [f"text {row}" for row in range(40)]
+    raw = RawTask(["yes", "YES", "no", *more], [0, 0, 1, *[0, 1] * 20], groups=["p", "q", "q", *more])
+    pool = build_pool(raw, test_rows=1, balance=False)
+    group = dict(zip(pool.inputs, pool.groups.tolist(), strict=True))
+    assert group["yes"] == group["YES"] == content_id({"group": "p"})
+    assert group["no"] == content_id({"group": "q"})
+
+
+def test_a_label_written_into_the_text_is_noticed() -> None:
+    written = RawTask([f"text {row} label: {'pos' if row % 2 else 'neg'}" for row in range(60)], ["neg", "pos"] * 30)
+    (note,) = build_pool(written, test_rows=10, balance=False).notes
+    assert note == (
+        "the name of one class stands in 60 of 60 texts, and it is the row's own in 100%: "
+        "the label may be written into the text"
+    )
+    innocent = RawTask([f"text {row} {'pos' if row % 3 else 'neg'}" for row in range(60)], ["neg", "pos"] * 30)
+    assert build_pool(innocent, test_rows=10, balance=False).notes == ()

@@ -41,12 +41,17 @@ def test_sentiment_is_3000_sentences_of_three_sources() -> None:
     assert raw.inputs[0] == "So there is no way for me to plug it in here in the US unless I go by a converter."
     assert fingerprint() == "20d975d68a9920a729683e2a251a7d0cc5d6283e2cfab9e6e651187725053ab7"
     pool = build_pool(raw, test_rows=1000, balance=True)
-    assert (len(pool), pool.classes, pool.notes) == (2983, ("0", "1"), ("17 exact duplicates were merged",))
+    assert (len(pool), pool.classes) == (2982, ("0", "1"))
+    assert pool.notes == (
+        "17 exact duplicates were merged",
+        "8 texts differ from others in case, white space or Unicode form alone, and stay in one split with them",
+        "1 more rows share a group with test rows and belong to no split",
+    )
     assert int(pool.labels[pool.test].sum()) in (499, 500)
-    assert {part: len(rows) for part, rows in deal(pool, 0, weak_train=800, transfer=1100, validation=83).items()} == {
+    assert {part: len(rows) for part, rows in deal(pool, 0, weak_train=800, transfer=1100, validation=82).items()} == {
         "weak_train": 800,
         "transfer": 1100,
-        "validation": 83,
+        "validation": 82,
     }
 
 

@@ -15,6 +15,7 @@ from outgrow.experiment.planning.plan import Plan, Run, reporting
 from outgrow.experiment.steps.choose import candidates, chosen
 from outgrow.experiment.steps.job_files import fold_of
 from outgrow.results.cells import NO_LESSON, Entry, RunToScore
+from outgrow.results.equivalents import CURVE
 from outgrow.results.predictions import HeldOut, ModelKey, Predictions
 
 Open = Callable[[Step], Path]  # a step's folder in the store, verified
@@ -44,7 +45,7 @@ def collect(plan: Plan, open_step: Open) -> tuple[list[RunToScore], Predictions,
                 if (curve := kind_of(step.kind).curve) is not None:
                     curves[speaker] = curve(open_step(step))
         for role, step in run.extras.items():
-            whose = run.weak.name if role == "shuffled" else None
+            whose = None if role.startswith(CURVE) else run.weak.name
             speaker = ModelKey(run.task, role, whose, run.strong.name, None, run.seed)
             if speaker not in predictions:
                 predictions[speaker] = heard(step, pool)[pool.test]

@@ -247,7 +247,7 @@ def _check_loss(found: Findings, made: Method, logits: Any, weak: Any, case: str
             _joins(made, logits, weak),
             f"{case}: batches may be joined, as by_row says",
             f"{case}: by_row says that batches may be joined, and the loss of two in one call is not that of each: let "
-            "statistic take [batches, n, classes] and return a number for each batch",
+            "statistic take [batches, n, classes] and return one value for each batch",
         )
     parts = [found.attempt(partial(once, part, statistic), f"part of a batch, {case}") for part in _PARTS]
     if all(part is not None for part in parts):
@@ -267,7 +267,7 @@ def _joins(made: Method, logits: Any, weak: Any) -> bool:
     batches = torch.stack([logits, 1.5 * logits.flip(0) + 0.25 * logits])
     try:
         statistic = made.statistic(batches)
-        rows = None if statistic is None else statistic.repeat_interleave(len(logits))
+        rows = None if statistic is None else statistic.repeat_interleave(len(logits), dim=0)
         joined = made.loss(batches.flatten(0, 1), weak.repeat(2, 1), 0.5, rows)
         apart = torch.cat([made.loss(batch, weak, 0.5, made.statistic(batch)) for batch in batches])
     except (RuntimeError, IndexError, ValueError):  # shapes that do not fit

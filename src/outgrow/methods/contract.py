@@ -67,8 +67,8 @@ class Method(BaseModel):
     def by_row(self) -> bool:
         """Whether a row's loss depends on no other row but through `statistic`, so batches may be joined in one call.
 
-        `statistic` then takes several batches of equal size at once, `[batches, n, classes]` -> a number each,
-        `[batches]`, and `loss` a number for each row, `[n]`. Only a method can say so.
+        `statistic` then takes several batches of equal size at once, `[batches, n, classes]` -> one value each,
+        `[batches, ...]`, and `loss` takes the value of each row's batch, `[n, ...]`. Only a method can say so.
         """
         return False
 

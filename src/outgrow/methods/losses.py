@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Weight = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Power = Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+SHARP = 0.1
+OFFSET = 1e3  # of a class that a prior has no share for: never chosen by those that are less than this surer of it
 
 
 class _ByRow(Method):
@@ -52,18 +54,24 @@ class Confidence(_ByRow):
     (1 - a) CE(w, p) + a CE(h(p), p), the auxiliary confidence loss of Burns et al. 2023 (arXiv 2312.09390). h: the
     student's prediction, hardened, with no gradient through it; a rises linearly from 0 to `alpha` over the first
     `warmup` share of training.
+
+    `prior`: as many predictions of a batch are hardened to each class as it says. `labels`, the default, is the mean of the
+    weak labels that the student learns from; the paper's tasks are balanced, and `balanced` is its own rule: one half of
+    two classes, and no rule for more, where the likeliest class is taken. With a prior, more than two classes are assigned by
+    optimal transport (Asano, Rupprecht & Vedaldi 2020, arXiv 1911.05371). The paper's code takes the mean of each batch's weak
+    labels, and its threshold is of the pass with dropout; here the threshold is of a pass without.
     """
 
     alpha: Weight = 0.5
     warmup: Share = 0.2
-    prior: Literal["balanced"] | tuple[float, ...] = "balanced"  # of the classes; more than two are hardened without it
+    prior: Literal["labels", "balanced"] | tuple[float, ...] = "labels"  # of the classes
 
     @field_validator("prior")
     @classmethod
     def _is_a_distribution(
-        cls, prior: Literal["balanced"] | tuple[float, ...]
-    ) -> Literal["balanced"] | tuple[float, ...]:
-        if prior != "balanced":
+        cls, prior: Literal["labels", "balanced"] | tuple[float, ...]
+    ) -> Literal["labels", "balanced"] | tuple[float, ...]:
+        if not isinstance(prior, str):
             if not all(math.isfinite(share) and share >= 0 for share in prior):
                 raise ValueError(f"the prior {list(prior)} has a share that is not a number of 0 or more")
             if abs(sum(prior) - 1) > 1e-6:
@@ -75,8 +83,8 @@ class Confidence(_ByRow):
         return risen(self.alpha, progress, self.warmup)
 
     def for_task(self, shares: Sequence[float]) -> Method:
-        """Two classes are hardened by their shares where no prior is given: the paper's tasks are balanced, others are not."""
-        if len(shares) != 2 or "prior" in self.model_fields_set:
+        """Predictions are hardened by these shares where the prior is `labels`."""
+        if self.prior != "labels":
             return self
         return Confidence(
             alpha=self.alpha, warmup=self.warmup, prior=tuple(float(s) / float(sum(shares)) for s in shares)
@@ -85,21 +93,25 @@ class Confidence(_ByRow):
     def loss(self, logits: Tensor, weak: Tensor, progress: float, statistic: Tensor | None = None) -> Tensor:
         """The loss of each example, `[n, classes]` twice -> `[n]`. Raises UsageError on a prior of other classes."""
         a = self.weight(progress)
-        threshold = self.statistic(logits) if statistic is None else statistic
+        statistic = self.statistic(logits) if statistic is None else statistic
         # Cross entropy is linear in its target, so the formula's two are one; and a = 0 leaves w as it is, to the bit.
-        return cross_entropy((1 - a) * weak + a * hardened(logits, threshold), logits)
+        return cross_entropy((1 - a) * weak + a * hardened(logits, statistic), logits)
 
     def statistic(self, logits: Tensor) -> Tensor | None:
-        """Two classes: the threshold on logit 1 - logit 0 that hardens by the prior, `[..., n, 2]` -> `[...]`. More: None."""
+        """Two classes: the threshold on logit 1 - logit 0 that hardens by the prior, `[..., n, 2]` -> `[...]`.
+
+        More: `offsets`, `[..., n, classes]` -> `[..., classes]`, or None without a prior. A prior that is `labels` still, as
+        no task has said its shares, is as good as `balanced`.
+        """
         classes = logits.shape[-1]
-        if self.prior != "balanced" and len(self.prior) != classes:
+        if not isinstance(self.prior, str) and len(self.prior) != classes:
             raise UsageError(
                 f"confidence: the prior {list(self.prior)} has {len(self.prior)} shares and the task has "
                 f"{classes} classes; give one share a class, in the order of the classes"
             )
         if classes != 2:
-            return None
-        return threshold(margin(logits), 0.5 if self.prior == "balanced" else self.prior[1])
+            return None if isinstance(self.prior, str) else offsets(logits, self.prior)
+        return threshold(margin(logits), 0.5 if isinstance(self.prior, str) else self.prior[1])
 
 
 class Entropy(_ByRow):
@@ -216,12 +228,43 @@ def margin(logits: Tensor) -> Tensor:
     return scores[..., 1] - scores[..., 0]
 
 
-def hardened(logits: Tensor, threshold: Tensor | None) -> Tensor:
-    """h(p) as one-hot rows `[n, classes]`, no gradient: 1[margin > threshold] for two classes, argmax for more."""
+def hardened(logits: Tensor, statistic: Tensor | None) -> Tensor:
+    """h(p) as one-hot rows `[n, classes]`, no gradient: 1[margin > statistic] for two classes.
+
+    More: the likeliest class, with an offset per class added where there is one. statistic: of the rows' one batch, or of
+    each row's own.
+    """
     from torch.nn.functional import one_hot
 
-    choice = logits.detach().argmax(dim=-1) if threshold is None else (margin(logits) > threshold).long()
+    if statistic is not None and logits.shape[-1] == 2:
+        choice = (margin(logits) > statistic).long()
+    else:
+        scores = logits.detach()
+        choice = (scores if statistic is None else scores + statistic).argmax(dim=-1)
     return one_hot(choice, logits.shape[-1]).to(logits.dtype)
+
+
+def offsets(logits: Tensor, prior: Sequence[float], rounds: int = 40) -> Tensor:
+    """What to add to a batch's logits so that the likeliest classes have the shares `prior`, no gradient.
+
+    `[..., n, classes]` -> `[..., classes]`. Sinkhorn & Knopp's (1967) iteration in logarithms: the assignment of rows to
+    classes with these shares that is closest to the predictions (optimal transport, Cuturi 2013), which Asano et al. 2020
+    harden. It is sharpened by a tenth of the logits' own spread, so that soft shares and hard ones agree.
+    """
+    import torch
+
+    if logits.ndim > 2:  # one batch after the other: sums over several at once may round in another way
+        return torch.stack([offsets(batch, prior, rounds) for batch in logits])
+    scores = logits.detach().contiguous()
+    inside = scores > OUT / 2
+    spread = scores[inside].std().clamp(min=1e-6) * SHARP
+    scores = scores / spread
+    shares = torch.tensor(list(prior), dtype=scores.dtype, device=scores.device).log()
+    found = torch.zeros_like(shares)
+    for _ in range(rounds):
+        reached = (scores + found).log_softmax(dim=-1).logsumexp(dim=0) - math.log(len(scores))
+        found = (found + shares - reached).clamp(-OFFSET, OFFSET)
+    return found * spread
 
 
 def threshold(scores: Tensor, share: float) -> Tensor:

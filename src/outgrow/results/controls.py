@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from outgrow.results.cells import RunToScore, Scored, cells_of, written
-from outgrow.results.metrics.controls import beyond_chance, beyond_majority, chance
+from outgrow.results.cells import NO_LESSON, RunToScore, Scored, cells_of, written
+from outgrow.results.metrics.controls import beyond_chance, chance
 from outgrow.results.metrics.intervals import accuracy, contrast
+from outgrow.results.metrics.recovery import recovery
 from outgrow.results.predictions import ModelKey
 
 SHUFFLED, OWN_WEAK, OWN_STUDENT = "shuffled", "own_weak", "own_student"  # roles in predictions.parquet
@@ -27,9 +28,14 @@ def control_rows(asked: Sequence[RunToScore], scored: Scored) -> list[Control]:
         first = runs[0]
         task, weak, strong = first.task, first.weak.name, first.strong.name
         found.setdefault(("shuffled", task, weak, strong), _shuffled(runs, scored))
-        found.setdefault(("own", task, strong), _own(runs, scored))
+        found.setdefault(("own", task, weak, strong), _own(runs, scored))
         found.setdefault(("noise", task, strong, *_whose(runs)), _noise(runs, scored))
-        found["teacher", *first.cell] = _no_teacher(runs, scored)
+        untaught = {
+            other[0].strong.name: other
+            for other in cells
+            if other[0].task == task and other[0].facts.get("no_ceiling") == NO_LESSON
+        }
+        found["teacher", *first.cell] = _no_teacher(runs, untaught, scored)
     order = ("shuffled", "teacher", "own", "noise")
     made = sorted(
         ((order.index(key[0]), control) for key, control in found.items() if control), key=lambda pair: pair[0]
@@ -72,52 +78,71 @@ def _shuffled(runs: Cell, scored: Scored) -> Control:
         "chance": expected,
         "beyond_chance": written(beyond),
         "status": "failed" if leaks else "ok",
-        "says": f"{text}: something leaks" if leaks else f"{text}: as it must be",
+        "says": f"{text}: something leaks" if leaks else f"{text}: no sign that it saw the truth beyond its labels",
     }
 
 
-def _no_teacher(runs: Cell, scored: Scored) -> Control:
+def _no_teacher(runs: Cell, untaught: Mapping[str, Cell], scored: Scored) -> Control:
+    """The best of what needs no supervisor: the commonest class, and the task's students that never learn."""
     first, test = runs[0], scored.test(runs[0].task)
     right = scored.table([run.speakers["student"] for run in runs])
-    if right is None:
+    if right is None or first.facts.get("no_ceiling") == NO_LESSON:
         return {}
-    beyond = beyond_majority(right > 0.5, test.truth, scored.groups(first.task))
     commonest = int(np.bincount(test.truth, minlength=len(test.classes)).argmax())
-    always = float((test.truth == commonest).mean())
+    majority = float((test.truth == commonest).mean())
+    without = {f'always saying "{test.classes[commonest]}"': np.broadcast_to(test.truth == commonest, right.shape)}
+    for name, others in untaught.items():
+        table = scored.table([run.speakers["student"] for run in others])
+        if table is not None and [run.seed for run in others] == [run.seed for run in runs]:
+            without[f"{name}, which learns nothing here,"] = table > 0.5
+    best = max(without, key=lambda name: float(without[name].mean()))
+    beyond = contrast(np.stack([right > 0.5, without[best]]), [1, -1], scored.groups(first.task))
     who = f"{first.strong.name}, taught by {first.weak.name} with {first.method.name} on {first.task}"
-    text = f'{who}, reaches {_short(float(right.mean()))}; always saying "{test.classes[commonest]}" reaches {_short(always)}'
+    text = f"{who}, reaches {_short(float(right.mean()))}; {best} reaches {_short(float(without[best].mean()))}"
     nothing = beyond.low is None or beyond.low <= 0
     return {
         "control": "no teacher",
         **_names(first, "weak", "strong", "method"),
-        "majority": always,
-        "beyond_majority": written(beyond),
+        "majority": majority,
+        "without_supervisor": best,
+        "beyond_no_supervisor": written(beyond),
         "status": "failed" if nothing else "ok",
-        "says": f"{text}: no more than needs no teacher" if nothing else f"{text}: it learned something",
+        "says": f"{text}: that it needs a supervisor for what it reaches has not been shown"
+        if nothing
+        else f"{text}: it is above what needs no supervisor",
     }
 
 
 def _own(runs: Cell, scored: Scored) -> Control:
+    """The student's model as its own supervisor, with the rows of the cell's: the PGR that needs no stronger student."""
     first, test = runs[0], scored.test(runs[0].task)
-    teacher = _said([ModelKey(r.task, OWN_WEAK, None, r.strong.name, None, r.seed) for r in runs], scored)
-    student = _said([ModelKey(r.task, OWN_STUDENT, None, r.strong.name, None, r.seed) for r in runs], scored)
+    teacher, student = (
+        _said([ModelKey(r.task, role, r.weak.name, r.strong.name, None, r.seed) for r in runs], scored)
+        for role in (OWN_WEAK, OWN_STUDENT)
+    )
     if teacher is None or student is None:
         return {}
-    gain = contrast(np.stack([student == test.truth, teacher == test.truth]), [1, -1], scored.groups(first.task))
+    groups = scored.groups(first.task)
+    gain = contrast(np.stack([student == test.truth, teacher == test.truth]), [1, -1], groups)
+    ceiling = scored.table([run.speakers["ceiling"] for run in runs])
     reached, taught = (float((said == test.truth).mean()) for said in (student, teacher))
     text = (
-        f"{first.strong.name} as its own supervisor on {first.task}: the teacher reaches {_short(taught)}, the student "
-        f"{_short(reached)}"
+        f"{first.strong.name} as its own supervisor on {first.task}, with as many rows as {first.weak.name}: the supervisor "
+        f"reaches {_short(taught)}, the student {_short(reached)}"
     )
+    found: Control = {"control": "weak = strong", **_names(first, "weak", "strong"), "gain": written(gain)}
+    if ceiling is not None:
+        own = recovery(teacher == test.truth, student == test.truth, ceiling, groups)["pgr"]
+        found["pgr"] = written(own)
+        if own.estimate is not None and own.low is not None and own.high is not None:
+            text += f", a PGR of {_short(own.estimate)} [{_short(own.low)}, {_short(own.high)}]"
     gains = gain.low is not None and gain.low > 0
     return {
-        "control": "weak = strong",
-        **_names(first, "strong"),
-        "gain": written(gain),
+        **found,
         "status": "noticed" if gains else "ok",
-        "says": f"{text}: so much of a gain needs no stronger student"
+        "says": f"{text}: so much needs no stronger student"
         if gains
-        else f"{text}: it gains nothing by itself",
+        else f"{text}: that it gains anything by itself has not been shown",
     }
 
 

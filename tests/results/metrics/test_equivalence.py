@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from outgrow.core.errors import OutgrowError
-from outgrow.results.metrics.controls import beyond_chance, beyond_majority, chance
+from outgrow.results.metrics.controls import beyond_chance, chance
 from outgrow.results.metrics.equivalence import equivalent
 
 
@@ -89,9 +88,3 @@ def test_what_knows_nothing_is_seldom_called_a_leak(classes: int) -> None:
         caught.append(leak.low is not None and leak.low > 0)
     assert np.mean(alarms) <= 0.04
     assert np.mean(caught) > 0.9
-
-
-def test_the_majority_is_what_needs_no_teacher() -> None:
-    truth = np.array([0] * 60 + [1] * 40)
-    right: NDArray[np.bool_] = np.broadcast_to(np.arange(100) < 70, (3, 100))
-    assert beyond_majority(right, truth).estimate == pytest.approx(0.1)

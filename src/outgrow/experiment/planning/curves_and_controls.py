@@ -15,6 +15,7 @@ SMALLEST = 25  # labels, where the curve begins; it doubles from there
 def extras(
     asked: Experiment,
     task: TaskPlan,
+    weak: ModelSpec,
     strong: ModelSpec,
     split: Step,
     weak_labels: Step,
@@ -33,7 +34,9 @@ def extras(
         shuffled = shuffled_labels(task, split, weak_labels, seed)
         made["shuffled"] = training_step(task, strong, "transfer", split, shuffled, NAIVE, seed)
         if truth and task.sizes["weak_train"]:
-            made["own_weak"] = training_step(task, strong, "weak_train", split, TRUTH, NAIVE, seed)
+            # With as many rows as the cell's supervisor learned from, else the two are not the same gap.
+            as_many = Terms(rows=weak.able.first_rows)
+            made["own_weak"] = training_step(task, strong, "weak_train", split, TRUTH, NAIVE, seed, as_many)
             made["own_student"] = training_step(task, strong, "transfer", split, made["own_weak"], NAIVE, seed)
     return made
 

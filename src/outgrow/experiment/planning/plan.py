@@ -101,5 +101,5 @@ def plan_one(
         # Somebody's labels may leave rows of transfer out: the ceiling then learns from just the rows that they cover.
         terms = Terms(covered_by=weak_labels if weak.partial else None)
         ceiling = training_step(task, strong, "transfer", split, TRUTH, NAIVE, seed, terms)
-    more = extras(experiment, task, strong, split, weak_labels, seed, truth=truth)
+    more = extras(experiment, task, weak, strong, split, weak_labels, seed, truth=truth)
     return Run(task.title, weak, strong, method, seed, task.step, split, supervisor, student, ceiling, more)

@@ -24,7 +24,7 @@ def custom(jobs: Sequence[Job], context: Context) -> None:
         model = member(job.params["model"]["member"], "models", context).load()(**job.params["model"]["options"])
         taught = data.examples(rows)
         fitted = model.fit(
-            taught, Labels(taught.ids, targets), method_of(job.params["method"], context), job.params["seed"]
+            taught, Labels(taught.ids, targets), method_of(job.params["method"], context, targets), job.params["seed"]
         )
         everything = data.examples(np.arange(len(data.ids)))
         probabilities = np.asarray(fitted.predict(everything), dtype=np.float32)

@@ -118,7 +118,7 @@ def _plan(asked: Training) -> Step:
     return asked.task.given[asked.model.name]
 
 
-POOL = Kind(1, pool, exact=True)
+POOL = Kind(2, pool, exact=True)
 CUT = Kind(1, cut, exact=True)
 SPLIT = Kind(1, split, exact=True)
 GIVEN = Kind(1, given, exact=True, notes=_notes, plan=_plan)

@@ -54,7 +54,7 @@ def finetune(jobs: Sequence[Job], context: Context) -> None:
             finetuning.Lesson(
                 rows,
                 targets,
-                method_of(job.params["method"], context),
+                method_of(job.params["method"], context, targets),
                 job.params["seed"],
                 weights_of(job, rows),
                 allowed=None if data.allowed is None else data.allowed[rows],

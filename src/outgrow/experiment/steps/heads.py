@@ -43,7 +43,7 @@ def heads(jobs: Sequence[Job], context: Context) -> None:
     problems = []
     for job in jobs:
         rows, targets = lesson(job)
-        method: Objective = method_of(job.params["method"], context)
+        method: Objective = method_of(job.params["method"], context, targets)
         if pool.allowed is not None and pool.parts is None:
             method = Among(method, pool.allowed[rows])
         problems.append(

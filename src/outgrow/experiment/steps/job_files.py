@@ -84,9 +84,13 @@ def truncated(folder: Path) -> list[str]:
     return [f"{count} texts are longer than the model reads, and were cut"] if count else []
 
 
-def method_of(members: Sequence[Mapping[str, Any]], context: Context) -> Method:
-    """What supplies the loss, of the members that the identities in a key mean."""
-    return compose([member(part["member"], "methods", context).load()(**part["options"]) for part in members]).loss
+def method_of(members: Sequence[Mapping[str, Any]], context: Context, targets: Floats) -> Method:
+    """What supplies the loss, of the members that the identities in a key mean, for targets `[rows, classes]`.
+
+    It knows the classes' shares in the targets: estimated from all that a student learns from, never the truth.
+    """
+    loss = compose([member(part["member"], "methods", context).load()(**part["options"]) for part in members]).loss
+    return loss.for_task(targets.astype(np.float64).mean(axis=0).tolist())
 
 
 def member(identity: Mapping[str, str], kind: str, context: Context) -> Member:

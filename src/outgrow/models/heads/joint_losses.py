@@ -23,11 +23,11 @@ class Objective(Protocol):
     def loss(self, logits: Tensor, weak: Tensor, progress: float, statistic: Tensor | None = None) -> Tensor:
         """Losses `[m]` of logits and targets `[m, classes]`, at a share of training in [0, 1].
 
-        statistic: a number for each row, its own batch's; None: the rows are one batch, or the loss needs none.
+        statistic: of each row's own batch, `[m]` or `[m, classes]`; None: the rows are one batch, or the loss needs none.
         """
 
     def statistic(self, logits: Tensor) -> Tensor | None:
-        """Where `by_row`: what the loss must know of whole batches, `[batches, m, classes]` -> `[batches]`; None: nothing."""
+        """Where `by_row`: what the loss must know of whole batches, `[batches, m, classes]` -> `[batches, ...]`."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ def losses(call: Call, logits: Tensor, targets: Tensor, progress: float) -> Tens
         statistic = call.method.statistic(logits[begin:end].reshape(-1, size, logits.shape[1]))
         if statistic is None:
             return call.method.loss(logits, targets, progress)
-        found.append(statistic.unsqueeze(1).expand(-1, size).reshape(-1))
+        of_row = statistic.unsqueeze(1).expand(-1, size, *statistic.shape[1:])
+        found.append(of_row.flatten(0, 1))
         begin = end
-    return call.method.loss(logits, targets, progress, torch.cat([*found, found[0].new_zeros(call.spare)]))
+    return call.method.loss(logits, targets, progress, torch.cat([*found, found[0].new_zeros(call.spare, *found[0].shape[1:])]))

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from outgrow.core.examples import Ints
 from outgrow.results.metrics.crossed import Groups, crossed
-from outgrow.results.metrics.intervals import Interval, Limits, contrast, interval
+from outgrow.results.metrics.intervals import Interval, Limits, interval
 
 
 def chance(said: Ints, truth: Ints, classes: int, strata: Ints | None = None) -> float:
@@ -48,10 +47,3 @@ def _by_shares(said: Ints, truth: Ints, classes: int, strata: Ints | None) -> tu
         values[stratum] = (mine == true) - (p[mine] + q[true] - float(q @ p))
         expected += float(q @ p) * len(true) / len(truth)
     return values, expected
-
-
-def beyond_majority(right: NDArray[np.bool_], truth: Ints, groups: Groups = None, level: float = 0.95) -> Interval:
-    """Accuracy, right or wrong `[seeds, n]`, less that of always saying the commonest class of the test rows."""
-    commonest = int(np.bincount(truth).argmax())
-    always = np.broadcast_to(truth == commonest, right.shape)
-    return contrast(np.stack([right, always]), [1, -1], groups, level)
