@@ -75,7 +75,14 @@ def evidence(folder: Path, columns: Sequence[str] = ("rule",), **options: Any) -
 
 
 def head(
-    spec: ModelSpec, texts: Sequence[str], targets: np.ndarray, method: Any, l2: float, seed: int, asked: Sequence[str]
+    spec: ModelSpec,
+    texts: Sequence[str],
+    targets: np.ndarray,
+    method: Any,
+    l2: float,
+    seed: int,
+    asked: Sequence[str],
+    weights: np.ndarray | None = None,
 ) -> np.ndarray:
     """What a head says of some texts, solved by itself."""
     from outgrow.models.checkpoints.locate import resolve
@@ -83,6 +90,6 @@ def head(
 
     location = resolve(spec.options.checkpoint, spec.kind)
     values = spec.options.features([*texts, *asked], location, "cpu", lambda done, total: None).values
-    problem = Problem(np.arange(len(texts)), targets, None, method, l2, seed)
+    problem = Problem(np.arange(len(texts)), targets, weights, method, l2, seed)
     (solved,) = solve(values, [problem], Solver())
     return predict(values[len(texts) :], solved, Solver())

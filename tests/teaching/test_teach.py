@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from taught import evidence, head, make_files, read
+from taught import evidence, head, make_files, read, write
 from typer.testing import CliRunner
 
 from outgrow.cli.app import app
@@ -17,7 +17,8 @@ from outgrow.execution.store import Store
 from outgrow.experiment.spec.model_entries import model_spec
 from outgrow.methods.losses import Confidence, Naive
 from outgrow.teaching.cheap_labels import Form
-from outgrow.teaching.options import Learner, candidates, learning_method, student_spec
+from outgrow.teaching.options import Learner, candidates, for_classes, learning_method, student_spec
+from outgrow.teaching.options import learning as learning_of
 from outgrow.teaching.saved_student import load
 from outgrow.teaching.sentences import sentences
 from outgrow.teaching.steps import dataset_step
@@ -89,8 +90,9 @@ def taught(files: Path, folder: Path, found: Learner, *, choose: bool, mix: bool
     pool = dataset_step(files / "labels.csv", "text", Form.of(["rule"]), files / "gold.csv", None, sources)
     laboratory = Laboratory(Store(folder / "store"), Machine(), sources, Silent())
     names = found.methods if choose else found.methods[:1]
-    choices = candidates(found, [learning_method(one) for one in names], None, choose)
-    return teach(pool, found, choices, laboratory, mix=mix), laboratory
+    weights = (1.0,) if mix else (0.0,)  # a model of this kind takes no others
+    choices = candidates(found, [learning_method(one) for one in names], None, choose, weights)
+    return teach(pool, found, choices, laboratory), laboratory
 
 
 @pytest.mark.parametrize("mix", [False, True])
@@ -134,6 +136,7 @@ def test_the_numbers_are_those_of_the_student(files: Path, tmp_path: Path) -> No
         student="wordllama",
         method="naive",
         truth=files / "gold.csv",
+        mix=False,
         seed=4,
     )
     labels = {text: rule for text, rule, *_ in read(files / "labels.csv")}
@@ -164,6 +167,39 @@ def test_the_numbers_are_those_of_the_student(files: Path, tmp_path: Path) -> No
     )
 
 
+def test_careful_labels_count_as_many_cheap_ones_as_cross_validation_finds_best(files: Path, tmp_path: Path) -> None:
+    """Cheap labels that are wrong nearly half of the time, in one class only: the careful ones should decide."""
+    rows = [
+        (text, "1" if person == "1" or place % 5 else "0")
+        for place, (text, *_, person) in enumerate(read(files / "labels.csv"))
+    ]
+    write(tmp_path / "labels.csv", ["text", "rule"], rows)
+    options: dict[str, Any] = {"text": "text", "columns": ["rule"], "student": "wordllama", "method": "naive"}
+    options |= {"truth": files / "gold.csv", "store": tmp_path / "store"}
+    made = teach_files(tmp_path / "labels.csv", **options, out=tmp_path / "usual")
+    alone = teach_files(tmp_path / "labels.csv", **options, out=tmp_path / "alone", mix=False)
+    tried = {one["weight"]: one["accuracy"] for one in made.tried}
+    assert list(tried) == [0, 1, 5, 20]
+    assert made.weight == max(tried, key=lambda weight: tried[weight]) > 1
+    assert made.student_accuracy is not None
+    assert alone.student_accuracy is not None
+    assert alone.student_accuracy.estimate == tried[0]
+    assert made.student_accuracy.estimate > alone.student_accuracy.estimate + 0.05
+    assert made.worth == alone.worth  # of the cheap labels alone
+
+    # The student that is kept is the head that solves the weighted problem.
+    labels, gold = dict(rows), dict(read(files / "gold.csv"))
+    left = [text for text in labels if text not in gold]
+    targets = np.eye(2, dtype=np.float32)[
+        [int(labels[text]) for text in left] + [int(label) for label in gold.values()]
+    ]
+    weights = np.repeat([1.0, made.weight], [len(left), len(gold)])
+    asked = list(gold)[:50]
+    expected = head(student_spec("wordllama"), [*left, *gold], targets, Naive(), 0.03, 0, asked, weights)
+    ask = load(tmp_path / "usual").student.reader("cpu")
+    np.testing.assert_allclose(ask(asked, no_progress), expected, atol=1e-5)
+
+
 def test_the_same_command_gives_the_same_student(files: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
         arguments = ["teach", str(files / "labels.csv"), "--text", "text", "--label", "rule,model", "--label", "person"]
@@ -176,7 +212,7 @@ def test_the_same_command_gives_the_same_student(files: Path, tmp_path: Path) ->
     numbers = json.loads((tmp_path / "one" / "student.json").read_text())["numbers"]
     assert len(numbers["tried"]) == 10
     assert numbers["mixed"] is True
-    assert "Your 680 cheap labels with your 200 careful ones are worth" in ran.output
+    assert "Your 680 cheap labels alone are worth" in ran.output
 
 
 def test_the_card(files: Path, tmp_path: Path) -> None:
@@ -211,3 +247,9 @@ def test_confidence_takes_the_shares_of_the_labels() -> None:
     assert balanced.for_task(shares) == balanced
     assert learning_method("naive").for_task(shares) == learning_method("naive")
     assert learning_method("confidence").for_task([1 / 3] * 3).method == Confidence()
+
+
+def test_more_than_two_classes_are_learned_by_naive_unless_told_otherwise() -> None:
+    _, choices = learning_of("wordllama", None)
+    assert [one.method.name for one in for_classes(choices, 2)] == ["confidence"]
+    assert [one.method.name for one in for_classes(choices, 3)] == ["naive"]

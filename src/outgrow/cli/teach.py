@@ -46,7 +46,10 @@ def teach(
         typer.Option("--max-classes", min=2, help="The most classes allowed. [default: 200, of two rows each]"),
     ] = None,
     choose: Annotated[bool, typer.Option("--choose", help="Choose method and --l2 by the careful labels.")] = False,
-    mix: Annotated[bool, typer.Option("--mix", help="Learn from the careful labels, too.")] = False,
+    mix: Annotated[
+        bool | None,
+        typer.Option("--mix/--no-mix", help="Learn from the careful labels too. [default: heads, if they gain by it]"),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1)] = 0,
     store: StoreOption = None,
     jobs: JobsOption = None,

@@ -72,12 +72,17 @@ def _data(made: Mapping[str, Any], numbers: Mapping[str, Any]) -> str:
         for name, habits in numbers["voters"].items()
     ]
     if numbers["careful"]:
-        use = "trained on as well, and scored by cross-fitting" if numbers["mixed"] else "kept out of training"
+        use = (
+            f"each trained on as {numbers['weight']:g} cheap ones, and scored by cross-fitting"
+            if numbers["mixed"]
+            else "kept out of training"
+        )
         lines.append(f"- Careful labels of {numbers['careful']:,} texts, {use}.")
     strength = f", L2 {made['l2']:g}" if made["l2"] is not None else ""
     lines.append(f"- Method `{_plain(numbers['method'])}`{strength}, seed {made['seed']}.")
     if numbers["tried"]:
-        lines.append(f"- Method and regularisation were chosen among {len(numbers['tried'])} by the careful labels.")
+        count = len(numbers["tried"])
+        lines.append(f"- Method, regularisation and that weight were chosen among {count} by the careful labels.")
     lines += [f"- {_plain(note)}." for note in numbers["notes"]]
     return "\n".join(lines)
 

@@ -16,15 +16,20 @@ from outgrow.experiment.spec.resolve import checkpoint_name
 from outgrow.models.checkpoints.locate import SHORT, resolve
 from outgrow.models.contract import Location
 
+WEIGHTS = (0.0, 1.0, 5.0, 20.0)  # of careful labels, to choose among where training is cheap; see docs/develop/log.md
 STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3)  # what is tried where a strength of regularisation is to be chosen
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A method and a strength of regularisation that a student may learn with; l2 None: the student's own."""
+    """How a student may learn: a method, a strength of regularisation, and the weight of a careful label.
+
+    l2 None: the student's own. weight: how many cheap labels a careful one counts as; 0: it is not learned from.
+    """
 
     method: MethodSpec
     l2: float | None
+    weight: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -106,12 +111,19 @@ def learner(spec: ModelSpec) -> Learner:
 
 
 def learning(
-    student: Any, method: Any, *, l2: float | None = None, choose: bool = False, mix: bool = False
+    student: Any,
+    method: Any,
+    *,
+    l2: float | None = None,
+    careful: bool = False,
+    choose: bool = False,
+    mix: bool | None = None,
 ) -> tuple[Learner, list[Candidate]]:
     """The student, with all that its methods need, and the candidates to choose among.
 
-    method: as written, or None for the student's usual one, with `choose` all there are to choose among.
-    Raises UsageError with everything that is wrong.
+    method: as written, or None for the student's usual one, with `choose` all there are to choose among. careful:
+    whether there are careful labels. mix: whether they are learned from too; None: where trainings are cheap, and as
+    cross-validation chooses. Raises UsageError with everything that is wrong.
     """
     problems: list[str] = []
     found, given = None, None
@@ -127,7 +139,24 @@ def learning(
         raise UsageError(*problems)
     usual = found.methods if choose else found.methods[:1]
     methods = [given] if given is not None else [learning_method(one) for one in usual]
-    return _with_methods(found, methods, mix=mix), candidates(found, methods, l2, choose)
+    weights = _weights(found, methods, careful, mix)
+    return _with_methods(found, methods, mix=mix is True), candidates(found, methods, l2, choose, weights)
+
+
+def for_classes(choices: Sequence[Candidate], classes: int) -> list[Candidate]:
+    """The choices of a method that nobody named: with more than two classes, naive."""
+    # Confidence hardens more than two classes without a prior; on six kinds of question it cost .7 points against naive.
+    return [replace(one, method=learning_method("naive")) for one in choices] if classes > 2 else list(choices)
+
+
+def _weights(learner: Learner, methods: Sequence[MethodSpec], careful: bool, mix: bool | None) -> Sequence[float]:
+    """The weights of careful labels to choose among."""
+    if not careful or mix is False:
+        return WEIGHTS[:1]
+    if mix is None:
+        judged = any(method.validated_on is not None for method in methods)
+        return WEIGHTS if learner.cheap and not judged else WEIGHTS[:1]
+    return WEIGHTS[1:] if learner.cheap else WEIGHTS[1:2]
 
 
 def _with_methods(learner: Learner, methods: Sequence[MethodSpec], *, mix: bool) -> Learner:
@@ -155,14 +184,18 @@ def _with_methods(learner: Learner, methods: Sequence[MethodSpec], *, mix: bool)
     return replace(learner, locations=locations, sources=sources)
 
 
-def candidates(learner: Learner, methods: Sequence[MethodSpec], l2: float | None, choose: bool) -> list[Candidate]:
-    """The methods with the strength that is given, or with `choose` each strength. Raises UsageError."""
+def candidates(
+    learner: Learner, methods: Sequence[MethodSpec], l2: float | None, choose: bool, weights: Sequence[float] = (0.0,)
+) -> list[Candidate]:
+    """The methods with the strength that is given, or with `choose` each strength, by each weight. Raises UsageError."""
     if l2 is not None and not learner.strengths:
         raise UsageError("--l2: this kind of student has no such option; give it options in --student '{finetune: …}'")
     strengths: Sequence[float | None] = learner.strengths if choose and l2 is None and learner.strengths else [l2]
     if choose and len(methods) * len(strengths) < 2:
         raise UsageError("--choose: nothing is left to choose; take away --method or --l2")
-    return [Candidate(one, strength) for one in methods for strength in strengths]
+    if choose and len(weights) > 2:
+        weights = [weights[0], weights[-2]] if weights[0] == 0 else [weights[-2]]  # method and l2 are choice enough
+    return [Candidate(one, strength, weight) for one in methods for strength in strengths for weight in weights]
 
 
 def _unjudged(method: MethodSpec, mix: bool) -> list[str]:

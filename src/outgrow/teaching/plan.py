@@ -13,7 +13,6 @@ from outgrow.execution.step import Step
 from outgrow.experiment.planning.supervision import student_step
 from outgrow.experiment.planning.training import training_step
 from outgrow.experiment.spec.model_entries import ModelSpec
-from outgrow.experiment.steps.choose import choose_among
 from outgrow.experiment.steps.training_request import NAIVE, TRUTH, TaskPlan, Terms
 from outgrow.teaching.dataset import Evidence
 from outgrow.teaching.options import Candidate, Learner
@@ -34,21 +33,17 @@ class TeachPlan:
 
     def taught(self, candidate: Candidate) -> Step:
         """A student that learned the cheap labels alone; it never saw a careful one."""
-        return self._student(candidate, "none", "all", keep=True)
+        return self._student(replace(candidate, weight=0.0), "none", "all", keep=True)
 
     def of_fold(self, candidate: Candidate, fold: int) -> Step:
-        """A student that learned the cheap labels and the careful ones of all other folds."""
+        """A student that has not seen the careful labels of a fold: it learned the cheap ones and those of all others."""
+        if candidate.weight == 0:
+            return self.taught(candidate)
         return self._student(candidate, ("others", fold), ("fold", fold), keep=False)
 
-    def mixed(self, candidate: Candidate) -> Step:
-        """A student that learned the cheap labels and all careful ones."""
-        return self._student(candidate, "all", "none", keep=True)
-
-    def chosen(self, students: Sequence[Step], judge: Careful) -> Step:
-        """The student that is right most often on some of the careful rows."""
-        split = lesson_step(self.pool, self.labels, "none", judge, self.seed)
-        label = "choose by the careful labels"
-        return choose_among({"pool": self.pool, "split": split}, students, {"targets": TRUTH, "by": "accuracy"}, label)
+    def kept(self, candidate: Candidate) -> Step:
+        """A student that learned everything it may."""
+        return self._student(candidate, "all", "none", keep=True) if candidate.weight else self.taught(candidate)
 
     def curve(
         self, sizes: Sequence[int], strengths: Sequence[float | None]
@@ -71,7 +66,8 @@ class TeachPlan:
         return found
 
     def _student(self, candidate: Candidate, learn: Careful, judge: Careful, *, keep: bool) -> Step:
-        lesson = lesson_step(self.pool, self.labels, learn, judge, self.seed)
+        weight = None if candidate.weight in (0, 1) else candidate.weight
+        lesson = lesson_step(self.pool, self.labels, learn, judge, self.seed, weight)
         evidence = self.evidence
         learned = evidence.careful[:0] if learn == "none" else evidence.careful
         if not isinstance(learn, str):
@@ -79,11 +75,13 @@ class TeachPlan:
             learned = np.delete(evidence.careful, fold)
         truth = np.eye(len(evidence.pool.classes))[evidence.pool.labels[learned]]
         targets: Floats = np.concatenate([evidence.cheap[evidence.taught].astype(np.float64), truth])
+        weights = np.repeat([1.0, candidate.weight or 1.0], [len(evidence.taught), len(learned)])
+        shares = np.average(targets, axis=0, weights=weights)
         judged = {"none": 0, "all": len(evidence.careful)}.get(str(judge), math.ceil(len(evidence.careful) / FOLDS))
         return student_step(
             self._task(len(targets), judged),
             fitted(self.learner, candidate.l2, len(targets), keep=keep),
-            candidate.method.for_task(targets.mean(axis=0)),
+            candidate.method.for_task(shares.tolist()),
             lesson,
             lesson if len(learned) else self.labels,
             self.seed,

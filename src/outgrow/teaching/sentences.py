@@ -61,10 +61,8 @@ def _gain(gain: Numbers | None) -> str:
 
 def _worth(report: Numbers) -> str:
     worth, careful = report["worth"], report["careful"]
-    labels = _count(report["taught"], "cheap label") + (
-        f" with your {careful:,} careful ones" if report["mixed"] else ""
-    )
-    verb = "are" if report["taught"] != 1 or report["mixed"] else "is"
+    labels = _count(report["taught"], "cheap label") + (" alone" if report["mixed"] else "")
+    verb = "are" if report["taught"] != 1 else "is"
     if worth is None:
         return (
             f"How many careful labels would have done as well cannot be told from {careful}: the curve of students "

@@ -24,7 +24,7 @@ from outgrow.results.metrics.worth import Worth, sizes, worth
 from outgrow.teaching.dataset import Dataset, Evidence
 from outgrow.teaching.options import Candidate, Learner
 from outgrow.teaching.plan import TeachPlan
-from outgrow.teaching.steps import FOLDS, Careful, cheap_labels_step, folds
+from outgrow.teaching.steps import cheap_labels_step, folds
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,13 @@ class Report:
     mixed: bool  # whether it learned from these too; its scores are then of students that did not learn the row
     method: str
     l2: float | None
+    weight: float  # how many cheap labels a careful one counted as; 0: it did not learn from them
     agreement: float  # share of the cheap labels that it repeats: no accuracy
     cheap_accuracy: Interval | None = None
     cheap_rows: int = 0  # careful texts that have a cheap label too
     student_accuracy: Interval | None = None
     gain: Interval | None = None  # student less cheap labels, on the rows that have both
-    worth: Worth | None = None
+    worth: Worth | None = None  # of the cheap labels alone
     tried: Sequence[Mapping[str, Any]] = ()  # candidates of a choice with their accuracy
     voters: Mapping[str, Mapping[str, float]] = field(
         default_factory=dict
@@ -98,18 +99,13 @@ class Laboratory:
 
 
 def teach(
-    pool: Step,
-    learner: Learner,
-    choices: Sequence[Candidate],
-    laboratory: Laboratory,
-    *,
-    mix: bool = False,
-    seed: int = 0,
+    pool: Step, learner: Learner, choices: Sequence[Candidate], laboratory: Laboratory, *, seed: int = 0
 ) -> Taught:
-    """Train a student on the cheap labels (with `mix`, on the careful ones too), and measure it by the careful ones.
+    """Train a student on the cheap labels, and on careful ones where a choice gives them weight, and measure it.
 
-    pool: the step of the data set. Of several choices, the one with the best accuracy on the careful labels; its own
-    accuracy is then measured by cross-validation, each row scored by the choice that the other folds would have made.
+    pool: the step of the data set. Of several choices, the one with the best accuracy on the careful labels, each scored
+    by students that did not learn it. The student's own accuracy is then measured by cross-validation: each row is scored
+    by the choice that the other folds would have made.
     Whatever was trained is in the store: after a kill, the same call goes on where it was.
     """
     data = Dataset.load(*laboratory.made([pool]))
@@ -117,21 +113,30 @@ def teach(
     (folder,) = laboratory.made([labels])
     evidence = Evidence(data.pool, np.load(folder / "probabilities.npy"))
     _check_judged(choices, evidence)
-    work = _Work(TeachPlan(learner, evidence, pool, labels, seed), laboratory, data, facts(folder)["voters"], mix)
-    students = [work.plan.taught(choice) for choice in choices]
-    laboratory.made(students)
+    work = _Work(TeachPlan(learner, evidence, pool, labels, seed), laboratory, data, facts(folder)["voters"])
     if len(evidence.careful) == 0:
-        (student,) = students
+        student = work.plan.taught(choices[0])
+        laboratory.made([student])
         return work.taught(student, work.report(choices[0], student))
-    best, picks = work.choices(students)
-    scores, student = work.scores(choices, students, best, picks)
+    right = work.cross_fitted(choices)
+    best, scores = work.chosen(right)
+    student, alone = work.plan.kept(choices[best]), work.plan.taught(choices[best])
+    laboratory.made([student, alone])
     tried = [
-        {"method": choice.method.name, "l2": choice.l2, "accuracy": float(work.right(step, evidence.careful).mean())}
-        for choice, step in zip(choices, students, strict=True)
+        {"method": choice.method.name, "l2": choice.l2, "weight": choice.weight, "accuracy": float(row.mean())}
+        for choice, row in zip(choices, right, strict=True)
     ]
     curve = work.curve(list(dict.fromkeys(choice.l2 for choice in choices)))
-    report = work.report(choices[best], student, scores, curve, tried if len(choices) > 1 else ())
+    worth_of = scores if student == alone else work.right(alone, evidence.careful)
+    report = work.report(
+        choices[best], student, scores, worth(worth_of, curve) if curve else None, tried if len(choices) > 1 else ()
+    )
     return work.taught(student, report)
+
+
+def _best(right: Floats) -> int:
+    """The choice `[choices, rows]` that is right most often; of equals the first."""
+    return int(right.mean(axis=1).argmax())
 
 
 def _check_judged(choices: Sequence[Candidate], evidence: Evidence) -> None:
@@ -153,7 +158,6 @@ class _Work:
     laboratory: Laboratory
     data: Dataset
     voters: Sequence[Mapping[str, float]]  # what each one labels, and how much of it is right
-    mix: bool
 
     @property
     def evidence(self) -> Evidence:
@@ -170,33 +174,24 @@ class _Work:
         scores: Floats = np.asarray(harden(probabilities, pool.ids[rows]) == pool.labels[rows], dtype=np.float64)
         return scores
 
-    def choices(self, students: Sequence[Step]) -> tuple[int, list[int]]:
-        """The place of the best student by all careful rows, and by those of all folds but one, for each fold."""
-        if len(students) == 1:
-            return 0, [0] * FOLDS
-        judges: list[Careful] = ["all", *(("others", fold) for fold in range(FOLDS))]
-        steps = [self.plan.chosen(students, judge) for judge in judges]
-        best, *picks = [int(facts(folder)["chosen"]) for folder in self.laboratory.made(steps)]
-        return best, picks
-
-    def scores(
-        self, choices: Sequence[Candidate], students: Sequence[Step], best: int, picks: Sequence[int]
-    ) -> tuple[Floats, Step]:
-        """1 where right, each careful row by a student that it had no part in, neither as a lesson nor in the choice;
-        and the student that is kept.
-        """
+    def cross_fitted(self, choices: Sequence[Candidate]) -> Floats:
+        """1 where right, `[choices, careful rows]`, each row by a student that did not learn from it."""
         careful = self.evidence.careful
-        parts = [careful[fold] for fold in folds(len(careful), self.plan.seed)]
-        scored = [students[pick] for pick in picks]
-        student = students[best]
-        if self.mix:
-            scored = [self.plan.of_fold(choices[pick], fold) for fold, pick in enumerate(picks)]
-            student = self.plan.mixed(choices[best])
-            self.laboratory.made([*scored, student])
-        scores = np.empty(len(self.evidence.pool))
-        for part, step in zip(parts, scored, strict=True):
-            scores[part] = self.right(step, part)
-        return scores[careful], student
+        parts = folds(len(careful), self.plan.seed)
+        steps = [[self.plan.of_fold(choice, fold) for fold in range(len(parts))] for choice in choices]
+        self.laboratory.made(list(dict.fromkeys(step for of_choice in steps for step in of_choice)))
+        right = np.empty((len(choices), len(careful)))
+        for row, of_choice in zip(right, steps, strict=True):
+            for part, step in zip(parts, of_choice, strict=True):
+                row[part] = self.right(step, careful[part])
+        return right
+
+    def chosen(self, right: Floats) -> tuple[int, Floats]:
+        """The place of the best choice, and `[careful rows]` scores: each by what the other folds would have chosen."""
+        scores = np.empty(right.shape[1])
+        for part in folds(right.shape[1], self.plan.seed):
+            scores[part] = right[_best(np.delete(right, part, axis=1)), part]
+        return _best(right), scores
 
     def curve(self, strengths: Sequence[float | None]) -> dict[int, Floats]:
         """Scores `[repeats, careful rows]` of students that learned some careful labels alone; NaN where learned.
@@ -221,7 +216,7 @@ class _Work:
         choice: Candidate,
         student: Step,
         scores: Floats | None = None,
-        curve: Mapping[int, Floats] | None = None,
+        worth: Worth | None = None,
         tried: Sequence[Mapping[str, Any]] = (),
     ) -> Report:
         """The numbers; without scores, those that need no careful label."""
@@ -231,9 +226,10 @@ class _Work:
         report = Report(
             taught=len(rows),
             careful=len(evidence.careful),
-            mixed=self.mix,
+            mixed=choice.weight > 0,
             method=choice.method.name,
             l2=choice.l2,
+            weight=choice.weight,
             agreement=float((harden(probabilities, pool.ids[rows]) == hard[rows]).mean()),
         )
         if self.data.given.kind == "columns":
@@ -250,7 +246,7 @@ class _Work:
             "cheap_rows": int(both.sum()),
             "student_accuracy": accuracy(scores[None]),
             "gain": gain,
-            "worth": worth(scores, curve) if curve else None,
+            "worth": worth,
             "tried": tuple(tried),
         }
         return Report(**{**report.__dict__, **known})

@@ -12,6 +12,7 @@ import numpy as np
 
 from outgrow.core.errors import UsageError
 from outgrow.core.files import disk
+from outgrow.core.pool import Pool
 from outgrow.execution.machine import Machine
 from outgrow.execution.progress import Display, Silent
 from outgrow.execution.store import Store, default_store
@@ -19,7 +20,7 @@ from outgrow.models.checkpoints.locate import SHORT
 from outgrow.teaching.cheap_labels import Form
 from outgrow.teaching.dataset import notes
 from outgrow.teaching.model_card import licence
-from outgrow.teaching.options import learning
+from outgrow.teaching.options import for_classes, learning
 from outgrow.teaching.saved_student import check_place, save
 from outgrow.teaching.sealed import without_folders
 from outgrow.teaching.steps import dataset_step
@@ -44,7 +45,7 @@ def teach_files(
     max_classes: int | None = None,
     truth_label: str | None = None,
     choose: bool = False,
-    mix: bool = False,
+    mix: bool | None = None,
     seed: int = 0,
     store: str | Path | Store | None = None,
     machine: Machine | None = None,
@@ -62,22 +63,26 @@ def teach_files(
     needing = [option for option, given in (("--choose", choose), ("--mix", mix)) if given and truth is None]
     problems += [f"{option}: needs careful labels; give them by --truth" for option in needing]
     _tried(problems, lambda: check_place(Path(out)))
-    chosen = _tried(problems, lambda: learning(student, method, l2=l2, choose=choose, mix=mix))
+    chosen = _tried(
+        problems, lambda: learning(student, method, l2=l2, careful=truth is not None, choose=choose, mix=mix)
+    )
     sources: dict[str, Any] = {}
     pool = _tried(problems, lambda: dataset_step(labels, text, form, truth, truth_label, sources, max_classes))
     opened = store if isinstance(store, Store) else Store(disk.home(store) if store else default_store())
     shown = display or Silent()
+    data = Laboratory(opened, Machine(device="cpu"), sources, shown)
     if pool is not None:
-        data = Laboratory(opened, Machine(device="cpu"), sources, shown)
         _tried(problems, lambda: data.made([pool]))
     if problems or chosen is None or pool is None:
         raise UsageError(*dict.fromkeys(problems))
     found, choices = chosen
+    if method is None and not choose:
+        choices = for_classes(choices, len(Pool.load(data.opened(pool)).classes))
     spec = found.spec
     machine = machine or Machine()
     machine.devices()  # a device that is not there is known before any work
     laboratory = Laboratory(opened, machine, {**sources, **found.sources}, shown)
-    taught = teach(pool, found, choices, laboratory, mix=mix, seed=seed)
+    taught = teach(pool, found, choices, laboratory, seed=seed)
     report = replace(taught.report, notes=_notes(taught, Path(labels).name, Path(str(truth)).name))
     place = found.location
     model = {
@@ -92,6 +97,7 @@ def teach_files(
         "form": "joined" if report.voters else form.kind,
         "method": report.method,
         "l2": report.l2 if report.l2 is not None else getattr(spec.options, "l2", None),
+        "weight": report.weight,
         "seed": seed,
         "environment": {name: version(name) for name in ("torch", "transformers", "numpy")},
     }
