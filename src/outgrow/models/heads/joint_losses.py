@@ -77,4 +77,6 @@ def losses(call: Call, logits: Tensor, targets: Tensor, progress: float) -> Tens
         of_row = statistic.unsqueeze(1).expand(-1, size, *statistic.shape[1:])
         found.append(of_row.flatten(0, 1))
         begin = end
-    return call.method.loss(logits, targets, progress, torch.cat([*found, found[0].new_zeros(call.spare, *found[0].shape[1:])]))
+    return call.method.loss(
+        logits, targets, progress, torch.cat([*found, found[0].new_zeros(call.spare, *found[0].shape[1:])])
+    )

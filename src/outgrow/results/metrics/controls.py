@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from outgrow.core.examples import Ints
 from outgrow.results.metrics.crossed import Groups, crossed
