@@ -65,7 +65,7 @@ def same(out: Path, undisturbed: Undisturbed) -> None:
         assert (out / name).read_bytes() == (undisturbed.out / name).read_bytes(), name
     # The report says how long the work took, and names its folder: it and work.json are there, and differ.
     assert sorted(path.name for path in out.iterdir()) == sorted(
-        [*FILES, "experiment.yaml", "report.html", "work.json"]
+        [*FILES, "experiment.yaml", "report.html", "work.json", "SHA256SUMS"]
     )
 
 
