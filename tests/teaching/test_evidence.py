@@ -28,7 +28,10 @@ def test_gold_leaves_the_training_set(files: Path) -> None:
     assert len(known.taught) == 680
     assert not set(known.careful) & set(known.taught)
     assert (known.hard[known.careful] >= 0).sum() == 120
-    assert "120 of 200 texts of gold.csv are in labels.csv too: they leave the training set" in found.notes
+    assert (
+        "120 of 200 texts of gold.csv are in labels.csv too: their cheap labels are not used for training"
+        in found.notes
+    )
 
 
 def test_labels_of_the_same_text_are_joined(tmp_path: Path) -> None:

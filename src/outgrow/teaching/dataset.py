@@ -153,10 +153,10 @@ def notes(dataset: Dataset, labels: str, truth: str) -> list[str]:
     if not counts["overlap"]:
         found.append(f"no text of {truth} is in {labels}, so the accuracy of the cheap labels themselves is not known")
     else:
-        they = "it leaves" if counts["overlap"] == 1 else "they leave"
+        cheap = "its cheap label is" if counts["overlap"] == 1 else "their cheap labels are"
         found.append(
             f"{counts['overlap']} of {counts['careful']} texts of {truth} {_are(counts['overlap'])} in {labels} too: "
-            f"{they} the training set"
+            f"{cheap} not used for training"
         )
     missing = np.bincount(pool.labels[pool.labels >= 0], minlength=len(pool.classes)) == 0
     found += [
