@@ -68,10 +68,13 @@ def _asked(cells: Sequence[Cell], named: Named) -> str:
 
 
 def _size(cells: Sequence[Cell]) -> str:
-    seeds, tests = ([*sorted({count(cell) for cell in cells})] for count in (_seeds, _tests))
+    seeds = sorted({len(cell["seeds"]) for cell in cells})
+    tests = sorted({int(cell["n_test"]) for cell in cells if cell["n_test"] is not None})
     parts = [] if len(cells) == 1 else [f"{len(cells):,} cells"]
     parts.append(f"{_span(seeds)} {'seed' if seeds == [1] else 'seeds'}{'' if len(cells) == 1 else ' each'}")
-    return ", ".join([*parts, f"{_span(tests)} test examples"])
+    if tests:  # of accuracies alone nobody knows
+        parts.append(f"{_span(tests)} test examples")
+    return ", ".join(parts)
 
 
 def _outcome(cell: Cell) -> str:
@@ -218,14 +221,6 @@ def _listed(names: Sequence[str], many: str, last: str) -> str:
     if len(names) > 3:
         return f"each of {len(names):,} {many}"
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"
-
-
-def _seeds(cell: Cell) -> int:
-    return len(cell["seeds"])
-
-
-def _tests(cell: Cell) -> int:
-    return int(cell["n_test"])
 
 
 def _span(values: Sequence[int]) -> str:
