@@ -15,27 +15,32 @@ from __future__ import annotations
 import errno
 import json
 import os
-import re
 import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.files import disk
-from outgrow.core.identity import digest, digest_file
-
-LAYOUT = 1
-META = "artifact.json"
-
-_SHELF = re.compile(r"[0-9a-f]{2}")
-_KEY = re.compile(r"[0-9a-f]{64}")
-_DAMAGED = re.compile(r"[0-9a-f]{64}-[0-9a-f]{32}")
+from outgrow.core.identity import digest_file
+from outgrow.execution.store_files import (
+    DAMAGED,
+    KEY,
+    LAYOUT,
+    META,
+    SHELF,
+    check_root,
+    last_use,
+    own_files,
+    own_folders,
+    read_meta,
+    seal,
+)
 
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT)  # ENOENT: NFS may answer a repeated rename that had worked so
 
@@ -61,7 +66,7 @@ class Store:
         self.warnings: list[str] = []
         self.warn: Callable[[str], None] = warn or self.warnings.append
         self._checked: dict[str, dict[str, Any]] = {}  # artifact.json of what this process verified or made
-        _check_root(self.root)
+        check_root(self.root)
 
     def folder(self, key: str) -> Path:
         """Where the result of `key` is, or would be."""
@@ -104,7 +109,7 @@ class Store:
         """
         if key not in self._checked:
             try:
-                return _read_meta(self.folder(key), key)
+                return read_meta(self.folder(key), key)
             except (OSError, ValueError) as error:
                 raise OutgrowError(f"{self.folder(key)}: has no readable {META}: {error}") from error
         return self._checked[key]
@@ -179,22 +184,22 @@ class Store:
             return Pruned((), 0)
         with self.lock(exclusive=True), disk.sentences(self.root):
             self.sweep()
-            freed = sum(self._drop(path) for path in _own_folders(self.root / "damaged", _DAMAGED))
+            freed = sum(self._drop(path) for path in own_folders(self.root / "damaged", DAMAGED))
             results = [
                 path
-                for shelf in _own_folders(self.root / "objects", _SHELF)
-                for path in _own_folders(shelf, _KEY)
+                for shelf in own_folders(self.root / "objects", SHELF)
+                for path in own_folders(shelf, KEY)
                 if path.name.startswith(shelf.name)
             ]
-            results += _own_files(self.root / "halfway", _KEY)
+            results += own_files(self.root / "halfway", KEY)
             # Break ties of last use by key, so that pruning does not depend on the order of directories.
-            used = sorted((_last_use(path), path.name, path, disk.size(path)) for path in results)
+            used = sorted((last_use(path), path.name, path, disk.size(path)) for path in results)
             total = sum(size for *_, size in used)
             oldest = time.time() - older_than if older_than is not None else float("-inf")
             gone: list[str] = []
             states = 0
-            for last_use, key, path, size in used:
-                if last_use < oldest or (max_bytes is not None and total > max_bytes):
+            for used_at, key, path, size in used:
+                if used_at < oldest or (max_bytes is not None and total > max_bytes):
                     freed += self._drop(path)
                     total -= size
                     if path.parent.name == "halfway":
@@ -230,7 +235,7 @@ class Store:
 
     def _finish(self, folder: Path, key: str, record: dict[str, Any]) -> None:
         with disk.sentences(self.root):
-            meta = _seal(folder, key, record)
+            meta = seal(folder, key, record)
             self._checked.pop(key, None)
             self._publish(folder, key)
             self.halfway(key).unlink(missing_ok=True)
@@ -259,7 +264,7 @@ class Store:
         """What is wrong with a result, None if nothing is."""
         folder = self.folder(key)
         try:
-            meta = _read_meta(folder, key)
+            meta = read_meta(folder, key)
             for name, expected in meta["files"].items():
                 size = (folder / name).stat().st_size
                 if size != expected["bytes"]:
@@ -297,76 +302,6 @@ class Store:
         os.rename(path, away)
         disk.remove(away)
         return size
-
-
-def _check_root(root: Path) -> None:
-    """Refuse what is not a store, before anything is written there."""
-    try:
-        text = (root / "store.json").read_text(encoding="utf-8")
-    except FileNotFoundError:
-        text = None
-    except NotADirectoryError:
-        raise UsageError(f"{root}: a store is a folder, and this is a file or lies in one; choose a folder") from None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{root}: its store.json cannot be read: {error}") from error
-    if text is None:
-        with disk.sentences(root):
-            others = [
-                path.name for path in disk.entries(root) if not path.name.startswith(".") and path.name != "lost+found"
-            ]
-        if others:
-            raise UsageError(
-                f"{root}: is no store (it holds {others[0]!r}, not store.json); choose an empty or a new folder"
-            )
-        return
-    try:
-        layout = json.loads(text)["layout"]
-    except (ValueError, KeyError, TypeError):
-        raise UsageError(f"{root}: its store.json is not one of a store; choose an empty or a new folder") from None
-    if layout != LAYOUT:
-        raise UsageError(
-            f"{root}: the store has layout {layout!r} and this version of outgrow knows {LAYOUT}; "
-            "update outgrow, or choose another folder"
-        )
-
-
-def _seal(folder: Path, key: str, record: dict[str, Any]) -> dict[str, Any]:
-    """Put the files on the disk, then artifact.json, which says what they are."""
-    meta = {**record, "key": key, "files": disk.flush_tree(folder)}
-    meta["checksum"] = digest(meta)
-    disk.write_json(folder / META, meta, folder / f".{META}")
-    return meta
-
-
-def _read_meta(folder: Path, key: str) -> dict[str, Any]:
-    """artifact.json. Raises ValueError if it is not what was written for this key."""
-    meta: dict[str, Any] = json.loads((folder / META).read_bytes())
-    if meta["key"] != key or meta["checksum"] != digest({k: v for k, v in meta.items() if k != "checksum"}):
-        raise ValueError(f"{META} does not match its checksum")
-    return meta
-
-
-def _own_folders(folder: Path, form: re.Pattern[str]) -> list[Path]:
-    """Real folders with names of the store's form, in a real folder: links lead to what is not the store's."""
-    return [path for path in _own(folder, form) if path.is_dir()]
-
-
-def _own_files(folder: Path, form: re.Pattern[str]) -> list[Path]:
-    return [path for path in _own(folder, form) if path.is_file()]
-
-
-def _own(folder: Path, form: re.Pattern[str]) -> list[Path]:
-    if folder.is_symlink():
-        return []
-    return [path for path in disk.entries(folder) if form.fullmatch(path.name) and not path.is_symlink()]
-
-
-def _last_use(path: Path) -> float:
-    """When a result was last used; of a folder without artifact.json, when it last changed."""
-    for place in (path / META, path):
-        with suppress(OSError):
-            return place.lstat().st_mtime
-    return time.time()
 
 
 def default_store() -> Path:

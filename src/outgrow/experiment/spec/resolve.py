@@ -21,7 +21,8 @@ from outgrow.core.validation import Problems
 from outgrow.execution.step import Step
 from outgrow.experiment.spec.model_entries import ModelSpec, model_spec
 from outgrow.experiment.spec.paths import BASE, find_file
-from outgrow.experiment.spec.schema import Experiment, TaskSpec
+from outgrow.experiment.spec.schema import Experiment
+from outgrow.experiment.spec.task_entries import TaskSpec
 from outgrow.models.checkpoints.families import encoder
 from outgrow.models.checkpoints.locate import resolve
 from outgrow.models.contract import Location

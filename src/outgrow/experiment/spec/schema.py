@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 import yaml
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainSerializer,
     ValidationError,
@@ -24,137 +21,18 @@ from pydantic import (
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.files.yaml_file import locate, read_yaml
 from outgrow.core.identity import canonical_json
-from outgrow.core.inputs import InputType, all_columns, input_type, type_with_columns
-from outgrow.core.registry import is_file_name, names, nearest
+from outgrow.core.inputs import all_columns
+from outgrow.core.registry import is_file_name
 from outgrow.core.validation import Problems, faults
 from outgrow.experiment.spec.method_entries import MethodSpec, method_spec, misfits
 from outgrow.experiment.spec.model_entries import ModelSpec, model_spec
 from outgrow.experiment.spec.paths import BASE, absolute, find_file
+from outgrow.experiment.spec.task_entries import Split, Strict, TaskSpec
 from outgrow.results.metrics.scores import metric_named
-
-
-class Strict(BaseModel):
-    """No key that is not asked for, and no change after validation."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-
 
 LONGEST_NAME = 200  # bytes; file systems take 255, and temporary names are longer than the name
 MOST_SEEDS = 1000  # of one experiment: each is a training of every student, and a row of every table
 LARGEST_SEED = 2**32 - 1  # what every generator of random numbers takes
-Rows = Annotated[int, Field(ge=1, strict=True)]
-
-
-class Split(Strict):
-    """How many rows each part gets. `test` may be left out where the task has a test split of its own."""
-
-    weak_train: Rows | None = None
-    transfer: Rows
-    validation: Rows | None = None
-    test: Rows | None = None
-
-    @property
-    def dealt(self) -> dict[str, int]:
-        """The sizes that a seed deals; a part that nobody asked for gets no rows."""
-        return {"weak_train": self.weak_train or 0, "transfer": self.transfer, "validation": self.validation or 0}
-
-
-class TaskSpec(Strict):
-    """Where a task's rows come from: exactly one of `file`, `hub` and `task`."""
-
-    name: str = ""
-    file: str | None = None
-    hub: str | None = None
-    task: str | None = None
-    inputs: str = ""
-    columns: dict[str, Any] = {}  # the input type's own keys; a file has them beside the others
-    label: str | None = None
-    group: str | None = None
-    test: str | None = None
-    config: str | None = None
-    split: str | None = None
-    revision: str | None = None
-    balance: bool = True
-    unlabelled: bool = False
-    max_classes: Rows | None = None  # None: a label column with very many values is taken for a mistake
-    rows: Literal["all"] | None = None  # all: keep a pool that is much larger than its splits
-    options: dict[str, Any] = {}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _registered_name(cls, value: Any) -> Any:
-        return {"task": value} if isinstance(value, str) else value
-
-    @model_validator(mode="before")
-    @classmethod
-    def _keys_of_the_input_type(cls, value: Any) -> Any:
-        """Gathers the keys by which the input type reads a row, so that each type can have its own."""
-        if not isinstance(value, dict):
-            return value
-        try:
-            kind = input_type(absolute(str(value.get("inputs") or type_with_columns(value))))
-        except OutgrowError as error:
-            raise Problems(str(error)) from None
-        columns = {key: value[key] for key in kind.columns if key in value}
-        others = {key: item for key, item in value.items() if key not in columns}
-        return {**others, "columns": columns} if columns else others
-
-    @field_validator("file", mode="after")
-    @classmethod
-    def _is_there(cls, value: str | None) -> str | None:
-        if value is not None and not find_file(value).is_file():
-            what = "is a folder, not a file" if find_file(value).is_dir() else "there is no such file"
-            raise ValueError(f"{find_file(value)}: {what}")
-        return value
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        given = [key for key in ("file", "hub", "task") if getattr(self, key)]
-        if len(given) != 1:
-            raise Problems(
-                "a task has exactly one of `file`, `hub` and `task`, not " + (" and ".join(given) or "none of them")
-            )
-        allowed = {
-            "file": {"inputs", "columns", "label", "group", "test", "unlabelled", "max_classes"},
-            "hub": {
-                "inputs",
-                "columns",
-                "label",
-                "group",
-                "test",
-                "unlabelled",
-                "max_classes",
-                "config",
-                "split",
-                "revision",
-            },
-            "task": {"options"},
-        }[given[0]]
-        common = {"name", "balance", "rows", given[0]}
-        wrong = sorted(self.model_fields_set - allowed - common)
-        unfit = [name for key in wrong for name in (self.columns if key == "columns" else [key])]
-        sentences = [f"`{key}` has no meaning beside `{given[0]}`" for key in unfit]
-        if given[0] != "task":
-            sentences += self.input_type.missing({**self.columns, "label": self.label})
-        elif self.task and not is_file_name(self.task) and self.task not in names("tasks"):
-            sentences.append(f'unknown task "{self.task}"{nearest(self.task, names("tasks"))}')
-        if sentences:
-            raise Problems(*sentences)
-        return self
-
-    @property
-    def input_type(self) -> InputType:
-        """What the rows of a file or hub set hold. Raises UsageError where there is no such type."""
-        return input_type(absolute(self.inputs or type_with_columns(self.columns)))
-
-    @property
-    def title(self) -> str:
-        """The name given, else the file's stem, the hub data set's last part, or the registered name."""
-        if self.name:
-            return self.name
-        if self.file:
-            return re.sub(r"(\.(csv|jsonl|json|ndjson|parquet|gz))+$", "", Path(self.file).name)
-        return (self.hub or self.task or "").rpartition("/" if self.hub else ":")[2]
 
 
 def _written(spec: ModelSpec | MethodSpec) -> Any:
@@ -188,7 +66,9 @@ class Experiment(Strict):
     methods: Annotated[list[Recipe], Field(min_length=1)] = Field(default=["naive"], validate_default=True)
     seeds: list[Annotated[int, Field(ge=0, le=LARGEST_SEED, strict=True)]] = Field(default=5, validate_default=True)
     split: Split
-    metrics: Annotated[list[str], Field(min_length=1)] = ["accuracy"]  # no part of any key: read from predictions
+    metrics: Annotated[list[str], Field(min_length=1)] = Field(
+        default=["accuracy"]
+    )  # no part of any key: read from predictions
     label_curve: bool = False  # ceilings at 25, 50, 100, … rows: how many true labels a student is worth
     controls: bool = False  # shuffled labels, and a student as its own supervisor
     base: Annotated[Path, Field(exclude=True)] = Field(default_factory=lambda: BASE.get())
