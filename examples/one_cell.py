@@ -57,7 +57,8 @@ def main(seeds: int) -> dict[str, float | None]:
         # 2. Its probabilities on the other half are the weak labels.
         weak_labels = supervisor[transfer]
         # 3. The strong student learns them; the ceiling learns the truth on the same rows.
-        student = train(strong_features, transfer, weak_labels, Confidence(), strong_model, seed)
+        confidence = Confidence().for_task(weak_labels.mean(axis=0).tolist())
+        student = train(strong_features, transfer, weak_labels, confidence, strong_model, seed)
         ceiling = train(strong_features, transfer, truth[transfer], Naive(), strong_model, seed)
         # 4. All three are judged by the truth, on the same test rows for every seed.
         for role, said in (("weak", supervisor), ("student", student), ("ceiling", ceiling)):

@@ -11,6 +11,7 @@ import pytest
 from outgrow import OutgrowError, UsageError
 from outgrow.core.registry import BUILT_IN, find, names, nearest
 from outgrow.execution.step import Kind
+from outgrow.results.metrics.scores import Metric
 
 METHOD = """
 from outgrow import Method
@@ -36,10 +37,11 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_every_built_in_name_loads() -> None:
+    kinds = {"step kinds": Kind, "metrics": Metric}
     for kind, members in BUILT_IN.items():
         for name in members:
             thing = find(kind, name).load()
-            assert isinstance(thing, Kind) if kind == "step kinds" else callable(thing)
+            assert isinstance(thing, kinds[kind]) if kind in kinds else callable(thing)
 
 
 def test_a_packages_entry_point_is_a_name(package: Path) -> None:

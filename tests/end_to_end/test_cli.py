@@ -65,7 +65,7 @@ def test_the_module_is_the_command(tmp_path: Path) -> None:
 
 
 def test_a_run_leaves_its_folder(folder: Path) -> None:
-    assert sorted(path.name for path in (folder / "runs" / "small").iterdir()) == sorted([*FILES, *TIMED])
+    assert sorted(path.name for path in (folder / "runs" / "small").iterdir()) == sorted([*FILES, *TIMED, "SHA256SUMS"])
     content = json.loads((folder / "runs" / "small" / "results.json").read_text())
     assert list(content) == ["schema", "runs", "cells", "notes", "environment"]
     assert content["schema"] == 1

@@ -27,7 +27,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
     printed = demo(folder).stdout
     assert "PGR" in printed
-    assert "the student outgrows its supervisor beyond chance" in printed
+    assert "The student outgrows its supervisor beyond chance in all 4 cells" in printed
     return folder
 
 

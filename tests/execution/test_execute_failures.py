@@ -206,7 +206,7 @@ def test_a_run_holds_the_store_and_sweeps_it(tmp_path: Path) -> None:
             refused.append(str(caught.value))
 
     ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
-    left = tmp_path / "tmp" / f"{disk.this_host()}-{int(ended.stdout)}-abc"
+    left = tmp_path / "tmp" / f"{disk.this_host()}-{int(ended.stdout)}-{'a' * 32}"
     left.mkdir(parents=True)
     (tmp_path / "store.json").write_text('{"layout": 1}')
     execute([number(1)], store, toys.machine(), display=Pruner())

@@ -237,7 +237,7 @@ def test_what_is_embedded_ends_no_tag() -> None:
 
 def test_a_csv_value_is_no_formula() -> None:
     assert [figure_files.harmless(value) for value in ("=1", "+1", "-x", "@a", "\t=1", "a=1", -0.5, None, 3)] == [
-        "'=1", "'+1", "'-x", "'@a", "'\t=1", "a=1", "-0.5", "", "3",
+        "'=1", "+1", "'-x", "'@a", "'\t=1", "a=1", "-0.5", "", "3",
     ]  # fmt: skip
 
 

@@ -29,8 +29,7 @@ def read(folder: Path, rows: list[dict[str, Any]], **keys: Any) -> Any:
 def right(task: Any) -> list[str | None]:
     """The text of each row's right candidate."""
     return [
-        None if label is None else value.candidates[int(label)]
-        for value, label in zip(task.inputs, task.labels, strict=True)
+        value.candidates[int(label)] if label else None for value, label in zip(task.inputs, task.labels, strict=True)
     ]
 
 

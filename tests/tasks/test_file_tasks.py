@@ -29,7 +29,7 @@ def problems_of(folder: Path, name: str, content: str, **options: Any) -> tuple[
             "text,label\na,1\nb,\nc,0\nd,NaN\n",
             {},
             (
-                "a.csv: column 'label' holds no label in lines 3 and 5; "
+                "a.csv: column 'label' holds no label in line 3; "
                 "fill it in, leave the rows out, or set unlabelled: true",
             ),
         ),

@@ -45,7 +45,7 @@ def test_a_killed_teach_goes_on_where_it_was(tmp_path: Path, begun: Callable[[Pa
     process = start(files, killed, 2)
     while not len(begun(killed)):
         assert process.poll() is None, process.communicate()
-        time.sleep(0.01)
+        time.sleep(0.001)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     assert not (killed / "student").exists()

@@ -246,7 +246,7 @@ def test_confidence_takes_the_shares_of_the_labels() -> None:
     balanced = learning_method({"confidence": {"prior": "balanced"}})
     assert balanced.for_task(shares) == balanced
     assert learning_method("naive").for_task(shares) == learning_method("naive")
-    assert learning_method("confidence").for_task([1 / 3] * 3).method == Confidence()
+    assert learning_method("confidence").for_task([1 / 3] * 3).method == Confidence(prior=(1 / 3, 1 / 3, 1 / 3))
 
 
 def test_more_than_two_classes_are_learned_by_naive_unless_told_otherwise() -> None:

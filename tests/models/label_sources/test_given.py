@@ -286,9 +286,9 @@ P = "text,p_pos,p_neg\n"
             "text,label\n,poss\n",
             {},
             [
+                "c.csv: the text is empty in line 2; fill it in or leave the rows out",
                 "c.csv: label 'poss' in line 2 is none of the classes; did you mean \"pos\"?; "
                 "correct it, or leave it blank where there is none",
-                "c.csv: the text is empty in line 2; fill it in or leave the rows out",
             ],
         ),
     ],

@@ -38,7 +38,7 @@ def parse_json(text: str | bytes, *, nan: bool = False) -> Any:
         raise NotJsonError("half of a surrogate pair, which is no character") from None
     except json.JSONDecodeError as error:
         line = f"line {error.lineno}, " if error.lineno > 1 else ""
-        raise NotJsonError(f"{error.msg} at {line}column {error.colno}") from None
+        raise NotJsonError(f"{error.msg.removesuffix(' at')} at {line}column {error.colno}") from None
     except NotJsonError:
         raise
     except ValueError:

@@ -219,7 +219,7 @@ def _read_jsonl(name: str, data: bytes) -> Table:
         raise _Unreadable(": is one JSON object over several lines; write one object a line (JSONL), a row each")
     if wrong:
         raise _Unreadable(*_first(wrong))
-    if len(rows) == 1 and len(rows[0]) > 1 and all(isinstance(value, dict | list) for value in rows[0].values()):
+    if len(rows) == 1 and len(rows[0]) > 1 and all(isinstance(value, dict) for value in rows[0].values()):
         raise _Unreadable(
             f": is one JSON object of {len(rows[0])} entries that hold others, as pandas writes without orient='records'; "
             "write one object a line (JSONL), a row each"
