@@ -81,14 +81,7 @@ def test_chunks_change_nothing(tmp_path: Path, kept: Kept, monkeypatch: pytest.M
 
     monkeypatch.setattr(predicting, "chunks", lambda path: streams.chunks(path, 7))
     predict_file(kept, str(source), str(tmp_path / "parts.csv"))
-    parts, whole = rows(tmp_path / "parts.csv"), rows(tmp_path / "whole.csv")
-    assert [row["label"] for row in parts] == [row["label"] for row in whole]
-    for one, other in zip(parts, whole, strict=True):  # products of other shapes may round in another way
-        numbers = [name for name in one if name.startswith("p_") or name == "margin"]
-        assert numbers
-        assert [float(one[name]) for name in numbers] == pytest.approx(
-            [float(other[name]) for name in numbers], abs=2e-6
-        )
+    assert (tmp_path / "parts.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
 def test_columns_of_our_names_are_kept_under_another(tmp_path: Path, kept: Kept) -> None:

@@ -184,12 +184,11 @@ def predict_all(features: Floats, heads: Sequence[Head], solver: Solver) -> list
     import torch
 
     found = [np.empty((len(features), len(head.bias)), np.float32) for head in heads]
-    weights = [(torch.tensor(np.ascontiguousarray(head.weight.T)), torch.tensor(head.bias)) for head in heads]
+    weights = [(torch.tensor(head.weight), torch.tensor(head.bias)) for head in heads]
     for start in range(0, len(features), 8192):
         inputs = scale(features[start : start + 8192], solver.norm)
         for values, (weight, bias) in zip(found, weights, strict=True):
-            logits = torch.nn.functional.linear(inputs, weight, bias)
-            values[start : start + 8192] = torch.softmax(logits, dim=1).numpy()
+            values[start : start + 8192] = torch.softmax(inputs @ weight + bias, dim=1).numpy()
     return found
 
 
