@@ -143,13 +143,15 @@ def test_killed_at_many_moments_it_ends_as_if_undisturbed(undisturbed: Undisturb
     rng = random.Random(20)
     kills = ends = in_the_middle = 0
     store, out = tmp_path / "store 0", tmp_path / "out 0"
+    seconds = undisturbed.seconds
     while kills < many:
+        begin = time.monotonic()
         process = start(undisturbed.experiment, store, out, jobs=2 if kills % 5 == 4 else 1)
         if kills % 2:
             hit = wait_for(partial(begun, store, under_way(store)), process)
-            delay = rng.uniform(0, undisturbed.seconds / 4)
+            delay = rng.uniform(0, seconds / 4)
         else:
-            hit, delay = True, rng.uniform(0, undisturbed.seconds)
+            hit, delay = True, rng.uniform(0, seconds)
         if hit:
             hit = wait_for(partial(past, time.monotonic() + delay), process)
         if hit:
@@ -165,8 +167,9 @@ def test_killed_at_many_moments_it_ends_as_if_undisturbed(undisturbed: Undisturb
             assert process.returncode == 0, said
             same(out, undisturbed)
             ends += 1
+            seconds = min(seconds, time.monotonic() - begin)  # the machine may have been busier before
             store, out = tmp_path / f"store {ends}", tmp_path / f"out {ends}"
-        assert ends <= many, "the kills come after the work"
+        assert ends <= 2 * many, "the kills come after the work"
     finish(start(undisturbed.experiment, store, out))
     same(out, undisturbed)
     assert under_way(store) == []

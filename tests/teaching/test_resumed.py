@@ -4,21 +4,25 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sized
 from pathlib import Path
 
 import pytest
+from places import SUPPORT
 from taught import make_files, read, write
 
 
-def start(files: Path, place: Path, jobs: int) -> subprocess.Popen[str]:
+def start(files: Path, place: Path, jobs: int, **environment: str) -> subprocess.Popen[str]:
     """The command in a process group of its own, one thread per process."""
     command = [sys.executable, "-m", "outgrow", "teach", files / "labels.csv", "--text", "text", "--label", "rule"]
     command += ["--student", "wordllama", "--truth", files / "gold.csv", "--choose", "--mix", "--device", "cpu"]
     command += ["--store", place / "store", "--out", place / "student", "--jobs", jobs, "--threads", 1]
     return subprocess.Popen(
-        list(map(str, command)), start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        list(map(str, command)),
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | environment,
     )
 
 
@@ -32,22 +36,14 @@ def results(place: Path) -> dict[str, int]:
     return {path.parent.name: path.stat().st_ino for path in place.glob("store/objects/*/*/head.safetensors")}
 
 
-def chosen(place: Path) -> list[Path]:
-    """The choices in the store."""
-    return [path for path in place.glob("store/objects/*/*/facts.json") if '"chosen"' in path.read_text()]
-
-
-@pytest.mark.parametrize("begun", [results, chosen])
-def test_a_killed_teach_goes_on_where_it_was(tmp_path: Path, begun: Callable[[Path], Sized]) -> None:
-    """Killed when the candidates were trained, or one was chosen; with two processes, as with one."""
+@pytest.mark.parametrize("at", ["head", "lesson"])
+def test_a_killed_teach_goes_on_where_it_was(tmp_path: Path, at: str) -> None:
+    """Killed when a candidate was trained, or all of them; with two processes, as with one."""
     files, killed, whole = make_files(tmp_path), tmp_path / "killed", tmp_path / "whole"
     write(files / "gold.csv", ["text", "label"], read(files / "gold.csv")[:36])  # too few for a learning curve
-    process = start(files, killed, 2)
-    while not len(begun(killed)):
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.001)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    process = start(files, killed, 2, PYTHONPATH=str(SUPPORT / "dying"), DIES_AT=at, DIES_AFTER="head")
+    output = process.communicate(timeout=600)
+    assert process.returncode == -signal.SIGKILL, output
     assert not (killed / "student").exists()
     before = results(killed)
 

@@ -72,7 +72,7 @@ def test_weights_tokenizer_and_config_change_the_fingerprint(tmp_path: Path) -> 
     folder = folder_at(tmp_path / "a")
     seen = {print_of(folder)}
     for name in ("config.json", "tokenizer.json"):
-        (folder / name).write_text(f"edited {name}")
+        (folder / name).write_text(json.dumps({"edited": name}))
         seen.add(print_of(folder))
     for name in ("vocab.txt", "chat_template.jinja"):
         (folder / name).write_text("new")
@@ -154,9 +154,11 @@ def test_weights_that_are_cut_are_noticed_before_they_are_loaded(tmp_path: Path)
     whole = file.read_bytes()
     file.write_bytes(whole[:-8])
     assert f"ends after {len(whole) - 8} of {len(whole)} bytes" in sentence(str(tmp_path / "a"))
-    for broken in (b"", b"version https://git-lfs.github.com/spec/v1", (2**60).to_bytes(8, "little") + b"{}"):
+    for broken in (b"", b"vers", (2**60).to_bytes(8, "little") + b"{}"):
         file.write_bytes(broken)
         assert "is not a safetensors file" in sentence(str(tmp_path / "a"))
+    file.write_bytes(b"version https://git-lfs.github.com/spec/v1")
+    assert "is a Git LFS pointer" in sentence(str(tmp_path / "a"))
 
 
 def test_unknown_names_get_the_nearest_ones() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from recovered import Array, recover
@@ -347,6 +347,7 @@ def test_copies_in_groups_add_nothing(table: Array, copies: int) -> None:
 
 
 @settings(deadline=None, max_examples=300)
+@example(make_table(26917, 3, 3), 0.5)  # the student is above its supervisor by a third, on every example and seed
 @given(tables, st.sampled_from([0.5, 0.8, 0.95]))
 def test_pgr_never_contradicts_the_differences(table: Array, level: float) -> None:
     """Undefined exactly where the gap's interval holds 0 or is below; else it and differences agree on 0 and 1."""
@@ -357,9 +358,10 @@ def test_pgr_never_contradicts_the_differences(table: Array, level: float) -> No
         return
     low, high = ends(found)
     for point, weights in ((0, NUMERATOR), (1, [0, -1, 1])):
-        estimate, difference_low, difference_high = numbers(contrast(table, weights, level=level))
+        _, difference_low, difference_high = numbers(contrast(table, weights, level=level))
         # Rounding at an end, and examples that are all alike (Clopper-Pearson), have a rule of their own.
-        if min(abs(difference_low), abs(difference_high)) > 1e-6 and abs(estimate) < 1:
+        alike = np.ptp(np.tensordot(weights, table, 1).mean(axis=0)) < 1e-9
+        if min(abs(difference_low), abs(difference_high)) > 1e-6 and not alike:
             assert (low <= point <= high) == (difference_low <= 0 <= difference_high)
 
 

@@ -100,8 +100,9 @@ def ratio(
     freedom are Satterthwaite's *of that contrast*, computed for every r, not one number for all: so PGR's interval never
     contradicts a difference's. It holds 0 where that of student minus weak does, holds 1 where that of ceiling minus
     student holds 0, and is unbounded (r to infinity: the contrast is the denominator) where the denominator's interval
-    holds 0, which is `undefined: ceiling not above weak`; and so is a denominator below 0. Ends are not cut: a ratio
-    may be negative or above 1. `otherwise` is the status of another ratio that is undefined.
+    holds 0, which is `undefined: ceiling not above weak`; and so is a denominator below 0. (A difference that is the same on
+    all examples has an interval of its own, see `contrast`, and may hold 0 where PGR's does not.) Ends are not cut: a
+    ratio may be negative or above 1. `otherwise` is the status of another ratio that is undefined.
     Raises OutgrowError where the table is incomplete or its shape does not fit.
     """
     table, (_, below) = project(scores, groups, numerator, denominator, limits=limits)
