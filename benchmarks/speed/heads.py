@@ -36,7 +36,11 @@ def main() -> None:
     chosen = [np.random.default_rng(seed).permutation(2000)[: asked.rows] for seed in range(asked.heads)]
     rows: list[dict[str, Any]] = []
     for method in (Naive(), Confidence()):
-        problems = [Problem(own, soft[own], None, method, l2, seed) for seed, own in enumerate(chosen)]
+        # As in a run, where each head's weak labels have shares of their own.
+        problems = [
+            Problem(own, soft[own], None, method.for_task(soft[own].mean(axis=0).tolist()), l2, seed)
+            for seed, own in enumerate(chosen)
+        ]
         name = type(method).__name__.lower()
         together = solve(features, problems, solver)
         alone = solve(features, problems[7:8], solver)[0]

@@ -7,6 +7,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.optimize import linear_sum_assignment
 
@@ -140,6 +142,18 @@ def test_threshold_hardens_by_the_prior() -> None:
     assert [above([1.0], share) for share in (0, 0.5, 0.6, 1)] == [0, 0, 1, 1]
     for n in range(1, 30):
         assert above(np.random.default_rng(n).normal(size=n).tolist(), 0.5) == n // 2
+
+
+@given(
+    st.lists(st.lists(st.integers(-3, 3).map(float), min_size=7, max_size=7), min_size=1, max_size=5),
+    st.lists(st.floats(0, 1), min_size=5, max_size=5),
+)
+def test_batches_with_a_share_each_have_the_thresholds_of_their_own(
+    rows: list[list[float]], shares: list[float]
+) -> None:
+    scores = torch.tensor(rows)
+    found = threshold(scores, shares[: len(rows)])
+    assert found.tolist() == [threshold(row, share).item() for row, share in zip(scores, shares, strict=False)]
 
 
 def test_ties_at_the_threshold_go_to_the_nearer_count() -> None:

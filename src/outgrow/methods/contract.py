@@ -73,6 +73,14 @@ class Method(BaseModel):
         return False
 
     @property
+    def apart_from_statistic(self) -> Method:
+        """The method without options that `statistic` alone reads: batches of methods that are equal in it may be joined.
+
+        Where it is another method than this one, `statistics` takes the options of each batch's own.
+        """
+        return self
+
+    @property
     def reads_features(self) -> bool:
         """Whether `labels` looks at the student's frozen features."""
         return False
@@ -126,6 +134,10 @@ class Method(BaseModel):
     def statistic(self, logits: Tensor) -> Tensor | None:
         """What the loss must know of the whole batch's logits `[n, classes]`, without gradient; None: nothing."""
         return None
+
+    def statistics(self, methods: Sequence[Any], logits: Tensor) -> Tensor | None:
+        """Where `by_row`: the statistic of each batch of `[batches, n, classes]` by its own method, equal `apart_from_statistic`."""
+        return self.statistic(logits)
 
     def procedure(self, build: Build) -> Any:
         """The step of the finished student, made of steps by `build`. Nothing is computed here."""

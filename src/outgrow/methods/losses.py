@@ -104,14 +104,36 @@ class Confidence(_ByRow):
         no task has said its shares, is as good as `balanced`.
         """
         classes = logits.shape[-1]
-        if not isinstance(self.prior, str) and len(self.prior) != classes:
+        if classes != 2 and isinstance(self.prior, str):
+            return None
+        shares = self._shares(classes)
+        return threshold(margin(logits), shares[1]) if classes == 2 else offsets(logits, shares)
+
+    @property
+    def apart_from_statistic(self) -> Method:
+        """Without the prior: given its statistic, the loss reads it no more."""
+        return self.model_copy(update={"prior": "labels"})
+
+    def statistics(self, methods: Sequence[Confidence], logits: Tensor) -> Tensor:
+        """The statistic of each batch by its own method's prior; without one, more than two classes have offsets of 0."""
+        import torch
+
+        if logits.shape[-1] == 2:
+            return threshold(margin(logits), [method._shares(2)[1] for method in methods])
+        none = logits.new_zeros(logits.shape[-1])
+        found = [method.statistic(batch) for method, batch in zip(methods, logits, strict=True)]
+        return torch.stack([none if each is None else each for each in found])
+
+    def _shares(self, classes: int) -> Sequence[float]:
+        """Of the classes: the prior, or equal ones. Raises UsageError where it is of another number of classes."""
+        if isinstance(self.prior, str):
+            return (1 / classes,) * classes
+        if len(self.prior) != classes:
             raise UsageError(
                 f"confidence: the prior {list(self.prior)} has {len(self.prior)} shares and the task has "
-                f"{classes} classes; give one share a class, in the order of the classes"
+                f"{classes} classes; give one share for each class, in the order of the classes"
             )
-        if classes != 2:
-            return None if isinstance(self.prior, str) else offsets(logits, self.prior)
-        return threshold(margin(logits), 0.5 if isinstance(self.prior, str) else self.prior[1])
+        return self.prior
 
 
 class Entropy(_ByRow):
@@ -267,25 +289,43 @@ def offsets(logits: Tensor, prior: Sequence[float], rounds: int = 40) -> Tensor:
     return found * spread
 
 
-def threshold(scores: Tensor, share: float) -> Tensor:
+def threshold(scores: Tensor, share: float | Sequence[float]) -> Tensor:
     """What `share` of the scores lie above, `[..., n]` -> `[...]`: half way between two neighbours, so rounding flips no row.
 
     The count above is `share * n` rounded, a half downwards (of an odd batch the median itself is not above). Equal
-    scores can't be told apart: where the cut would fall among them it moves to the nearer end of their run.
+    scores can't be told apart: where the cut would fall among them it moves to the nearer end of their run. Of
+    `[batches, n]`, each batch may have a share of its own.
     """
     import torch
 
-    n = scores.shape[-1]
-    cut = n - math.ceil(share * n - 0.5)  # scores that are not above
-    if cut == 0:
+    n, of_each = scores.shape[-1], [share] if isinstance(share, float | int) else share
+    cuts = [n - math.ceil(one * n - 0.5) for one in of_each]  # scores that are not above
+    if not any(cuts):
         return scores.new_full(scores.shape[:-1], -math.inf)
     # A selection and counts, without a sort or a look at any value: this runs at each step for all heads at once.
-    low = scores.kthvalue(cut, dim=-1).values.unsqueeze(-1)
+    low = _smallest(scores, cuts).unsqueeze(-1)
     run_begins, run_ends = (scores < low).sum(dim=-1), (scores <= low).sum(dim=-1)
     next_above = scores.masked_fill(scores <= low, math.inf).amin(dim=-1)
     next_below = scores.masked_fill(scores >= low, -math.inf).amax(dim=-1)
     low = low.squeeze(-1)
+    cut = cuts[0] if len(cuts) == 1 else torch.tensor(cuts, device=scores.device)
     upwards = run_ends - cut <= cut - run_begins
     below, above = torch.where(upwards, low, next_below), torch.where(upwards, next_above, low)
     middle = (below + above) / 2
-    return torch.where((middle < above) | above.isinf(), middle, below)
+    found = torch.where((middle < above) | above.isinf(), middle, below)
+    if all(cuts):
+        return found
+    return found.masked_fill(torch.tensor([cut == 0 for cut in cuts], device=scores.device), -math.inf)
+
+
+def _smallest(scores: Tensor, places: Sequence[int]) -> Tensor:
+    """The score at a place, counted from 1, in the order of each row of `[..., n]`: one place for all, or one per row."""
+    import torch
+
+    if len(set(places)) == 1:
+        return scores.kthvalue(max(places[0], 1), dim=-1).values
+    if scores.device.type == "cpu":  # where a sort takes as long as five selections
+        rows = zip(scores, places, strict=True)
+        return torch.stack([row.kthvalue(max(place, 1)).values for row, place in rows])
+    where = torch.tensor(places, device=scores.device).clamp(min=1).unsqueeze(-1) - 1
+    return scores.sort(dim=-1).values.gather(-1, where).squeeze(-1)

@@ -18,6 +18,7 @@ from sklearn.linear_model import LogisticRegression
 
 from outgrow.core.errors import OutgrowError
 from outgrow.methods.losses import Confidence, Entropy, Naive, Product, ReverseKl, Window
+from outgrow.models.heads.joint_losses import joined_calls
 from outgrow.models.heads.solver import Head, Problem, Solver, _solve_on_device, predict, predict_all, scale, solve
 
 SHORT = Solver(steps=6)
@@ -134,6 +135,23 @@ def test_equal_methods_of_many_heads_are_one_call() -> None:
     ]
     solve(inputs, lessons, SHORT)
     assert calls == [(192, True)] * SHORT.steps  # 3 of 30 rows and 3 of 31, filled up to a multiple of 16
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_heads_whose_priors_differ_are_one_call_with_the_bits_of_their_own(classes: int) -> None:
+    """Labels' shares differ from seed to seed; one share is 0, and one is left to the paper's rule."""
+    draw = np.random.default_rng(1)
+    inputs, all_ = features(90, 8), problems(90, classes, 7)
+    priors: list[Any] = ["balanced", (0.0, *[1 / (classes - 1)] * (classes - 1))]
+    priors += [tuple(draw.dirichlet(np.full(classes, 5)).tolist()) for _ in range(5)]
+    all_ = [
+        replace(problem, method=Confidence(warmup=0, prior=prior)) for problem, prior in zip(all_, priors, strict=True)
+    ]
+    order, calls = joined_calls([(problem.method, len(problem.rows)) for problem in all_])
+    assert [len(call.methods) for call in calls] == [7]
+    assert list(calls[0].methods) == [all_[place].method for place in order]
+    for problem, head in zip(all_, solve(inputs, all_, SHORT), strict=True):
+        assert same(head, solve(inputs, [problem], SHORT)[0])
 
 
 def test_the_same_again_gives_the_same_bits_and_another_seed_others() -> None:

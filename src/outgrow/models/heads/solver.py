@@ -37,7 +37,12 @@ class Among:
         """No: it knows its own rows only."""
         return False
 
-    def statistic(self, logits: Tensor) -> None:
+    @property
+    def apart_from_statistic(self) -> Objective:
+        """Itself."""
+        return self
+
+    def statistics(self, methods: Sequence[Objective], logits: Tensor) -> None:
         """Nothing: the rows are always the whole batch."""
 
     def loss(self, logits: Tensor, weak: Tensor, progress: float, statistic: Tensor | None = None) -> Tensor:
