@@ -108,7 +108,7 @@ def test_plan_and_dry_run(arguments: list[str], folder: Path, tmp_path: Path) ->
     assert "2 cells, 4 runs: 12 steps done, 0 new." in done.out
     out = ["--out", tmp_path / "out"] if arguments[0] == "run" else []
     new = good(outgrow(*arguments, "--store", tmp_path / "store", *out, cwd=folder))
-    assert "1 steps done, 11 new." in new.out  # the pool is read to hold the splits against it
+    assert "1 step done, 11 new." in new.out  # the pool is read to hold the splits against it
     assert "of the new steps take is not known yet" in " ".join(new.out.split())
     assert len(objects(tmp_path / "store")) == 1
     assert not (tmp_path / "out").exists()

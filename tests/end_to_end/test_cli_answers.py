@@ -326,7 +326,7 @@ def test_six_classes_groups_and_a_template(tmp_path: Path) -> None:
     # Whole pages; where a test split of this size cuts one, its other rows belong to no split.
     of_pages = {text for text in page if page[text] in of_test}
     notes = " ".join(json.loads((tmp_path / "out" / "results.json").read_text())["notes"])
-    left = re.search(r"(\d+) more rows share a group with test rows", notes)
+    left = re.search(r"(\d+) rows? left out of all splits: in a group with test rows", notes)
     assert held <= of_pages
     assert len(of_pages - held) == (int(left[1]) if left else 0)
     said = pq.read_table(tmp_path / "out" / "predictions.parquet")["probabilities"].to_pylist()

@@ -118,7 +118,7 @@ def test_fewer_test_rows_than_the_test_file_has() -> None:
     pool = build_pool(raw, test_rows=15, balance=False)
     assert np.bincount(pool.labels[pool.test]).tolist() == [10, 5]
     assert (len(pool), int(pool.test.sum())) == (55, 15)  # the other 15 test rows are nobody's, training rows least
-    assert pool.notes == ("15 more rows of the test file are not needed and belong to no split",)
+    assert pool.notes == ("15 rows left out of all splits: the test file has more than are needed",)
     assert int(build_pool(raw, test_rows=None, balance=False).test.sum()) == 30
     balanced = build_pool(raw, test_rows=20, balance=True)
     assert np.bincount(balanced.labels[balanced.test]).tolist() == [10, 10]
@@ -151,7 +151,7 @@ def test_test_rows_of_groups_are_whole_groups_and_a_cut_rest_is_nobodys() -> Non
     assert len(set(pool.groups[pool.test])) == 3
     assert not set(pool.groups[pool.test]) & set(pool.groups[~pool.test])
     assert len(pool) == 118
-    assert pool.notes == ("2 more rows share a group with test rows and belong to no split",)
+    assert pool.notes == ("2 rows left out of all splits: in a group with test rows",)
 
 
 def test_too_many_test_rows() -> None:
@@ -235,7 +235,7 @@ def test_too_much_asked_says_what_there_is() -> None:
 def test_unlabelled_rows_go_to_transfer_only() -> None:
     raw = RawTask([f"text {n}" for n in range(200)], [n % 2 if n < 60 else None for n in range(200)])
     pool = pool_of(raw, test_rows=10)
-    assert pool.notes == ("140 rows have no label and can stand in transfer only",)
+    assert pool.notes == ("140 rows without a label, for transfer only",)
     for seed in range(20):  # all of the labelled rows are needed: transfer must leave them alone
         dealt = deal(pool, seed, weak_train=25, transfer=140, validation=25)
         assert (pool.labels[dealt["weak_train"]] >= 0).all()
@@ -245,7 +245,7 @@ def test_unlabelled_rows_go_to_transfer_only() -> None:
         deal(pool, 0, weak_train=26, transfer=10, validation=25)
     assert error.value.problems == (
         "weak_train 26 + validation 25 need 51 rows with a label; 50 remain beside the 10 test rows "
-        "(140 rows have no label and can stand in transfer only)",
+        "(140 rows without a label, for transfer only)",
     )
 
 

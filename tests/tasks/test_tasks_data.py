@@ -45,7 +45,7 @@ def test_sentiment_is_3000_sentences_of_three_sources() -> None:
     assert pool.notes == (
         "17 exact duplicates were merged",
         "8 texts differ from others in case, white space or Unicode form alone, and stay in one split with them",
-        "1 more rows share a group with test rows and belong to no split",
+        "1 row left out of all splits: in a group with test rows",
     )
     assert int(pool.labels[pool.test].sum()) in (499, 500)
     assert {part: len(rows) for part, rows in deal(pool, 0, weak_train=800, transfer=1100, validation=82).items()} == {

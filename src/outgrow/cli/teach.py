@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from outgrow.cli.printing import say
+from outgrow.core.units import plural
 
 StoreOption = Annotated[Path | None, typer.Option("--store", help="Where results are kept. [default: the user cache]")]
 JobsOption = Annotated[
@@ -125,4 +126,4 @@ def predict(
         count = predict_file(
             kept, rows, out, threads=threads, device=device, display=shown, leave_formulas=leave_formulas
         )
-    say(f"{count:,} rows labelled" + ("" if out == "-" else f" in {out}"), error=True)
+    say(f"{plural(count, 'row')} labelled" + ("" if out == "-" else f" in {out}"), error=True)

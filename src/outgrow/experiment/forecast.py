@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from outgrow.core.units import shown_duration
+from outgrow.core.units import plural, shown_duration
 from outgrow.execution.machine import Machine
 from outgrow.execution.step import Step, walk
 from outgrow.execution.store import Store
@@ -47,7 +47,8 @@ def forecast(
         table.add_row(kind, str(len(of_kind) - len(to_do)), str(len(to_do)), f"{work / 1e12:.2f}", shown)
     yield table
     cells = len(planned.runs) // len(experiment.seeds)
-    yield f"{cells} cells, {len(planned.runs)} runs: {len(steps) - len(new)} steps done, {len(new)} new."
+    done = plural(len(steps) - len(new), "step")
+    yield f"{plural(cells, 'cell')}, {plural(len(planned.runs), 'run')}: {done} done, {len(new):,} new."
     known = [step for step in new if seconds([step]) is not None]
     unknown = [step for step in new if step not in set(known)]
     total = (seconds(known) or 0.0) / (machine.jobs or 1)

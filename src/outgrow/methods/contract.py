@@ -136,7 +136,7 @@ class Method(BaseModel):
         return None
 
     def statistics(self, methods: Sequence[Any], logits: Tensor) -> Tensor | None:
-        """Where `by_row`: the statistic of each batch of `[batches, n, classes]` by its own method, equal `apart_from_statistic`."""
+        """Where `by_row`: the statistic of each batch of `[batches, n, classes]` by its own method."""
         return self.statistic(logits)
 
     def procedure(self, build: Build) -> Any:

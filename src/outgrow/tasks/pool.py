@@ -21,6 +21,7 @@ from outgrow.core.identity import content_id
 from outgrow.core.inputs import InputType, type_of_class
 from outgrow.core.pool import Pool, Source
 from outgrow.core.registry import nearest
+from outgrow.core.units import plural
 from outgrow.tasks.contract import RawTask
 
 WORD = r"[\w']+"
@@ -82,7 +83,7 @@ def build_pool(raw: RawTask, *, test_rows: int | None, balance: bool, name: str 
     rows = _without_rest(rows, chosen, official, notes)
     unlabelled = sum(row.label < 0 for row in rows)
     if unlabelled:
-        notes.append(f"{unlabelled} rows have no label and can stand in transfer only")
+        notes.append(f"{plural(unlabelled, 'row')} without a label, for transfer only")
     rows.sort(key=lambda row: row.id)
     return Pool(
         ids=np.array([row.id for row in rows], dtype=np.str_),
@@ -257,7 +258,7 @@ def _distinct(
         allowed = None if raw.allowed is None else tuple(raw.allowed[places[0]])
         label = known.pop() if known else -1
         rows.append(_Row(id_, raw.inputs[places[0]], label, group, tests[places[0]], allowed))
-    said = {
+    wordings = {
         "merged": ("exact duplicate was merged", "exact duplicates were merged"),
         "texts": ("text was left out for contradicting labels", "texts were left out for contradicting labels"),
         "several": ("text stands in several groups and goes with", "texts stand in several groups and go with"),
@@ -276,7 +277,7 @@ def _distinct(
     }
     notes += [
         f"{counts[key]} {one if counts[key] == 1 else many}{ends.get(key, '')}"
-        for key, (one, many) in said.items()
+        for key, (one, many) in wordings.items()
         if counts[key]
     ]
     return rows
@@ -344,6 +345,6 @@ def _without_rest(rows: list[_Row], chosen: set[str], official: bool, notes: lis
     groups = {row.group for row in rows if row.id in chosen}
     rest = {row.id for row in rows if row.id not in chosen and (row.test or row.group in groups)}
     if rest:
-        why = "of the test file are not needed" if official else "share a group with test rows"
-        notes.append(f"{len(rest)} more rows {why} and belong to no split")
+        why = "the test file has more than are needed" if official else "in a group with test rows"
+        notes.append(f"{plural(len(rest), 'row')} left out of all splits: {why}")
     return [row for row in rows if row.id not in rest]

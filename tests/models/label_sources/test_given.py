@@ -70,8 +70,8 @@ def test_several_rows_for_one_example_are_votes(folder: Path) -> None:
     assert by_text(folder, labels) == {"text 3": pytest.approx([1 / 3, 2 / 3]), "text 4": [1, 0]}
     assert labels.notes[1:] == (
         "4 given labels for 2 examples were averaged as votes",
-        "1 given rows have no label and count as not given",
-        "1 given rows match no example of the task",
+        "1 given row blank, and counted as not given",
+        "1 given row without an example in the task",
     )
     assert {key: labels.counts[key] for key in ("votes", "blank", "unmatched", "left_out")} == {
         "votes": 4,
@@ -155,8 +155,8 @@ def test_rows_of_examples_that_left_the_pool_are_told_apart(tmp_path: Path) -> N
     labels = read(folder, [{"text": f"t{n}", "label": 1.0} for n in range(31)])
     assert labels.counts["left_out"] == 10
     assert labels.notes[1:] == (
-        "10 given rows belong to examples that are not in the pool (duplicates, balance, split)",
-        "1 given rows match no example of the task",
+        "10 given rows of examples that are not in the pool (duplicates, balance, split)",
+        "1 given row without an example in the task",
     )
     assert not np.isnan(labels.probabilities).any()
 

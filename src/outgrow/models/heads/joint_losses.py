@@ -31,7 +31,7 @@ class Objective(Protocol):
         """
 
     def statistics(self, methods: Sequence[Any], logits: Tensor) -> Tensor | None:
-        """Where `by_row`: what the loss must know of whole batches, `[batches, m, classes]` -> `[batches, ...]`, a method each."""
+        """Where `by_row`: what losses must know of whole batches, a method each: `[batches, m, classes]` -> `[batches, ...]`."""
 
 
 @dataclass(frozen=True)

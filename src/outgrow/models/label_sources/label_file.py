@@ -22,6 +22,7 @@ from outgrow.core.files.label_columns import (
 from outgrow.core.files.tables import read_table
 from outgrow.core.inputs import TEXT, InputType, type_with_identity
 from outgrow.core.pool import Source
+from outgrow.core.units import plural
 from outgrow.models.label_sources.match_rows import Found, examples_of, no_match
 
 
@@ -159,9 +160,9 @@ def _notes(counts: Mapping[str, int]) -> tuple[str, ...]:
     ]
     if counts["votes"] > covered:
         notes.append(f"{counts['votes']} given labels for {covered} examples were averaged as votes")
-    said = {
-        "blank": "given rows have no label and count as not given",
-        "left_out": "given rows belong to examples that are not in the pool (duplicates, balance, split)",
-        "unmatched": "given rows match no example of the task",
+    reasons = {
+        "blank": "blank, and counted as not given",
+        "left_out": "of examples that are not in the pool (duplicates, balance, split)",
+        "unmatched": "without an example in the task",
     }
-    return (*notes, *(f"{counts[key]} {text}" for key, text in said.items() if counts[key]))
+    return (*notes, *(f"{plural(counts[key], 'given row')} {why}" for key, why in reasons.items() if counts[key]))

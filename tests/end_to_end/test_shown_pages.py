@@ -1,4 +1,4 @@
-"""docs/guide/reading.md shows what the commands print, on the demo's run."""
+"""Pages that show what commands print: the guide to reading, on the demo's run, and the first steps."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from places import DOCS
 
-PAGE = DOCS / "guide" / "reading.md"
+READING, FIRST = DOCS / "guide" / "reading.md", DOCS / "start" / "first-steps.md"
 SHOWN = re.compile(r"<!-- (outgrow [^\n]+) -->\n(?:```\n)?(.*?)\n(?:```\n)?<!-- / -->", re.DOTALL)
 
 
-def commands() -> list[tuple[str, str]]:
-    """Each command of the page, and what the page says that it prints."""
-    return SHOWN.findall(PAGE.read_text(encoding="utf-8"))
+def commands(page: Path) -> list[tuple[str, str]]:
+    """Each command of a page, and what the page says that it prints."""
+    return SHOWN.findall(page.read_text(encoding="utf-8"))
 
 
 def printed(command: str, folder: Path) -> str:
@@ -45,23 +45,34 @@ def accuracies(folder: Path) -> None:
     (folder / "runs.csv").write_text("\n".join(["seed,method,weak,student,ceiling", *lines]) + "\n")
 
 
-def reading_yaml() -> str:
-    found = re.search(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+def experiment(page: Path) -> str:
+    """The page's first block of YAML."""
+    found = re.search(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     assert found is not None
     return found[1]
 
 
 def test_the_page_shows_every_command_that_reads() -> None:
-    shown = {command.split()[1] for command, _ in commands()}
+    shown = {command.split()[1] for command, _ in commands(READING)}
     assert {"show", "compare", "score"} <= shown
 
 
 @pytest.mark.slow
-def test_the_page_shows_what_is_printed(tmp_path: Path) -> None:
+def test_the_reading_page_shows_what_is_printed(tmp_path: Path) -> None:
     store = ["--store", str(tmp_path / "store"), "--threads", "2"]
     printed(shlex.join(["outgrow", "demo", *store]), tmp_path)
-    (tmp_path / "reading.yaml").write_text(reading_yaml())
+    (tmp_path / "reading.yaml").write_text(experiment(READING))
     printed(shlex.join(["outgrow", "run", "reading.yaml", *store]), tmp_path)
     accuracies(tmp_path)
-    for command, shown in commands():
+    for command, shown in commands(READING):
+        assert plain(printed(command, tmp_path)) == plain(shown), command
+
+
+@pytest.mark.slow
+def test_the_first_steps_print_what_their_page_shows(tmp_path: Path) -> None:
+    (tmp_path / "first.yaml").write_text(experiment(FIRST))
+    printed("outgrow plan first.yaml", tmp_path)
+    printed("outgrow run first.yaml", tmp_path)
+    assert len(commands(FIRST)) == 2
+    for command, shown in commands(FIRST):
         assert plain(printed(command, tmp_path)) == plain(shown), command
