@@ -31,7 +31,7 @@ class Objective(Protocol):
         """
 
     def statistics(self, methods: Sequence[Any], logits: Tensor) -> Tensor | None:
-        """Where `by_row`: what losses must know of whole batches, a method each: `[batches, m, classes]` -> `[batches, ...]`."""
+        """Where `by_row`: what losses must know of batches, a method each: `[batches, m, classes]` -> `[batches, ...]`."""
 
 
 @dataclass(frozen=True)
