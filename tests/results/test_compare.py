@@ -99,8 +99,19 @@ def test_small_differences_say_how_much_would_show_them(tmp_path: Path) -> None:
     (row,) = found.rows
     assert row["difference"]["p_holm"] > 0.05
     assert row["needed"]["rows"] > 300
+    assert row["needed"]["p"] == pytest.approx(0.05)
     assert "rows" in in_seeds_and_rows(row)
     assert "would detect a true difference" in text(shown(found))
+
+
+def test_more_comparisons_need_more_data(tmp_path: Path) -> None:
+    shares = {"weak": 0.6, "naive": 0.7, "a": 0.72, "b": 0.71, "c": 0.9, "ceiling": 0.95}
+    found = compare(read_run(folder(tmp_path, {"t": shares})), "method", "naive")
+    assert [row["difference"]["p_holm"] < 0.05 for row in found.rows] == [False, False, True]
+    assert [row["needed"]["p"] for row in found.rows] == pytest.approx([0.05 / 2] * 3)
+    alone = compare(read_run(folder(tmp_path / "x", {"t": shares | {"b": 0.9}})), "method", "naive").rows[0]
+    assert alone["needed"]["p"] == pytest.approx(0.05)
+    assert alone["needed"]["rows"] < found.rows[0]["needed"]["rows"]
 
 
 def test_what_cannot_be_compared(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def shown(found: Comparison, width: int = 140) -> Iterator[RenderableType]:
     if any(row["difference"]["p_holm"] is None or row["difference"]["p_holm"] >= 0.05 for row in found.rows):
         yield (
             "needed to detect it: how many seeds (at this test set) or test rows (at these seeds) would detect a true "
-            "difference of this size in 4 of 5 experiments."
+            "difference of this size in 4 of 5 experiments, at the p that Holm's correction demands."
         )
     averages = [row for row in found.across if "pgr_median" in row]
     means = [row for row in found.across if "difference" in row]

@@ -13,6 +13,7 @@ from outgrow.results.metrics.comparison import (
     Difference,
     Triple,
     average,
+    demanded,
     difference,
     holm,
     mean_difference,
@@ -73,6 +74,8 @@ def compare(reading: Reading, by: str, against: str) -> Comparison:
             rows.append(_row(*pair, by, against, reading.scored))
     _correct(rows, "difference")
     _correct(rows, "pgr_difference")
+    if by != "task":
+        _say_what_is_needed(rows, pairs, reading.scored)
     across = [] if by == "task" else _across(pairs, by, reading.scored)
     _correct(across, "difference")
     return Comparison(by, against, rows, across + _averages(cells, reading.scored), notes)
@@ -137,10 +140,8 @@ def _row(first: Cell, second: Cell, by: str, against: str, scored: Scored) -> di
     if by == "task":
         other = scored.groups(first[0].task)
         found = unpaired(crossed(before[None], other), crossed(after[None], groups))
-        more = None
     else:
         found = difference(before, after, groups)
-        more = needed(before, after, groups)
     triples = [_triple(cell, scored) for cell in (first, second)]
     reason = next((triple for triple in triples if isinstance(triple, str)), None)
     if reason is not None:
@@ -162,7 +163,7 @@ def _row(first: Cell, second: Cell, by: str, against: str, scored: Scored) -> di
         "pgr_difference": {**written(pgr.interval), "p": pgr.p},
         "covers": found.interval.covers,
         "noise_floor": _noise_floor(second, scored),
-        "needed": None if more is None else {"seeds": more.seeds, "rows": more.rows, "both": more.both},
+        "needed": None,
     }
 
 
@@ -177,6 +178,14 @@ def _correct(rows: Sequence[dict[str, Any]], key: str) -> None:
     with_p = [row for row in rows if key in row]
     for row, corrected in zip(with_p, holm([row[key]["p"] for row in with_p]), strict=True):
         row[key]["p_holm"] = corrected
+
+
+def _say_what_is_needed(rows: Sequence[dict[str, Any]], pairs: Sequence[tuple[Cell, Cell]], scored: Scored) -> None:
+    """How much data would show each difference at the level that Holm's correction demands of those not shown."""
+    p = demanded([row["difference"]["p_holm"] for row in rows])
+    for row, (first, second) in zip(rows, pairs, strict=True):
+        more = needed(_student(first, scored), _student(second, scored), scored.groups(second[0].task), 1 - p)
+        row["needed"] = {"seeds": more.seeds, "rows": more.rows, "both": more.both, "p": p}
 
 
 def _across(pairs: Sequence[tuple[Cell, Cell]], by: str, scored: Scored) -> list[dict[str, Any]]:

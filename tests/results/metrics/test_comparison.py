@@ -13,6 +13,7 @@ from scipy import stats
 from outgrow.results.metrics.comparison import (
     Triple,
     average,
+    demanded,
     difference,
     holm,
     mean_difference,
@@ -174,6 +175,31 @@ def test_the_power_named_is_reached() -> None:
         for table in simulated(accuracies, seeds, seed=12, count=400, n=rows)
     ]
     assert 0.74 <= np.mean(shown) <= 0.9
+
+
+def test_the_level_demanded_is_that_of_the_step_of_holms_correction_that_fails() -> None:
+    assert demanded([0.01, 0.2, 0.6, None]) == pytest.approx(0.05 / 2)
+    assert demanded([0.3]) == pytest.approx(0.05)
+    assert demanded([0.01, None]) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("n_seeds", [3, 5, 8])
+def test_what_is_not_shown_needs_more_than_there_is(n_seeds: int) -> None:
+    apart, unshown = np.linspace(0, 0.05, 10), 0
+    for table in simulated((0.7, *(0.7 + apart)), n_seeds, seed=13, count=25):
+        p = [difference(table[0], other).p for other in table[1:]]
+        corrected = holm(p)
+        for other, alone, now in zip(table[1:], p, corrected, strict=True):
+            assert alone is not None
+            assert now is not None
+            if now >= 0.05:
+                found = needed(table[0], other, level=1 - demanded(corrected))
+                assert found.seeds is None or found.seeds > n_seeds
+                assert found.rows is None or found.rows > table.shape[2]
+                at_five = needed(table[0], other)
+                assert found.rows is None or at_five.rows is None or at_five.rows <= found.rows
+                unshown += alone < 0.05  # of these the question is asked wrongly without the correction
+    assert unshown > 10
 
 
 # By how often they are right

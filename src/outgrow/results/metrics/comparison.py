@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from outgrow.results.metrics.crossed import Crossed, Groups, Summed, crossed
+from outgrow.results.metrics.crossed import ENOUGH_SEEDS, Crossed, Groups, Summed, crossed
 from outgrow.results.metrics.intervals import (
     NOT_ABOVE,
     Interval,
@@ -131,6 +131,15 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return corrected
 
 
+def demanded(corrected: Sequence[float | None], level: float = 0.95) -> float:
+    """The p below which Holm's correction is sure to show a comparison that it does not show now.
+
+    That of the first step which fails: 1 - level by the number of comparisons that are not shown.
+    """
+    open_still = sum(p is not None and p >= 1 - level for p in corrected)
+    return (1 - level) / max(1, open_still)
+
+
 @dataclass(frozen=True)
 class Needed:
     """What would show a true difference of the size seen, at p < 1 - level, in 4 of 5 experiments.
@@ -148,7 +157,8 @@ def needed(first: ArrayLike, second: ArrayLike, groups: Groups = None, level: fl
     """How many seeds and test rows would show a difference as large as that between two tables `[seeds, examples]`.
 
     The variance components of the paired differences (seeds, examples, residual) come from the two-way analysis of
-    variance without repeats; a component that comes out below 0 is taken as 0. Rows mean rows in groups of the same size.
+    variance without repeats; a component that comes out below 0 is taken as 0. They make up the variance and its freedom as
+    `crossed` does at that number of seeds. Rows mean rows in groups of the same size.
     """
     apart = np.asarray(second, dtype=np.float64) - np.asarray(first, dtype=np.float64)
     if apart.ndim == 1:
@@ -177,6 +187,9 @@ def needed(first: ArrayLike, second: ArrayLike, groups: Groups = None, level: fl
         if v == 0:
             return mean != 0
         freedom = v**2 / (a**2 / max(seeds - 1, 1e-9) + b**2 / max(many - 1, 1e-9))
+        if seeds >= ENOUGH_SEEDS:
+            less = max(v - residual / (seeds * many), a, b)
+            v, freedom = less, freedom * (less / v) ** 2
         far = stdtrit(freedom, (1 + level) / 2) + stdtrit(freedom, POWER)
         return abs(mean) > float(far) * math.sqrt(v)
 
