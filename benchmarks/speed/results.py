@@ -22,7 +22,7 @@ import numpy as np
 
 from outgrow.core.identity import content_id
 from outgrow.core.registry import names
-from outgrow.results.cells import Entry, RunToScore, cell_rows, run_rows
+from outgrow.results.cells import Entry, RunToScore, Scored, cell_rows, run_rows
 from outgrow.results.compare import compare
 from outgrow.results.predictions import HeldOut, ModelKey, Predictions
 from outgrow.results.run_folder import read_run
@@ -39,15 +39,15 @@ def folder(path: Path, rows: int, seeds: int) -> int:
     truth = random.integers(0, 2, rows)
     test = HeldOut(ids, tuple(f"text {row}" for row in range(rows)), truth, ids, ("neg", "pos"))
     hard = random.standard_normal(rows, dtype=np.float32)
-    said: dict[ModelKey, Any] = {}
+    predicted: dict[ModelKey, Any] = {}
 
     def speak(skill: float, *names: Any) -> ModelKey:
         speaker = ModelKey("task", *names)
-        if speaker not in said:
+        if speaker not in predicted:
             score = skill + 0.7 * hard + random.standard_normal(rows, dtype=np.float32)
             right = 1 / (1 + np.exp(-2 * score))
             second = np.where(truth == 1, right, 1 - right)
-            said[speaker] = np.column_stack([1 - second, second]).astype(np.float32)
+            predicted[speaker] = np.column_stack([1 - second, second]).astype(np.float32)
         return speaker
 
     asked = []
@@ -64,21 +64,13 @@ def folder(path: Path, rows: int, seeds: int) -> int:
                         speak(0.2 + 0.15 * place, f"ceiling:{size}", None, f"s{s}", None, seed)
                     entries = (Entry(f"w{w}", f"w{w}"), Entry(f"s{s}", f"s{s}"), Entry(f"m{m}", f"m{m}"))
                     asked.append(RunToScore("task", *entries, seed, speakers, {"n_transfer": 900}))
-    tables = Predictions({"task": test}, said)
+    tables = Predictions({"task": test}, predicted)
     tables.write(path)
-    results = Results.compute(asked[:1], tables, {})
-    runs = [
-        {
-            **results.runs[0],
-            "weak": a.weak.written,
-            "strong": a.strong.written,
-            "method": a.method.written,
-            "seed": a.seed,
-        }
-        for a in asked
-    ]
-    Results(runs, results.cells, {}).write(path)
-    print(f"{len(asked)} runs of {WEAK * STRONG * METHODS} cells, {len(said)} models on {rows} rows", flush=True)
+    results = Results.compute(asked[:1], tables, {})  # one run's cells stand for all: they are counted below
+    counted = run_rows(asked, Scored(tables), ("accuracy",))
+    written = [{**results.runs[0], **row} for row in counted]
+    Results(written, results.cells, {}).write(path)
+    print(f"{len(asked)} runs of {WEAK * STRONG * METHODS} cells, {len(predicted)} models on {rows} rows", flush=True)
     return WEAK * STRONG * METHODS
 
 

@@ -18,6 +18,7 @@ import torch
 from conditions import conditions, options, report, seconds, threads_option
 from made_texts import sentences, words_of
 
+from outgrow.execution.machine import Machine
 from outgrow.models.checkpoints.locate import resolve
 from outgrow.models.checkpoints.weight_files import folder_of
 from outgrow.models.heads import probe
@@ -50,7 +51,7 @@ def main() -> None:
         spent = seconds(
             lambda: teach_files(
                 str(file), text="text", columns=["label"], student="minilm", out=Path(folder) / "student",
-                threads=asked.threads, device="cpu",
+                store=Path(folder) / "store", machine=Machine(threads=asked.threads, device="cpu"),
             )
         )  # fmt: skip
     share = sum(inside) / spent
