@@ -1,6 +1,7 @@
 """One call from an experiment to its folder: what it records, what it forecasts, what stands when the report fails."""
 
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -109,3 +110,47 @@ def test_results_stand_where_the_report_cannot_be_drawn(
     assert f"outgrow report {tmp_path / 'out'}" in str(caught.value)
     assert len(Results.read(tmp_path / "out").cells) == 2
     assert not (tmp_path / "out" / "report.html").exists()
+
+
+def test_the_same_run_again_is_read_from_its_folder_and_any_other_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, out, machine = Store(tmp_path / "store"), tmp_path / "out", Machine(threads=1, device="cpu")
+    pages: list[Path] = []
+    write = page.write
+    monkeypatch.setattr(
+        page, "write", lambda runs, path: pages.append(path) or write(runs, path)
+    )  # the last of a folder
+
+    def written(**changes: object) -> bool:
+        """Whether a run writes its folder, and then holds what it returns."""
+        before = len(pages)
+        found = run(asked(tmp_path, **changes), store=store, out=out, machine=machine)
+        assert found.to_json() == Results.read(out).to_json()
+        assert found.folder == out
+        return len(pages) > before
+
+    run(asked(tmp_path), store=store, out=out, machine=machine)
+    content = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert not written()
+    for name in content:
+        edited = bytearray(content[name])
+        edited[len(edited) // 2] ^= 1
+        (out / name).write_bytes(edited)
+        if name != "report.html":  # which holds no result, and may be replaced by `outgrow report --out`
+            assert written(), name
+            assert name in ("work.json", "SHA256SUMS") or (out / name).read_bytes() == content[name]
+        (out / name).unlink()
+        assert written(), name
+    assert written(seeds=3)
+    assert not written(seeds=3)
+    assert written(metrics=["accuracy", "brier"])
+    head = run_head(store)
+    shutil.rmtree(store.folder(head))
+    assert written(metrics=["accuracy", "brier"])  # what it was written from is gone: it is made again
+    assert store.has(head)
+
+
+def run_head(store: Store) -> str:
+    """A step in the store that is a head's."""
+    return next(path.parent.name for path in store.root.glob("objects/*/*/head.safetensors"))

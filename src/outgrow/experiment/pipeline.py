@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,26 +10,22 @@ from typing import Any
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.files import disk
-from outgrow.core.files.sums import write_sums
 from outgrow.core.pool import Pool
 from outgrow.execution.execute import execute
 from outgrow.execution.machine import Machine
 from outgrow.execution.progress import Display, Observer, Silent
 from outgrow.execution.step import Step
 from outgrow.execution.store import Store, default_store
+from outgrow.experiment import run_folder
 from outgrow.experiment.collect import collect
 from outgrow.experiment.planning.plan import Plan, plan
 from outgrow.experiment.spec.resolve import Resolved, check_splits, read_experiment, resolve_experiment
 from outgrow.experiment.spec.schema import Experiment
 from outgrow.report import page as report
-from outgrow.report.scene import WORK, ReportedRun
+from outgrow.report.scene import ReportedRun
 from outgrow.results.cells import Scored
-from outgrow.results.predictions import Predictions
 from outgrow.results.run_results import Results
 from outgrow.tasks.cut import kept_of
-
-FOLDER = ("the run folder", "--out")  # what sentences about it say
-REPORT = "report.html"
 
 
 def prepare(experiment: Experiment, store: Store, machine: Machine, display: Display | None = None) -> Plan:
@@ -96,8 +90,13 @@ def run(
         planned = prepare(experiment, store, machine, display)
         if observer is not None:
             observer.planned(planned, store)
+        asked_for = run_folder.identity(experiment, planned)
+        if observer is None and run_folder.holds(out, asked_for) and all(store.has(s.key) for s in planned.wanted):
+            return Results.read(out)
         for _ in range(3):  # an artifact may prove damaged only when it is read: it is made again then
-            with disk.sentences(out, *FOLDER):  # before hours of work: a folder that cannot be written is told now
+            with disk.sentences(
+                out, *run_folder.NAMED
+            ):  # a folder that cannot be written is named before hours of work
                 out.mkdir(parents=True, exist_ok=True)
             execute(planned.wanted, store, machine, planned.sources, display)
             try:
@@ -112,8 +111,8 @@ def run(
         told = ReportedRun(experiment.name, results, asked, Scored(tables), experiment.to_yaml(), work)
         # Two runs may end in one folder at once: all that one leaves there comes before all of the other's.
         with disk.locked(out, exclusive=True, wait=True):
-            _write(out, experiment, tables, results, work)
-            page = report.write([told], out / REPORT)
+            run_folder.write(out, experiment, tables, results, {**work, "identity": asked_for})
+            page = report.write([told], out / run_folder.REPORT)
         if observer is not None:
             observer.finished(page)
     return replace(results, folder=out)
@@ -173,31 +172,6 @@ def _work(store: Store, planned: Plan) -> dict[str, float]:
             total["seconds"] += meta.get("seconds", 0.0)
             total["flops"] += meta.get("flops", 0.0)
     return total
-
-
-def _write(out: Path, experiment: Experiment, tables: Predictions, results: Results, work: Mapping[str, float]) -> None:
-    """The run folder's files, each whole or absent; results.json comes last, when all others belong to it.
-
-    On a full disk, what an earlier run left there stays.
-    """
-    with disk.sentences(out, *FOLDER):
-        disk.sweep(out, ".new-")
-        new = disk.temporary(out, ".new-")
-        new.mkdir()
-        try:
-            (new / "experiment.yaml").write_text(experiment.to_yaml(), encoding="utf-8")
-            (new / WORK).write_text(json.dumps(work) + "\n", encoding="utf-8")
-            tables.write(new)
-            results.write(new)
-            write_sums(new, disk.flush_tree(new))
-            (out / "results.json").unlink(missing_ok=True)
-            for name in ("curves.parquet", REPORT):  # not every run has curves; the report comes after the results
-                (out / name).unlink(missing_ok=True)
-            for name in sorted(path.name for path in new.iterdir() if path.name != "results.json"):
-                os.replace(new / name, out / name)
-            os.replace(new / "results.json", out / "results.json")
-        finally:
-            disk.remove(new)
 
 
 class _Gone(OutgrowError):

@@ -112,6 +112,7 @@ def _work(path: Path) -> Mapping[str, float]:
         content = parse_json(path.read_bytes())
     except (OSError, ValueError):
         return {}  # a run folder of an earlier version has none
-    known = content if isinstance(content, dict) else {}
+    values = content if isinstance(content, dict) else {}
+    known = {name: values[name] for name in ("steps", "seconds", "flops") if name in values}
     right = all(isinstance(value, int | float) and 0 <= value < float("inf") for value in known.values())
     return known if right and {"seconds", "flops"} <= set(known) else {}
