@@ -17,6 +17,7 @@ from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.examples import Ints
 from outgrow.models.checkpoints.device import with_memory_for
 from outgrow.models.checkpoints.loading import blocks, is_causal, read_config, read_tokenizer, read_weights, told
+from outgrow.models.checkpoints.pooling import pooled
 from outgrow.models.checkpoints.tokens import Readable, batches
 from outgrow.models.checkpoints.weight_files import folder_of, quiet
 from outgrow.models.contract import Location
@@ -136,12 +137,9 @@ def classifier_class() -> Any:
                 own: Tensor = self.model(input_ids=ids, attention_mask=mask).logits
                 return own
             states = self.model.base_model(input_ids=ids, attention_mask=mask).last_hidden_state
-            if self.pooling == "last":
-                last: Tensor = self.model.score(states[torch.arange(len(states), device=states.device), self.position])
-                return last
-            mean = (states * mask.unsqueeze(-1)).sum(dim=1) / lengths.unsqueeze(-1)
-            pooled: Tensor = self.head(self.dropout(mean))
-            return pooled
+            read = pooled(states, mask, self.pooling)
+            logits: Tensor = self.model.score(read) if self.pooling == "last" else self.head(self.dropout(read))
+            return logits
 
     return Classifier
 

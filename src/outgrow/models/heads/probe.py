@@ -25,6 +25,7 @@ from outgrow.models.checkpoints.loading import (
     read_weights,
     told,
 )
+from outgrow.models.checkpoints.pooling import pooled
 from outgrow.models.checkpoints.safe_folder import read_object
 from outgrow.models.checkpoints.tokens import ON_GPU, SLACK, TOKENS, PaddedOn, Tokens, batches, limited, tokenize
 from outgrow.models.checkpoints.weight_files import folder_of, quiet
@@ -177,16 +178,16 @@ def _features(
     waiting: deque[tuple[Ints, torch.Tensor, Any]] = deque()  # on their way from the GPU, while it computes others
 
     def arrived() -> None:
-        rows, pooled, event = waiting.popleft()
+        rows, found, event = waiting.popleft()
         if event is not None:
             event.synchronize()
-        values[rows] = pooled.numpy()
+        values[rows] = found.numpy()
 
     for rows in batches(tokens.lengths, budget, slack):
         ids, mask = texts.batch(rows)
         with torch.inference_mode():
-            pooled = _pool(_states(model, ids, mask, opened.layer).float(), mask, opened.pooling)
-        waiting.append((rows, *_on_its_way(pooled)))
+            found = pooled(_states(model, ids, mask, opened.layer).float(), mask, opened.pooling)
+        waiting.append((rows, *_on_its_way(found)))
         if len(waiting) > AHEAD or device == "cpu":
             arrived()
         padded += mask.numel()
@@ -238,16 +239,6 @@ def _states(model: Any, tokens: torch.Tensor, mask: torch.Tensor, layer: int) ->
     finally:
         hook.remove()
     return reached[0]
-
-
-def _pool(states: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor:
-    """One vector a text, `[batch, longest, d]` -> `[batch, d]`. The mask alone says which tokens are real."""
-    import torch
-
-    lengths = mask.sum(dim=1)
-    if pooling == "last":
-        return states[torch.arange(len(states), device=states.device), lengths - 1]
-    return (states * mask.unsqueeze(-1)).sum(dim=1) / lengths.unsqueeze(-1)
 
 
 def _filler(tokenizer: Any, config: Any) -> int:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.examples import Floats, Ints
 from outgrow.models.checkpoints.loading import is_causal, positions, read_config, read_tokenizer, read_weights, told
+from outgrow.models.checkpoints.pooling import padded_in_front
 from outgrow.models.checkpoints.tokens import batches, longest
 from outgrow.models.checkpoints.weight_files import folder_of
 from outgrow.models.contract import Location
@@ -145,20 +146,10 @@ def _scores(model: Any, rows: list[list[int]], words: list[list[int]], device: s
     done = 0
     with torch.no_grad():
         for batch in batches(lengths):
-            longest = int(lengths[batch].max())
-            mask = torch.from_numpy((np.arange(longest) >= longest - lengths[batch][:, None]).astype(np.int64))
-            ids = torch.zeros_like(mask)
-            for place, text in enumerate(batch.tolist()):
-                ids[place, longest - len(texts[text]) :] = torch.tensor(texts[text])
             # Padded in front, so that the end of every text is at the same place and no other logits are made.
-            positions = (mask.cumsum(dim=1) - 1).clamp_min(0)
-            kept = min(tails, longest)
-            logits = model(
-                input_ids=ids.to(device),
-                attention_mask=mask.to(device),
-                position_ids=positions.to(device),
-                logits_to_keep=kept,
-            ).logits
+            inputs = padded_in_front([texts[text] for text in batch.tolist()], device)
+            kept = min(tails, int(lengths[batch].max()))
+            logits = model(**inputs, logits_to_keep=kept).logits
             logs = logits.float().log_softmax(dim=-1)[..., wanted].cpu().numpy()
             found[batch, tails - kept :] = logs
             done += len(batch)

@@ -11,6 +11,7 @@ from outgrow.core.choice import Choice
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats
 from outgrow.models.checkpoints.loading import positions
+from outgrow.models.checkpoints.pooling import padded_in_front
 from outgrow.models.checkpoints.tokens import batches
 from outgrow.models.contract import Location
 from outgrow.models.prompt.ask import LONGEST, Answers, Progress, load
@@ -82,20 +83,10 @@ def _scores(
     done = 0
     with torch.no_grad():
         for batch in batches(lengths):
-            longest = int(lengths[batch].max())
-            mask = torch.from_numpy((np.arange(longest) >= longest - lengths[batch][:, None]).astype(np.int64))
-            ids = torch.zeros_like(mask)
-            for place, row in enumerate(batch.tolist()):
-                ids[place, longest - len(rows[row][0]) :] = torch.tensor(rows[row][0])
+            inputs = padded_in_front([rows[row][0] for row in batch.tolist()], device)
             kept = max(rows[row][1] for row in batch.tolist()) + 1
-            logits = model(
-                input_ids=ids.to(device),
-                attention_mask=mask.to(device),
-                position_ids=(mask.cumsum(dim=1) - 1).clamp_min(0).to(device),
-                logits_to_keep=kept,
-            ).logits
-            logs = logits[:, :-1].float().log_softmax(dim=-1)
-            wanted = ids[:, -logs.shape[1] :].to(logs.device)
+            logs = model(**inputs, logits_to_keep=kept).logits[:, :-1].float().log_softmax(dim=-1)
+            wanted = inputs["input_ids"][:, -logs.shape[1] :]
             of_tokens = logs.gather(2, wanted.unsqueeze(2)).squeeze(2).cpu().numpy()
             for place, row in enumerate(batch.tolist()):
                 of_row = of_tokens[place, -rows[row][1] :].astype(np.float64)
