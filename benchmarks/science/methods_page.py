@@ -14,6 +14,8 @@ from typing import Any
 from outgrow.core.registry import BUILT_IN, find
 from outgrow.methods.contract import Method
 from outgrow.models.label_sources.options import Join, Simulate
+from outgrow.results.metrics.comparison import holm
+from outgrow.results.metrics.drawn_tasks import drawn
 
 HEAD = """# Methods
 
@@ -121,16 +123,26 @@ def _measured(found: dict[str, Any]) -> str:
         "\nHow far each method's student is above (or below) naive's, in points of accuracy; **bold**: its 95% interval, "
         "crossed over seeds and test rows and not corrected for their number, leaves 0 out in that task. "
         "Over tasks: the mean with its interval, and p with "
-        "Holm's correction for their number; intervals have none, so one may leave 0 out beside a p over .05.\n",
-        f"| method | {' | '.join(tasks)} | over tasks | p |\n|" + " --- |" * (len(tasks) + 3),
+        "Holm's correction for their number; intervals have none, so one may leave 0 out beside a p over .05. "
+        "p, drawn: the same where these tasks are a sample of others like them (Student's t over tasks).\n",
+        f"| method | {' | '.join(tasks)} | over tasks | p | p, drawn |\n|" + " --- |" * (len(tasks) + 4),
     ]  # fmt: skip
+    over_others = _as_drawn(found)
     order = sorted(found["over_tasks"], key=lambda name: -found["over_tasks"][name]["estimate"])
     for name in order:
         mean = found["over_tasks"][name]
         cells = [_points(found["differences"][name][task]) for task in tasks]
-        lines.append(f"| `{name}` | {' | '.join(cells)} | {_interval(mean, percent=True)} | {_p(mean['p_holm'])} |")
+        told = (_interval(mean, percent=True), _p(mean["p_holm"]), _p(over_others[name]))
+        lines.append(f"| `{name}` | {' | '.join((*cells, *told))} |")
     lines.append(f"\n{_verdict(found, order)}\n")
     return "\n".join(lines)
+
+
+def _as_drawn(found: dict[str, Any]) -> dict[str, float | None]:
+    """p of each method's mean over tasks as drawn, with Holm's correction; each task's own noise is part of their spread."""
+    names = list(found["differences"])
+    effects = [[one["estimate"] for one in found["differences"][name].values()] for name in names]
+    return dict(zip(names, holm([drawn(values, [0.0] * len(values)).p for values in effects]), strict=True))
 
 
 def _verdict(found: dict[str, Any], order: Sequence[str]) -> str:
@@ -149,6 +161,11 @@ def _verdict(found: dict[str, Any], order: Sequence[str]) -> str:
         sentences.append(f"{words}: {listed}." if not words.endswith("for") else f"{words} {listed}.")
     singly = [one["p_holm"] for name in order for one in found["differences"][name].values()]
     passing = sum(p is not None and p < 0.05 for p in singly)
+    over_others = _as_drawn(found)
+    elsewhere = [f"`{name}`" for name in order if (p := over_others[name]) is not None and p < 0.05]
+    sentences.append(
+        f"With the tasks as drawn from others like them, a difference from naive is shown for {', '.join(elsewhere) or 'none'}."
+    )
     flat = [name for name, task in found["tasks"].items() if task["pgr"]["status"] != "ok"]
     if flat:
         sentences.append(

@@ -75,19 +75,21 @@ def experiments(
     count: int,
     *,
     seed: int = 0,
-    effect: float = 0.015,
+    effect: float | Sequence[float] = 0.015,
     taste: float = 0.25,
     sizes: NDArray[np.int64] | None = None,
 ) -> Iterator[Scores]:
-    """Tables `[models, seeds, n]` of right and wrong; `effect`: the standard deviation of an accuracy over seeds.
+    """Tables `[models, seeds, n]` of right and wrong.
 
-    With `sizes` (they sum to n) examples come in groups, in that order, that share difficulty and taste.
+    `effect`: the standard deviation of an accuracy over seeds, of all models or one per model. With `sizes` (they sum to n)
+    examples come in groups, in that order, that share difficulty and taste.
     """
     random = np.random.default_rng([seed, n_seeds, n, len(accuracies), model == "heavy"])
     k = len(accuracies)
+    effects = [effect] * k if isinstance(effect, float) else effect
     gaps, spreads = (
         np.array(part, dtype=np.float32)
-        for part in zip(*(gap(model, a, effect, taste) for a in accuracies), strict=True)
+        for part in zip(*(gap(model, a, e, taste) for a, e in zip(accuracies, effects, strict=True)), strict=True)
     )
     groups = None if sizes is None else np.repeat(np.arange(len(sizes)), sizes)
     units = n if sizes is None else len(sizes)

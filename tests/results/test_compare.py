@@ -72,13 +72,38 @@ def test_averages_over_tasks_name_what_is_undefined(tmp_path: Path) -> None:
     assert [row["method"] for row in means] == ["confidence", "product"]
     assert means[0]["difference"]["estimate"] == pytest.approx((0.08 + 0.05) / 2)
     assert means[0]["difference"]["p_holm"] >= means[0]["difference"]["p"]
+    over = means[0]["tasks_drawn"]
+    assert over["low"] < means[0]["difference"]["low"]  # two tasks say little of others
+    assert over["p_holm"] >= over["p"] > means[0]["difference"]["p"]
+    assert over["new_task"] is None
     naive = next(row for row in found.across if row["method"] == "naive")
+    assert naive["pgr_ratio_of_sums_tasks_drawn"]["status"] == "undefined: ceiling not above weak"
     assert naive["pgr_median"] == pytest.approx(1 / 3)
     assert naive["pgr_ratio_of_sums"]["estimate"] == pytest.approx((0.1 - 0.05) / (0.3 - 0.1))
     assert naive["undefined"] == {"b": "undefined: ceiling not above weak"}
     printed = text(shown(found))
     assert "PGR on b is undefined: ceiling not above weak" in printed
     assert "Holm's correction over 4 comparisons" in printed
+
+
+def test_three_tasks_say_something_of_a_new_one(tmp_path: Path) -> None:
+    tasks = {name: {"weak": 0.6, "naive": 0.7, "other": 0.7 + gain, "ceiling": 0.9 - gain} for name, gain in
+             (("a", 0.06), ("b", 0.04), ("c", 0.05))}  # fmt: skip
+    found = compare(read_run(folder(tmp_path, tasks)), "method", "naive")
+    over = next(row for row in found.across if "difference" in row)["tasks_drawn"]
+    assert over["estimate"] == pytest.approx(0.05, abs=0.005)
+    low, high = over["new_task"]
+    assert low <= over["low"] < over["high"] <= high
+    averages = [row for row in found.across if "pgr_median" in row]
+    drawn, given = (averages[0][key] for key in ("pgr_ratio_of_sums_tasks_drawn", "pgr_ratio_of_sums"))
+    assert drawn["estimate"] == pytest.approx(given["estimate"])
+    assert drawn["low"] < given["low"] < given["high"] < drawn["high"]
+    printed = text(shown(found))
+    assert "tasks as drawn" in printed
+    assert "a new task" in printed
+    said = [sentence for sentence in quotable(found) if sentence.startswith("Over 3 tasks")]
+    assert "Over the tasks that these are a sample of, the mean is +5." in said[0]
+    assert "a new task's lies within" in said[0]
 
 
 def test_tasks_against_each_other_are_not_paired(tmp_path: Path) -> None:

@@ -33,7 +33,21 @@ def _sentence(row: Mapping[str, Any], found: Comparison, count: int) -> str:
 
 def _mean(row: Mapping[str, Any], found: Comparison, count: int) -> str:
     tasks = plural(len(row["tasks"]), "task")
-    return f"Over {tasks}, on average, {_claim(row, found, f'mean of {tasks}, each paired', count)}"
+    return f"Over {tasks}, on average, {_claim(row, found, f'mean of {tasks}, each paired', count)} {_of_others(row, count)}"
+
+
+def _of_others(row: Mapping[str, Any], count: int) -> str:
+    """What the tasks say of the tasks that they are a sample of."""
+    over = row["tasks_drawn"]
+    if over["low"] is None:
+        return "They do not vary, so that nothing is said of other tasks."
+    test = _test(over["p_holm"], count)
+    said = (
+        f"Over the tasks that these are a sample of, the mean is {_points(over['estimate'])} points (95% interval "
+        f"{_points(over['low'])} to {_points(over['high'])}; random effects, Hartung & Knapp; {test})"
+    )
+    ends = over["new_task"]
+    return f"{said}." if ends is None else f"{said}; a new task's lies within {_points(ends[0])} to {_points(ends[1])}."
 
 
 def _claim(row: Mapping[str, Any], found: Comparison, how: str, count: int) -> str:
@@ -46,16 +60,19 @@ def _claim(row: Mapping[str, Any], found: Comparison, how: str, count: int) -> s
         else "no interval"
     )
     p = difference["p_holm"]
-    if p is None:
-        test = "p not known"
-    else:
-        value = "p < .001" if p < 0.001 else f"p = {short(p)}"
-        test = f"{value} with Holm's correction over {count} comparisons" if count > 1 else value
+    test = _test(p, count)
     if p is not None and p < 0.05:
         said = f"{subject} is {abs(points):.1f} points {'more' if points > 0 else 'less'} accurate than {other}"
     else:
         said = f"no difference is shown between {subject} and {other}: {_points(difference['estimate'])} points"
     return f"{said} ({interval}; {how}; {test})."
+
+
+def _test(p: float | None, count: int) -> str:
+    if p is None:
+        return "p not known"
+    value = "p < .001" if p < 0.001 else f"p = {short(p)}"
+    return f"{value} with Holm's correction over {count} comparisons" if count > 1 else value
 
 
 def _sides(row: Mapping[str, Any], found: Comparison) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from outgrow.core.entry_names import display
@@ -133,9 +133,22 @@ def _means(found: Comparison, means: list[Mapping[str, Any]], width: int) -> Ren
         Column("difference", [number(row["difference"]) for row in means]),
         Column("p", [_p(row["difference"]["p"]) for row in means], leaves=1),
         Column("p (Holm)", [_p(row["difference"]["p_holm"]) for row in means]),
+        Column("tasks as drawn", [number(row["tasks_drawn"]) for row in means]),
+        Column("its p (Holm)", [_p(row["tasks_drawn"]["p_holm"]) for row in means]),
+        Column("a new task", [_new_task(row["tasks_drawn"]["new_task"]) for row in means], leaves=2),
     ]
     title = f"mean over tasks of the student's difference, against {found.by} {found.against}"
-    return _titled(columns, width, title)
+    return _titled(
+        columns,
+        width,
+        title,
+        "difference: of these tasks; tasks as drawn: over all tasks that these are a sample of (random effects, "
+        "Hartung & Knapp); a new task: where the difference on one more of them lies, 95%",
+    )
+
+
+def _new_task(ends: Sequence[float] | None) -> str:
+    return "three tasks tell" if ends is None else f"{short(ends[0])} to {short(ends[1])}"
 
 
 def _averages(averages: list[Mapping[str, Any]], width: int) -> RenderableType:
@@ -147,6 +160,13 @@ def _averages(averages: list[Mapping[str, Any]], width: int) -> RenderableType:
         *_models(averages),
         Column("tasks", [str(len(row["tasks"])) for row in averages]),
         Column("ratio of sums", [number(row["pgr_ratio_of_sums"]) for row in averages]),
+        Column(
+            "tasks as drawn",
+            [
+                "" if row["pgr_ratio_of_sums_tasks_drawn"] is None else number(row["pgr_ratio_of_sums_tasks_drawn"])
+                for row in averages
+            ],
+        ),
         Column("median", medians, leaves=1),
         Column("undefined", [", ".join(row["undefined"]) or "none" for row in averages], is_name=True),
     ]
@@ -154,7 +174,8 @@ def _averages(averages: list[Mapping[str, Any]], width: int) -> RenderableType:
         columns,
         width,
         "PGR over tasks",
-        "ratio of sums: of summed gains to summed gaps over all tasks that have both; median: of the defined ones",
+        "ratio of sums: of summed gains to summed gaps over all tasks that have both; tasks as drawn: the same ratio "
+        "over all tasks that these are a sample of; median: of the defined ones",
     )
 
 

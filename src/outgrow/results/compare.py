@@ -78,6 +78,7 @@ def compare(reading: Reading, by: str, against: str) -> Comparison:
         _say_what_is_needed(rows, pairs, reading.scored)
     across = [] if by == "task" else _across(pairs, by, reading.scored)
     _correct(across, "difference")
+    _correct(across, "tasks_drawn")
     return Comparison(by, against, rows, across + _averages(cells, reading.scored), notes)
 
 
@@ -207,7 +208,13 @@ def _across(pairs: Sequence[tuple[Cell, Cell]], by: str, scored: Scored) -> list
             {
                 **_names(members[0][1]),
                 "tasks": [second[0].task for _, second in members],
-                "difference": {**written(found.interval), "p": found.p},
+                "difference": {**written(found.given.interval), "p": found.given.p},
+                "tasks_drawn": {
+                    **written(found.drawn.interval),
+                    "p": found.drawn.p,
+                    "between_tasks": found.drawn.between,
+                    "new_task": None if found.drawn.prediction is None else list(found.drawn.prediction),
+                },
             }
         )
     return rows
@@ -229,6 +236,7 @@ def _averages(cells: Sequence[Cell], scored: Scored) -> list[dict[str, Any]]:
                 **_names(next(iter(members.values()))),
                 "tasks": list(members),
                 "pgr_ratio_of_sums": written(found.ratio_of_sums),
+                "pgr_ratio_of_sums_tasks_drawn": None if found.drawn is None else written(found.drawn),
                 "pgr_median": found.median,
                 "defined": list(found.defined),
                 "undefined": dict(found.undefined),

@@ -134,7 +134,7 @@ def test_averages_over_tasks_by_hand() -> None:
 
 def test_the_mean_over_tasks_weighs_tasks_alike() -> None:
     pairs = [(np.array([0.5, 0.52]), np.array([0.6, 0.64]), None), (np.array([0.7, 0.7]), np.array([0.7, 0.7]), None)]
-    found = mean_difference(pairs, level=0.5)
+    found = mean_difference(pairs, level=0.5).given
     assert found.interval.estimate == pytest.approx(0.055)
     # Only the first task varies: differences .1 and .12 about .11, standard error .01, halved; 1 degree of freedom.
     assert found.interval.high == pytest.approx(0.055 + 0.005)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from outgrow.results.metrics.crossed import ENOUGH_SEEDS, Crossed, Groups, Summed, crossed
+from outgrow.results.metrics.crossed import ENOUGH_SEEDS, Crossed, Groups, Summed, crossed, standard_error
+from outgrow.results.metrics.drawn_tasks import Drawn, drawn, ratio_of_sums
 from outgrow.results.metrics.intervals import (
     NOT_ABOVE,
     Interval,
@@ -221,9 +222,13 @@ def _least(enough: Callable[[int], bool], least: int, most: int) -> int | None:
 
 @dataclass(frozen=True)
 class Average:
-    """PGR over several tasks: the ratio of summed gains to summed gaps, and the median of those defined."""
+    """PGR over several tasks: the ratio of summed gains to summed gaps, and the median of those defined.
+
+    `drawn` is the same ratio, with the interval of tasks as drawn; None where one task alone has both.
+    """
 
     ratio_of_sums: Interval
+    drawn: Interval | None
     median: float | None
     defined: tuple[str, ...]
     undefined: Mapping[str, str]  # task -> its status
@@ -233,32 +238,44 @@ def average(tasks: Mapping[str, Triple | str], level: float = 0.95) -> Average:
     """PGR over tasks. A task that has no triple of tables is there with its status, and is named as undefined.
 
     The ratio of sums holds every task with a triple, those too whose own PGR is undefined because the ceiling is not
-    above the supervisor: leaving them out would favour the lucky. The median can only be of those defined. Tasks count as
-    chosen, not as drawn: the interval says nothing of other tasks. Their tables count as independent.
+    above the supervisor: leaving them out would favour the lucky. The median can only be of those defined. The interval of the
+    ratio holds these tasks alone; `drawn` says what it is over others like them. Their tables count as independent.
     """
     triples = {task: triple for task, triple in tasks.items() if isinstance(triple, Triple)}
     own = {task: triple.pgr(level) for task, triple in triples.items()}
     undefined = {task: triple for task, triple in tasks.items() if isinstance(triple, str)}
     undefined |= {task: found.status for task, found in own.items() if found.status != "ok"}
     values = [found.estimate for found in own.values() if found.estimate is not None]
+    members = [triple.gain_and_gap() for triple in triples.values()]
     if triples:
-        whole = fieller(
-            Summed.of([triple.gain_and_gap() for triple in triples.values()]), Limits(-math.inf, math.inf), level
-        )
+        whole = fieller(Summed.of(members), Limits(-math.inf, math.inf), level)
     else:
         whole = Interval(None, None, None, next(iter(undefined.values()), NOT_ABOVE))
     median = float(np.median(values)) if values else None
-    return Average(whole, median, tuple(task for task in own if task not in undefined), undefined)
+    over = ratio_of_sums(members, level) if len(members) > 1 else None
+    return Average(whole, over, median, tuple(task for task in own if task not in undefined), undefined)
 
 
-def mean_difference(pairs: Sequence[tuple[Table, Table, Groups]], level: float = 0.95) -> Difference:
-    """The mean over tasks of the paired differences (second - first); tasks count as chosen and independent."""
-    members = []
+@dataclass(frozen=True)
+class MeanDifference:
+    """A mean over tasks: of these tasks, and of those that they were drawn from (metrics/drawn_tasks.py)."""
+
+    given: Difference
+    drawn: Drawn
+
+
+def mean_difference(pairs: Sequence[tuple[Table, Table, Groups]], level: float = 0.95) -> MeanDifference:
+    """The mean over tasks of the paired differences (second - first); the tasks' tables count as independent."""
+    members, effects, variances = [], [], []
     for first, second, groups in pairs:
         scores = np.stack([np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)]) / len(pairs)
         table, _ = project(scores, groups, [-1, 1])
         members.append(crossed(table, groups))
+        effects.append(len(pairs) * float(members[-1].means[0]))
+        variances.append((len(pairs) * standard_error(members[-1].parts(np.ones(1)))[0]) ** 2)
+    over = drawn(effects, variances, level)
     spread = Summed.of(members)
     if spread.covers == "nothing":
-        return Difference(Interval(float(spread.means[0]), None, None, "ok", "nothing"), None)
-    return Difference(interval(spread, 0, Limits(-1.0, 1.0), level), spread.p_value(np.ones(1)))
+        return MeanDifference(Difference(Interval(float(spread.means[0]), None, None, "ok", "nothing"), None), over)
+    given = Difference(interval(spread, 0, Limits(-1.0, 1.0), level), spread.p_value(np.ones(1)))
+    return MeanDifference(given, over)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from outgrow.core.errors import OutgrowError
 
-Covers = Literal["seeds and examples", "few seeds and examples", "seeds", "examples", "nothing"]
+Covers = Literal["seeds and examples", "few seeds and examples", "seeds", "examples", "nothing", "tasks"]
 Groups = Sequence[Any] | NDArray[Any] | None
 
 ENOUGH_SEEDS = 5  # from here on the residual is subtracted
