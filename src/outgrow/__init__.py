@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from outgrow.methods.contract import Method
     from outgrow.models.contract import FeatureModel, Features, Model
     from outgrow.report.plot import plot
+    from outgrow.results.metrics.intervals import Limits
     from outgrow.results.metrics.scores import Metric
     from outgrow.results.run_results import Results
     from outgrow.tasks.contract import RawTask
@@ -35,6 +36,7 @@ __all__ = [
     "Labels",
     "Machine",
     "Method",
+    "Limits",
     "Metric",
     "Model",
     "OutgrowError",
@@ -55,6 +57,7 @@ _HOME = {
     "Labels": "core.examples",
     "Machine": "execution.machine",
     "Method": "methods.contract",
+    "Limits": "results.metrics.intervals",
     "Metric": "results.metrics.scores",
     "Model": "models.contract",
     "OutgrowError": "core.errors",

@@ -25,7 +25,7 @@ from outgrow.results.run_folder import with_metric
 from outgrow.tasks.pool import build_pool
 
 PLUGIN = Path(__file__).parents[2] / "examples" / "plugins" / "number_lists.py"
-METRIC = PLUGIN.with_name("margin.py")
+METRIC = PLUGIN.with_name("my_metric.py")
 
 
 def experiment(**changes: Any) -> Experiment:
@@ -56,22 +56,22 @@ def test_a_type_of_its_own_runs_with_the_tasks_and_models_that_name_it(tmp_path:
 
 
 def test_a_metric_of_its_own_goes_through_run_show_and_report(tmp_path: Path) -> None:
-    results = run(experiment(metrics=[f"{METRIC}:margin"]), store=tmp_path / "store", out=tmp_path / "run")
+    results = run(experiment(metrics=[f"{METRIC}:my_metric"]), store=tmp_path / "store", out=tmp_path / "run")
     tables = Predictions.read(tmp_path / "run")
     student = next(key for key in tables.probabilities if key.role == "student")
     values, test = tables.probabilities[student], tables.tests[student.task]
     expected = np.mean([row[truth] - row[1 - truth] for row, truth in zip(values, test.truth, strict=True)])
-    assert results.runs[0]["student_margin"] == pytest.approx(expected, abs=1e-6)
-    assert results.cells[0]["pgr_margin"]["status"] == "ok"
-    shown = CliRunner().invoke(app, ["show", str(tmp_path / "run"), "--metric", f"{METRIC}:margin"])
+    assert results.runs[0]["student_my_metric"] == pytest.approx(expected, abs=1e-6)
+    assert results.cells[0]["pgr_my_metric"]["status"] == "ok"
+    shown = CliRunner().invoke(app, ["show", str(tmp_path / "run"), "--metric", f"{METRIC}:my_metric"])
     assert shown.exit_code == 0
-    assert "margin of the truth" in shown.output
+    assert "my metric" in shown.output
     # A run that did not ask for it has it too, computed from its predictions.
     run(experiment(), store=tmp_path / "store", out=tmp_path / "plain")
-    again = with_metric(tmp_path / "plain", f"{METRIC}:margin")
-    assert again.cells[0]["student_margin"] == results.cells[0]["student_margin"]
+    again = with_metric(tmp_path / "plain", f"{METRIC}:my_metric")
+    assert again.cells[0]["student_my_metric"] == results.cells[0]["student_my_metric"]
     page.write(read([tmp_path / "run"]), tmp_path / "again.html")
-    assert check(f"{METRIC}:margin")[0] == "ok: 2 classes: one finite number per row"
+    assert check(f"{METRIC}:my_metric")[0] == "ok: 2 classes: one finite number per row"
 
 
 @pytest.mark.parametrize(

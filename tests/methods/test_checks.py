@@ -19,7 +19,9 @@ from outgrow.experiment.spec.schema import Experiment
 from outgrow.methods.check import files_opened
 
 
-@pytest.mark.parametrize(("kind", "name"), [("method", "MyOwn"), ("model", "MyOwn"), ("task", "my_own")])
+@pytest.mark.parametrize(
+    ("kind", "name"), [("method", "MyOwn"), ("model", "MyOwn"), ("task", "my_own"), ("metric", "my_own")]
+)
 def test_what_is_written_keeps_its_contract_and_runs(kind: str, name: str, tmp_path: Path) -> None:
     said = new(kind, tmp_path / "my_own.py")
     target = f"{tmp_path / 'my_own.py'}:{name}"
@@ -30,7 +32,7 @@ def test_what_is_written_keeps_its_contract_and_runs(kind: str, name: str, tmp_p
         capture_output=True, text=True, check=False, cwd=tmp_path,
     )  # fmt: skip
     assert test.returncode == 0, test.stdout
-    parts = {"method": "methods", "model": "strong", "task": "tasks"}
+    parts = {"method": "methods", "model": "strong", "task": "tasks", "metric": "metrics"}
     plugged = {"tasks": ["sentiment"], "weak": [{"static": "wordllama", "rows": 30}], "strong": ["static:wordllama"]}
     plugged[parts[kind]] = [target]
     split = {"weak_train": 40, "transfer": 80, "test": 80}
@@ -43,7 +45,9 @@ def test_what_is_written_keeps_its_contract_and_runs(kind: str, name: str, tmp_p
     assert results.runs[0]["student_accuracy"] is not None
 
 
-@pytest.mark.parametrize("name", ["my_method.py:MyMethod", "my_model.py:MyModel", "my_task.py:my_task"])
+@pytest.mark.parametrize(
+    "name", ["my_method.py:MyMethod", "my_model.py:MyModel", "my_task.py:my_task", "my_metric.py:my_metric"]
+)
 def test_the_examples_keep_their_contract(name: str) -> None:
     file = name.partition(":")[0]
     assert (EXAMPLES / "plugins" / file).resolve() == (SRC / "outgrow" / "cli" / "plugins" / file).resolve()

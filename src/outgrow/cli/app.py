@@ -183,10 +183,10 @@ def check(
 
 @app.command()
 def new(
-    kind: Annotated[str, typer.Argument(metavar="method|model|task", help="What to write.")],
+    kind: Annotated[str, typer.Argument(metavar="method|model|task|metric", help="What to write.")],
     path: Annotated[Path, typer.Argument(metavar="PATH.PY", help="The file to write; its test goes beside it.")],
 ) -> None:
-    """Write a method, model or task of your own to start from: a working example with its test."""
+    """Write a method, model, task or metric of your own to start from: a working example with its test."""
     from outgrow.cli.new_plugin import new as write
 
     for line in write(kind, path):

@@ -1,4 +1,4 @@
-"""A plug-in to start from: a working example of a method, a model or a task, with its test."""
+"""A plug-in to start from: a working example of a method, a model, a task or a metric, with its test."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.files import disk
 from outgrow.core.registry import nearest
 
-PLACES = {"method": "methods", "model": "strong", "task": "tasks"}  # where an experiment names one
+PLACES = {"method": "methods", "model": "strong", "task": "tasks", "metric": "metrics"}  # where an experiment names one
+CLASSES = ("method", "model")  # the others have names in small letters
 
 
 def new(kind: str, path: Path) -> list[str]:
@@ -23,7 +24,7 @@ def new(kind: str, path: Path) -> list[str]:
     if kind not in PLACES:
         raise UsageError(f'new: there is no example of a "{kind}"{nearest(kind, PLACES)}')
     words = [word for word in path.stem.split("_") if word]
-    name = path.stem if kind == "task" else "".join(word[:1].upper() + word[1:] for word in words)
+    name = "".join(word[:1].upper() + word[1:] for word in words) if kind in CLASSES else path.stem
     plain = path.suffix == ".py" and path.stem.isidentifier() and path.stem.isascii() and not path.stem.startswith("_")
     if not plain or not name.isidentifier() or keyword.iskeyword(path.stem):
         raise UsageError(f"new: {path} is not the name of a Python module: give one such as my_{kind}.py")
@@ -42,7 +43,8 @@ def new(kind: str, path: Path) -> list[str]:
         path.parent.mkdir(parents=True, exist_ok=True)
         for target, source, example in ((path, f"my_{kind}.py", kind), (test, "test_my_method.py", "method")):
             text = _example(source).replace(f"My {example}", title).replace(f"my_{example}.py", path.name)
-            text = text.replace("my_task" if example == "task" else f"My{example.capitalize()}", name)
+            own = f"My{example.capitalize()}" if example in CLASSES else f"my_{example}"
+            text = text.replace(own, name).replace(f"my {example}", title.lower())
             with disk.replacing(target) as beside:
                 beside.write_text(text, encoding="utf-8")
     except OSError as error:

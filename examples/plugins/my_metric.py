@@ -1,0 +1,1 @@
+../../src/outgrow/cli/plugins/my_metric.py
