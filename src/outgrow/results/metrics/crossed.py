@@ -178,8 +178,10 @@ def crossed(table: NDArray[np.float64], groups: Groups = None) -> Crossed:
     b = per_unit @ per_unit.T / (units * (units - 1)) if units > 1 else nothing
     r = nothing
     if n_seeds > 1 and units > 1:
-        rest = (cells - deviations[:, :, None] - per_unit[:, None, :]).reshape(k, -1)
-        r = rest @ rest.T / ((n_seeds - 1) * (units - 1) * n_seeds * units)
+        # Seeds', units' and the residual's parts of the squares add up: no table of residuals is made.
+        flat = cells.reshape(k, -1)
+        rest = flat @ flat.T - units * (deviations @ deviations.T) - n_seeds * (per_unit @ per_unit.T)
+        r = rest / ((n_seeds - 1) * (units - 1) * n_seeds * units)
     fourth = (per_unit**4).sum(axis=1)
     carriers = np.divide((per_unit**2).sum(axis=1) ** 2, fourth, out=np.zeros(k), where=fourth > 0)
     return Crossed(means, a, b, r, n_seeds - 1, units - 1, units, carriers)
