@@ -1,18 +1,22 @@
-"""How often a 95% interval holds the truth in simulated experiments of known truth: table of docs/reference/statistics.md.
+"""How often a 95% interval of PGR holds the truth, crossed and over seeds alone: tables of docs/reference/statistics.md.
 
-    python benchmarks/science/coverage.py
+    python benchmarks/science/coverage.py --json benchmarks/science/coverage.json     # about four minutes
 
-The model is probit: a model answers example i right where
+Two models of a truth that is known. Probit: a model answers example i right where
     gap + seed effect + difficulty(i) + taste(model, i) + chance(model, seed, i) > 0.
 Difficulty is shared by weak, student and ceiling; taste is what one model finds hard whatever its seed; chance is the
 rest. The three are normal and their variances sum to one, so the expected accuracy over seeds and examples is
-Phi(gap / sqrt(1 + seed variance)), and gap is chosen to make it what a setting says.
+Phi(gap / sqrt(1 + seed variance)), and gap is chosen to make it what a setting says. Heavy: as simulated.py has it.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +35,7 @@ DIFFICULTY, TASTE = 0.5, 0.25  # shares of the variance; chance has the rest
 
 Scores = NDArray[np.float32]  # [3, seeds, examples]
 Ends = tuple[float, float] | None  # None: undefined
+Row = dict[str, Any]
 
 
 def experiments(
@@ -111,59 +116,84 @@ def coverage(results: Sequence[Ends], truth: float) -> Coverage:
     )
 
 
-def settings_table() -> None:
-    print(
-        f"{EXPERIMENTS} experiments a cell, {EXAMPLES} test examples; share of 95% intervals of PGR that hold the truth"
-    )
-    print("weak / student / ceiling  seeds  interval           covers  mean width  undefined")
-    for accuracies in SETTINGS:
-        weak, student, ceiling = accuracies
-        truth = (student - weak) / (ceiling - weak)
-        for n_seeds in SEEDS:
-            simulated = list(experiments(accuracies, n_seeds, seed=0))
-            for interval in (crossed_fieller, crossed_bootstrap, seeds_only):
-                random = np.random.default_rng([0, n_seeds])
-                found = coverage([interval(scores, random) for scores in simulated], truth)
-                cell = f"{weak:.2f} / {student:.2f} / {ceiling:.2f}        {n_seeds:>5}  {interval.__name__:<18}"
-                print(f"{cell} {found.held:.3f}  {found.width:>10.3f}  {found.undefined:>9.3f}", flush=True)
+def settings_table() -> list[Row]:
+    """Every setting of accuracies and seeds in both models; redrawing seeds and rows in the probit one."""
+    from simulated import experiments as heavy  # beside this file
+
+    print(f"{EXPERIMENTS} experiments a cell, {EXAMPLES} test examples; 95% intervals of PGR")
+    rows: list[Row] = []
+    for model in ("probit", "heavy"):
+        for accuracies in SETTINGS:
+            weak, student, ceiling = accuracies
+            truth = (student - weak) / (ceiling - weak)
+            for n_seeds in SEEDS:
+                simulated = list(
+                    experiments(accuracies, n_seeds, seed=0)
+                    if model == "probit"
+                    else heavy("heavy", accuracies, n_seeds, EXAMPLES, EXPERIMENTS, effect=SEED_EFFECTS)
+                )
+                row: Row = {"model": model, "accuracies": accuracies, "seeds": n_seeds}
+                for interval in (crossed_fieller, crossed_bootstrap, seeds_only):
+                    if interval is not crossed_bootstrap or model == "probit":
+                        random = np.random.default_rng([0, n_seeds])
+                        found = coverage([interval(scores, random) for scores in simulated], truth)
+                        row[interval.__name__] = asdict(found)
+                rows.append(said(row))
+    return rows
 
 
-def sources_table() -> None:
+def sources_table() -> list[Row]:
     """What a difficulty that the three models share, or do not, does to PGR's intervals."""
-    print("\n0.70 / 0.80 / 0.90, 10 seeds; shares of the variance")
-    print("difficulty  taste  chance  crossed_fieller  seeds_only")
     random = np.random.default_rng(0)
+    rows = []
     for difficulty, taste in ((0.25, 0.5), (0.5, 0.25), (0.75, 0.0), (0.5, 0.0), (0.0, 0.0)):
         simulated = list(experiments((0.7, 0.8, 0.9), 10, 0, difficulty=difficulty, taste=taste))
-        held = [
-            coverage([interval(x, random) for x in simulated], 0.5).held for interval in (crossed_fieller, seeds_only)
-        ]
-        print(f"{difficulty:>10.2f}  {taste:>5.2f}  {1 - difficulty - taste:>6.2f}  {held[0]:>15.3f}  {held[1]:>10.3f}")
+        row: Row = {"difficulty": difficulty, "taste": taste, "chance": round(1 - difficulty - taste, 2)}
+        for interval in (crossed_fieller, seeds_only):
+            row[interval.__name__] = coverage([interval(x, random) for x in simulated], 0.5).held
+        rows.append(said(row))
+    return rows
 
 
-def groups_table() -> None:
+def groups_table() -> list[Row]:
     """Rows in groups that share difficulty and taste; equal sizes, and sizes as unequal as a lognormal's (sigma 1)."""
-    print("\n0.70 / 0.80 / 0.90, 5 seeds, rows in groups; the lowest coverage of the three accuracies, and PGR's")
-    print("groups  largest  accuracies, by group  by row  PGR, by group  by row")
+    rows = []
     for n_groups, sigma in ((250, 0), (50, 0), (50, 1), (20, 0), (20, 1)):
         sizes = np.random.default_rng(0).lognormal(0, sigma, n_groups)
         sizes = np.maximum(1, np.round(sizes / sizes.sum() * EXAMPLES)).astype(np.int64)
         groups = np.repeat(np.arange(n_groups), sizes)
         simulated = list(experiments((0.7, 0.8, 0.9), 5, 0, n_examples=len(groups), group_sizes=sizes))
-        held = []
-        for names in (groups, None):
+        row: Row = {"groups": n_groups, "largest": int(sizes.max())}
+        for by, names in (("by group", groups), ("by row", None)):
             found = [recovery(scores[0], scores[1], scores[2], names) for scores in simulated]
             truth = {"weak_accuracy": 0.7, "student_accuracy": 0.8, "ceiling_accuracy": 0.9, "pgr": 0.5}
             shares = {key: coverage([ends(x[key]) for x in found], value).held for key, value in truth.items()}
-            held.append((min(share for key, share in shares.items() if key != "pgr"), shares["pgr"]))
-        (row, row_pgr), (alone, alone_pgr) = held
-        print(f"{n_groups:>6}  {sizes.max():>7}  {row:>20.3f}  {alone:>6.3f}  {row_pgr:>13.3f}  {alone_pgr:>6.3f}")
+            row[f"accuracies {by}"] = min(share for key, share in shares.items() if key != "pgr")
+            row[f"pgr {by}"] = shares["pgr"]
+        rows.append(said(row))
+    return rows
+
+
+def said(row: Row) -> Row:
+    """The row, printed as soon as it is known."""
+    print(json.dumps(row), flush=True)
+    return row
 
 
 def main() -> None:
-    settings_table()
-    sources_table()
-    groups_table()
+    """Measure, print, and write where --json says."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--json", type=Path, help="write the tables here")
+    to = parser.parse_args().json
+    found = {
+        "experiments": EXPERIMENTS,
+        "examples": EXAMPLES,
+        "settings": settings_table(),
+        "sources": sources_table(),
+        "groups": groups_table(),
+    }
+    if to:
+        to.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -104,16 +104,26 @@ def experiments(
 
 
 def probabilities(
-    model: Model, n_seeds: int, n: int, count: int, *, skill: float, positives: float = 0.15, seed: int = 0
+    model: Model,
+    n_seeds: int,
+    n: int,
+    count: int,
+    *,
+    skill: float,
+    effect: float = 0.05,
+    positives: float = 0.15,
+    seed: int = 0,
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.int64]]]:
-    """Probabilities `[seeds, n, 2]` of a classifier and the truth `[n]`; `skill`: how far apart it puts the classes."""
+    """Probabilities `[seeds, n, 2]` of a classifier and the truth `[n]`; `skill`: how far apart it puts the classes,
+    `effect`: the standard deviation of that over seeds, as a share of it.
+    """
     random = np.random.default_rng([seed, n_seeds, n, round(1000 * skill), model == "heavy"])
     for _ in range(count):
         truth = (random.random(n) < positives).astype(np.int64)
         truth[:2] = 0, 1  # AUROC needs both
         shared = np.float32(0.75**0.5) * draw(model, random, n)
         own = np.float32(0.25**0.5) * noise(model, random, n_seeds, n)
-        skills = skill * (1 + 0.05 * random.standard_normal((n_seeds, 1)))
+        skills = skill * (1 + effect * random.standard_normal((n_seeds, 1)))
         logits = 1.5 * (skills * (truth - 0.5) + shared + own) + np.log(positives / (1 - positives))
         second = 1 / (1 + np.exp(-logits.astype(np.float64)))
         yield np.stack([1 - second, second], axis=2), truth

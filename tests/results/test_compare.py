@@ -204,6 +204,10 @@ def test_agreement_in_a_table_and_in_words(tmp_path: Path) -> None:
     assert "of its supervisor's mistakes too and corrects" in first
     assert "taught the truth, the same model makes" in first
     assert "Over these 6 cells, misfit" in last
+    left = cells[0]["agreement"]["misfit_residual"]
+    assert left["low"] < left["estimate"] < left["high"]
+    assert "In squared distance it gains" in first
+    assert "the misfit (" in first
 
 
 def test_an_unknown_metric_has_its_sentence() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from outgrow.core.entry_names import display
 from outgrow.core.units import plural
 from outgrow.report.summary import EFFECTS, NONE, SHOWN, effect
+from outgrow.report.tables import short
 from outgrow.results.metrics.comparison import holm
 
 
@@ -131,7 +132,21 @@ def _agreement(cell: Mapping[str, Any]) -> str:
             f"taught the truth, the same model makes {100 * ceiling['estimate']:.0f}% of them without having seen any"
         )
         expected = f"{expected}; {taught}"
-    return f"{who} makes {share} of its supervisor's mistakes too and corrects {corrected}; {expected}."
+    return (
+        f"{who} makes {share} of its supervisor's mistakes too and corrects {corrected}; {expected}.{_residual(found)}"
+    )
+
+
+def _residual(found: Mapping[str, Any]) -> str:
+    """What the student's gain in squared distance leaves of its misfit."""
+    if "misfit_residual" not in found or found["misfit_residual"]["low"] is None:  # of an older run, or of one row
+        return ""
+    gained, apart, left = (found[key] for key in ("squared_gain", "squared_misfit", "misfit_residual"))
+    says = "above" if left["low"] > 0 else "below" if left["high"] < 0 else "not told from"
+    return (
+        f" In squared distance it gains {short(gained['estimate'])} and differs by {short(apart['estimate'])}: the gain "
+        f"is {says} the misfit ({short(left['estimate'])}, 95% interval {short(left['low'])} to {short(left['high'])})."
+    )
 
 
 def _correlation(pairs: Sequence[tuple[float, float]]) -> float | None:

@@ -67,9 +67,11 @@ AGREEMENT = View(
         "gain": "gain",
         "misfit": "misfit",
         "gain_per_misfit": "gain / misfit",
+        "misfit_residual": "residual",
     },
     "agreement",
-    "Student and supervisor; of the supervisor's mistakes: copied, copied if independent, the ceiling's own, corrected. ",
+    "Student and supervisor; of the supervisor's mistakes: copied, copied if independent, the ceiling's own, corrected; "
+    "residual: gain less misfit in squared distance. ",
 )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from measured import benchmark
 from numpy.typing import NDArray
+from scipy import stats
 
 from outgrow.core.errors import OutgrowError
 from outgrow.results.metrics.agreement import FEW_MISTAKES, NO_MISFIT, agreements, squared_misfit
@@ -70,6 +71,39 @@ def test_squared_misfit_by_hand() -> None:
     found = squared_misfit(weak, student, np.array([0, 0]))
     assert found["squared_misfit"].estimate == pytest.approx((0.3**2 + 0.2**2) / 2)
     assert found["squared_gain"].estimate == pytest.approx((0.4**2 + 0.7**2) / 2 - (0.1**2 + 0.5**2) / 2)
+
+
+def test_where_the_theorem_holds_the_gain_is_the_misfit() -> None:
+    """Charikar et al. 2024, theorem 1: a projection on a space that holds the truth gains exactly what it differs by."""
+    random = np.random.default_rng(4)
+    truth = np.arange(200) % 2
+    space = np.column_stack([truth, np.ones(200), random.random((200, 3))])
+    weak, student = [], []
+    for _ in range(3):
+        said = np.clip(truth + random.normal(0, 0.4, 200), 0, 1)
+        learned = space @ np.linalg.lstsq(space, said, rcond=None)[0]
+        weak.append(np.column_stack([1 - said, said]))
+        student.append(np.column_stack([1 - learned, learned]))
+    found = squared_misfit(np.stack(weak), np.stack(student), truth)
+    assert found["squared_misfit"].estimate > 0.01  # type: ignore[operator]
+    assert found["misfit_residual"].estimate == pytest.approx(0, abs=1e-12)
+    gain, misfit = found["squared_gain"].estimate, found["squared_misfit"].estimate
+    assert gain == pytest.approx(misfit)
+
+
+@pytest.mark.parametrize("n_seeds", [1, 5])
+def test_the_misfit_residual_is_gain_less_misfit_with_its_own_interval(n_seeds: int) -> None:
+    random = np.random.default_rng(5)
+    truth = np.arange(300) % 3
+    weak, student = (random.dirichlet([1, 1, 1], (n_seeds, 300)) for _ in range(2))
+    found = squared_misfit(weak, student, truth)
+    left = found["misfit_residual"]
+    values = ((weak - np.eye(3)[truth]) ** 2 - (student - np.eye(3)[truth]) ** 2 - (student - weak) ** 2).sum(axis=2)
+    assert left.estimate == pytest.approx(values.mean())
+    assert left.high < 0  # type: ignore[operator]  # a student that guesses leaves its supervisor to no avail
+    if n_seeds == 1:
+        half = stats.t.ppf(0.975, 299) * values.std(ddof=1) / 300**0.5
+        assert (left.low, left.high) == pytest.approx((values.mean() - half, values.mean() + half))
 
 
 def test_tables_that_do_not_fit_are_refused() -> None:

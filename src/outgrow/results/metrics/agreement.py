@@ -91,8 +91,9 @@ def squared_misfit(
     """Charikar et al.'s (2024) two sides in squared distance: `squared_gain` is about `squared_misfit`, or more.
 
     Probabilities `[seeds, n, classes]` of both. Distances are halved for two classes, as Brier scores are: the gain is
-    then the supervisor's Brier score minus the student's. Their theorem holds for squared loss and a convex class
-    of heads, trained to the end; here it is an observation to hold against it.
+    then the supervisor's Brier score minus the student's. `misfit_residual` is gain minus misfit: their theorem 1 says that
+    it is 0 or more, for squared loss, a convex class of heads that holds the truth, and a student trained to the end. Where
+    these do not hold, it may lie below 0: then the student has left its supervisor where it should not have.
     """
     classes = weak.shape[2]
     half = 2 if classes == 2 else 1
@@ -104,6 +105,9 @@ def squared_misfit(
     return {
         "squared_misfit": contrast(apart[None], [1], groups, level, Limits(0.0, 2.0)),
         "squared_gain": contrast(np.stack([of_weak, of_student]), [1, -1], groups, level, Limits(0.0, 2.0)),
+        "misfit_residual": contrast(
+            np.stack([of_weak, of_student, apart]), [1, -1, -1], groups, level, Limits(0.0, 2.0)
+        ),
     }
 
 
