@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -31,6 +32,27 @@ def test_help_names_every_command(tmp_path: Path) -> None:
     text = outgrow("--help", cwd=tmp_path).out
     for name in ("run", "plan", "demo", "show", "list", "check", "prune"):
         assert f"\n  {name} " in text
+    assert "..." not in text.partition("Commands:")[2]  # none is cut at 80 columns
+
+
+@pytest.mark.parametrize(("words", "completed"), [("outgrow re", ["report"]), ("outgrow run --wa", ["--watch"])])
+def test_words_are_completed(words: str, completed: list[str]) -> None:
+    script = str(Path(sys.executable).parent / "outgrow")
+    place = str(len(words.split()) - 1)
+    asked = {**os.environ, "_OUTGROW_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": place}
+    done = subprocess.run([script], capture_output=True, text=True, check=True, env=asked)
+    assert (done.stdout.split(), done.stderr) == (completed, "")
+    shown = subprocess.run([script, "--show-completion", "bash"], capture_output=True, text=True, check=True)
+    assert ("_OUTGROW_COMPLETE=complete_bash" in shown.stdout, shown.stderr) == (True, "")
+
+
+def test_quiet_prints_nothing_but_failures(folder: Path, tmp_path: Path) -> None:
+    answer = outgrow("run", "small.yaml", "--out", tmp_path / "out", "-q", cwd=folder)
+    assert (answer.code, answer.out, answer.said) == (0, "", [])
+    assert (tmp_path / "out" / "results.json").is_file()
+    failed = outgrow("run", "none.yaml", "--quiet", cwd=folder)
+    assert failed.code == 2
+    assert "none.yaml" in failed.said[-1]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,15 @@ import typer
 from outgrow.cli import report as cli_report
 from outgrow.cli import results as cli_read
 from outgrow.cli import teach as cli_student
+from outgrow.cli.options import (
+    AddressOption,
+    DeviceOption,
+    ExecutorOption,
+    JobsOption,
+    QuietOption,
+    StoreOption,
+    ThreadsOption,
+)
 from outgrow.cli.printing import console_of, say
 
 if TYPE_CHECKING:
@@ -28,28 +38,14 @@ app = typer.Typer(
     help="Weak-to-strong generalization that can be trusted: a weak supervisor's labels teach a strong student, "
     "and outgrow measures how much of the gap is recovered.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT.YAML", help="What to run; the README shows one.")]
-StoreOption = Annotated[Path | None, typer.Option("--store", help="Where results are kept. [default: the user cache]")]
 OutOption = Annotated[Path | None, typer.Option("--out", help="The run folder. [default: runs/<name>]")]
-JobsOption = Annotated[
-    int | None, typer.Option("--jobs", min=1, max=512, help="Processes that work at once. [default: 1]")
-]
-ThreadsOption = Annotated[
-    int | None, typer.Option("--threads", min=1, max=1024, help="Threads a process. [default: cores/jobs]")
-]
-DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, mps, cuda, cuda:1, or cuda:0,cuda:1.")]
-ExecutorOption = Annotated[
-    str | None, typer.Option("--executor", help="local, processes, ray, or your own. [default: by --jobs]")
-]
-AddressOption = Annotated[
-    str | None, typer.Option("--address", help="Where the executor finds its cluster. [ray: a new one here]")
-]
 
 
 def _tell_version(asked: bool) -> None:
@@ -70,7 +66,7 @@ def main(
     """What all commands have in common."""
 
 
-@app.command()
+@app.command(short_help="Run an experiment and print what came out.")
 def run(
     experiment: ExperimentFile,
     store: StoreOption = None,
@@ -93,6 +89,7 @@ def run(
     watch: Annotated[
         bool, typer.Option("--watch", help="Serve a page, to this machine alone, that follows it.")
     ] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Run an experiment: make what is missing, write the run folder and its report, print the cells."""
     from outgrow.execution.machine import Machine
@@ -104,17 +101,17 @@ def run(
         _print_plan(asked, _store(store), machine)
         return
     if not watch:
-        _run_and_print(asked, store, out, machine)
+        _run_and_print(asked, store, out, machine, quiet=quiet)
         return
     from outgrow.experiment.live_page import Board, serve
 
     board = Board(asked.name)
     with serve(board) as page:
         say(f"follow the run at {page}", error=True)
-        _run_and_print(asked, store, out, machine, board)
+        _run_and_print(asked, store, out, machine, board, quiet=quiet)
 
 
-@app.command()
+@app.command(short_help="Say which steps are done, which are new, and how long they take.")
 def plan(
     experiment: ExperimentFile,
     store: StoreOption = None,
@@ -132,13 +129,14 @@ def plan(
     _print_plan(read_experiment(experiment), _store(store), Machine(jobs, threads, device), rates)
 
 
-@app.command()
+@app.command(short_help="See it on real models and data, offline, in about a minute.")
 def demo(
     store: StoreOption = None,
     out: OutOption = None,
     jobs: JobsOption = None,
     threads: ThreadsOption = None,
     device: DeviceOption = "auto",
+    quiet: QuietOption = False,
 ) -> None:
     """Weak-to-strong generalization on real models and data, offline, in about a minute."""
     from importlib.resources import as_file, files
@@ -148,15 +146,15 @@ def demo(
 
     with as_file(files("outgrow") / "experiment" / "demo.yaml") as path:
         asked = Experiment.read(path)
-    _run_and_print(asked, store, out, Machine(jobs, threads, device))
+    _run_and_print(asked, store, out, Machine(jobs, threads, device), quiet=quiet)
 
 
-app.command()(cli_read.show)
-app.command()(cli_report.report)
-app.command()(cli_student.teach)
-app.command()(cli_student.predict)
-app.command()(cli_read.compare)
-app.command()(cli_read.score)
+app.command(short_help="Print a run's cells and what came out.")(cli_read.show)
+app.command(short_help="Write the report of one run or of several.")(cli_report.report)
+app.command(short_help="Teach a student by cheap labels, and say how good it is.")(cli_student.teach)
+app.command(short_help="Label the rows of a file by a student.")(cli_student.predict)
+app.command(short_help="Compare methods, supervisors, students or tasks.")(cli_read.compare)
+app.command(short_help="The same statistics for results of other programs.")(cli_read.score)
 
 
 @app.command("list")
@@ -181,7 +179,7 @@ def check(
         say(line)
 
 
-@app.command()
+@app.command(short_help="Write a plug-in of your own to start from, with its test.")
 def new(
     kind: Annotated[str, typer.Argument(metavar="method|model|task|metric", help="What to write.")],
     path: Annotated[Path, typer.Argument(metavar="PATH.PY", help="The file to write; its test goes beside it.")],
@@ -224,17 +222,25 @@ def _store(path: Path | None) -> Store:
 
 
 def _run_and_print(
-    asked: Experiment, store: Path | None, out: Path | None, machine: Machine, board: Board | None = None
+    asked: Experiment,
+    store: Path | None,
+    out: Path | None,
+    machine: Machine,
+    board: Board | None = None,
+    *,
+    quiet: bool,
 ) -> None:
     from outgrow.execution.progress import display
     from outgrow.experiment.live_page import Listening
     from outgrow.experiment.pipeline import run as run_experiment
 
-    with display() as shown:
+    with display(quiet=quiet) as shown:
         listening = shown if board is None else Listening(board, shown)
         results = run_experiment(
             asked, store=_store(store), out=out, machine=machine, display=listening, observer=board
         )
+    if quiet:
+        return
     cli_read.print_results(results)
     folder = out or Path("runs") / asked.name
     say(f"\nThe run folder is {folder}: report.html to look at, results.json, predictions.parquet and more.")
@@ -278,6 +284,10 @@ def answer(words: Sequence[str], *, debug: bool = False) -> int:
         if code == 130:  # typer's word for a KeyboardInterrupt; Ctrl-C itself raises Stopped
             raise KeyboardInterrupt
         return code if isinstance(code, int) else 0
+    except SystemExit as end:
+        if "_OUTGROW_COMPLETE" not in os.environ and not {"--show-completion", "--install-completion"} & set(words):
+            return explain(end)
+        return end.code if isinstance(end.code, int) else 0  # which is how typer ends the completion of a word
     except BaseException as error:
         if debug and isinstance(error, Exception) and not isinstance(error, BrokenPipeError):
             raise

@@ -7,19 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
+from outgrow.cli.options import (
+    AddressOption,
+    DeviceOption,
+    ExecutorOption,
+    JobsOption,
+    QuietOption,
+    StoreOption,
+    ThreadsOption,
+)
 from outgrow.cli.printing import say
 from outgrow.core.units import plural
-
-StoreOption = Annotated[Path | None, typer.Option("--store", help="Where results are kept. [default: the user cache]")]
-JobsOption = Annotated[
-    int | None, typer.Option("--jobs", min=1, max=512, help="Processes that work at once. [default: 1]")
-]
-ExecutorOption = Annotated[
-    str | None, typer.Option("--executor", help="local, processes, or your own. [default: by --jobs]")
-]
-AddressOption = Annotated[str | None, typer.Option("--address", help="Where the executor finds its cluster.")]
-ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, max=1024, help="Threads to compute with.")]
-DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
 
 
 def teach(
@@ -58,6 +56,7 @@ def teach(
     device: DeviceOption = "auto",
     executor: ExecutorOption = None,
     address: AddressOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Teach a student by cheap labels, save it, and say how good it is."""
     from outgrow.core.files.yaml_file import option_value
@@ -67,7 +66,7 @@ def teach(
     from outgrow.teaching.teach_files import teach_files
 
     machine = Machine(jobs, threads, device, executor=executor, address=address)
-    with display() as shown:
+    with display(quiet=quiet) as shown:
         report = teach_files(
             labels,
             text=text,
@@ -88,6 +87,8 @@ def teach(
             machine=machine,
             display=shown,
         )
+    if quiet:
+        return
     for note in report.notes:
         say(f"note: {note}")
     for sentence in sentences(report.plain()):

@@ -218,8 +218,10 @@ class Live(Silent):
 _LINE_ENDS = str.maketrans("\n\r\t", "   ")
 
 
-def display(stream: IO[str] | None = None) -> Display:
-    """The display that fits `stream` (default: stderr). Use it in a `with`."""
+def display(stream: IO[str] | None = None, *, quiet: bool = False) -> Display:
+    """The display that fits `stream` (default: stderr), or one that shows nothing. Use it in a `with`."""
+    if quiet:
+        return Silent()
     stream = stream if stream is not None else sys.stderr
     return Live(stream) if stream.isatty() and os.environ.get("TERM") != "dumb" else Lines(stream)
 
