@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,17 +25,17 @@ import numpy as np
 import torch
 from conditions import conditions, finished, options, report, seconds
 from features import sentence_transformer
+from heads import on_device
 from made_texts import sentences, words_of
 from packed import unpack
 
-from outgrow.methods.losses import Confidence, Naive
+from outgrow.methods.losses import Naive
 from outgrow.models.checkpoints.tokens import read_texts
 from outgrow.models.contract import Location
 from outgrow.models.finetune import train as finetuning
 from outgrow.models.finetune.learning_curve import Watch
 from outgrow.models.finetune.options import Finetune
 from outgrow.models.heads.probe import Probe
-from outgrow.models.heads.solver import Problem, Solver, solve
 
 SILENT = lambda done, total: None  # noqa: E731
 
@@ -67,7 +67,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         llama, minilm = Path(scratch) / "llama", unpack(asked.minilm, Path(scratch) / "minilm")
         jobs: list[tuple[str, Callable[[], list[dict[str, Any]]]]] = [
-            ("heads", lambda: heads(sizes, device)),
+            ("heads", lambda: on_device(sizes.heads, sizes.steps, device)),
             ("features", lambda: features(sizes, device, minilm)),
             ("MiniLM finetuned", lambda: small_model(sizes, device, minilm)),
             ("Llama made", lambda: make_llama(sizes, device, minilm, llama)),
@@ -87,52 +87,6 @@ def main() -> None:
             if asked.json is not None:
                 report(rows, under, asked.json)
     report(rows, under, asked.json)
-
-
-def heads(sizes: Sizes, device: str) -> list[dict[str, Any]]:
-    """Heads of 2,000 x 384 features, 64 together as a run solves them; and the bits of some of them alone."""
-    draw = np.random.default_rng(0)
-    values = draw.normal(size=(2000, 384)).astype(np.float32)
-    soft = draw.dirichlet([1, 1], 2000).astype(np.float32)
-    made, taken, solver = [], {}, Solver(steps=sizes.steps)
-    for method in (Naive(), Confidence()):
-        problems = [
-            Problem(rows := np.random.default_rng(seed).permutation(2000)[:1000], soft[rows], None, method, 0.03, seed)
-            for seed in range(sizes.heads)
-        ]
-        solve(values, problems[:1], Solver(steps=2), device)
-
-        def all_of_them(problems: Sequence[Problem] = problems) -> list[Any]:
-            return [
-                head
-                for start in range(0, len(problems), 64)
-                for head in solve(values, problems[start : start + 64], solver, device)
-            ]
-
-        name = type(method).__name__.lower()
-        taken[name] = seconds(all_of_them, device)
-        first = solve(values, problems[:64], solver, device)
-        again = solve(values, problems[:64], solver, device)
-        order = np.random.default_rng(1).permutation(min(64, len(problems)))
-        permuted = solve(values, [problems[place] for place in order], solver, device)
-        alone = [solve(values, [problems[place]], solver, device)[0] for place in (0, 1, 7)]
-        on_cpu = solve(values, problems[:4], solver, "cpu")
-        made.append(
-            {
-                "row": f"{sizes.heads} heads, {name}",
-                "seconds": taken[name],
-                "twice_equal": all(map(_same, first, again)),
-                "permuted_equal": all(_same(first[place], head) for place, head in zip(order, permuted, strict=True)),
-                "alone_equal": all(_same(first[place], head) for place, head in zip((0, 1, 7), alone, strict=True)),
-                "from_cpu": max(float(np.abs(a.weight - b.weight).max()) for a, b in zip(first, on_cpu, strict=False)),
-            }
-        )
-    made[-1]["ratio"] = taken["confidence"] / taken["naive"]
-    return made
-
-
-def _same(one: Any, other: Any) -> bool:
-    return np.array_equal(one.weight, other.weight) and np.array_equal(one.bias, other.bias)
 
 
 def _location(folder: Path) -> Location:
