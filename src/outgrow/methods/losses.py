@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator
@@ -14,7 +13,6 @@ from outgrow.core.errors import UsageError
 from outgrow.methods.contract import Method
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 
@@ -310,14 +308,14 @@ def threshold(scores: Tensor, share: float | Sequence[float]) -> Tensor:
     next_above = scores.masked_fill(scores <= low, math.inf).amin(dim=-1)
     next_below = scores.masked_fill(scores >= low, -math.inf).amax(dim=-1)
     low = low.squeeze(-1)
-    cut = cuts[0] if len(cuts) == 1 else _counts(tuple(cuts), scores.device)
+    cut = cuts[0] if len(cuts) == 1 else torch.tensor(cuts, device=scores.device)
     upwards = run_ends - cut <= cut - run_begins
     below, above = torch.where(upwards, low, next_below), torch.where(upwards, next_above, low)
     middle = (below + above) / 2
     found = torch.where((middle < above) | above.isinf(), middle, below)
     if all(cuts):
         return found
-    return found.masked_fill(_counts(tuple(cuts), scores.device) == 0, -math.inf)
+    return found.masked_fill(torch.tensor([cut == 0 for cut in cuts], device=scores.device), -math.inf)
 
 
 def _smallest(scores: Tensor, places: Sequence[int]) -> Tensor:
@@ -329,13 +327,5 @@ def _smallest(scores: Tensor, places: Sequence[int]) -> Tensor:
     if scores.device.type == "cpu":  # where a sort takes as long as five selections
         rows = zip(scores, places, strict=True)
         return torch.stack([row.kthvalue(max(place, 1)).values for row, place in rows])
-    where = _counts(tuple(places), scores.device).clamp(min=1).unsqueeze(-1) - 1
+    where = torch.tensor(places, device=scores.device).clamp(min=1).unsqueeze(-1) - 1
     return scores.sort(dim=-1).values.gather(-1, where).squeeze(-1)
-
-
-@lru_cache(maxsize=64)
-def _counts(values: tuple[int, ...], device: torch.device) -> Tensor:
-    """Numbers on a device, which are the same at each step: a copy to a GPU makes the processor wait for it."""
-    import torch
-
-    return torch.tensor(values, device=device)
