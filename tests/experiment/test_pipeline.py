@@ -11,6 +11,7 @@ from small_experiment import asked
 
 from outgrow import Machine, OutgrowError, Results, UsageError, run
 from outgrow.core.identity import digest_file
+from outgrow.execution.progress import Silent
 from outgrow.execution.step import Step, kind_of
 from outgrow.execution.store import Store
 from outgrow.execution.throughput import PaperRates, Rates
@@ -154,3 +155,49 @@ def test_the_same_run_again_is_read_from_its_folder_and_any_other_is_written(
 def run_head(store: Store) -> str:
     """A step in the store that is a head's."""
     return next(path.parent.name for path in store.root.glob("objects/*/*/head.safetensors"))
+
+
+def test_another_experiment_in_a_run_folder_is_named_and_one_that_grew_is_not(tmp_path: Path) -> None:
+    store, out, machine, display = Store(tmp_path / "store"), tmp_path / "out", Machine(threads=1), Silent()
+
+    def notes(**changes: object) -> list[str]:
+        before = len(display.notes)
+        run(asked(tmp_path, **changes), store=store, out=out, machine=machine, display=display)
+        return [note for note in display.notes[before:] if "another experiment" in note]
+
+    assert notes() == notes(seeds=3) == notes(methods=["naive", "confidence", "entropy"]) == []
+    assert notes(weak=["majority"], methods=["naive"]) == [
+        f"{out} holds the results of another experiment, with weak: static:wordllama rows=4, methods: confidence, "
+        "methods: entropy; "
+        "this run replaces them (what was computed stays in the store; --out keeps both)"
+    ]
+    (out / "experiment.yaml").write_text("{")
+    assert notes() == []
+
+
+IGNORES = """
+from __future__ import annotations
+from typing import Any
+import numpy as np
+from pydantic import BaseModel
+
+class Deaf(BaseModel):
+    def fit(self, examples: Any, targets: Any, objective: Any, seed: int) -> Any:
+        return self
+
+    def predict(self, examples: Any) -> Any:
+        last = np.array([str(text)[-1] == "d" for text in examples.inputs])
+        return np.column_stack([0.3 + 0.1 * last, 0.7 - 0.1 * last])
+"""
+
+
+def test_a_model_that_does_not_use_its_objective_is_noted(tmp_path: Path) -> None:
+    (tmp_path / "deaf.py").write_text(IGNORES)
+    strong = [f"{tmp_path / 'deaf.py'}:Deaf", "static:wordllama", "majority"]
+    results = run(asked(tmp_path, strong=strong), store=tmp_path / "store", out=tmp_path / "out")
+    found = [note for note in results.notes if "to the last digit" in note]
+    assert len(found) == 1
+    assert found[0].startswith(
+        f"reviews: {tmp_path / 'deaf.py'}:Deaf taught by static:wordllama rows=4 predicts the same"
+    )
+    assert "with naive and confidence" in found[0]

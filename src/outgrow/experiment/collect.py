@@ -11,6 +11,7 @@ import numpy as np
 from outgrow.core.examples import Labels, Strings
 from outgrow.core.pool import Pool
 from outgrow.execution.step import Step, kind_of, walk
+from outgrow.experiment.equal_students import equal_students
 from outgrow.experiment.planning.plan import Plan, Run, reporting
 from outgrow.experiment.steps.choose import candidates, chosen
 from outgrow.experiment.steps.job_files import fold_of
@@ -53,7 +54,8 @@ def collect(plan: Plan, open_step: Open) -> tuple[list[RunToScore], Predictions,
         facts = _facts(run, pool, transfer, heard(run.supervisor, pool)[transfer], open_step)
         weak, strong, method = (Entry(spec.name, spec.written) for spec in (run.weak, run.strong, run.method))
         asked.append(RunToScore(run.task, weak, strong, method, run.seed, speakers, facts))
-    return asked, Predictions(tests, predictions, curves), _notes(plan, pools, open_step)
+    notes = [*_notes(plan, pools, open_step), *equal_students(plan.runs, asked, predictions)]
+    return asked, Predictions(tests, predictions, curves), notes
 
 
 def _speakers(run: Run) -> dict[str, ModelKey | None]:

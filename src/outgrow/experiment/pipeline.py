@@ -93,6 +93,8 @@ def run(
         asked_for = run_folder.identity(experiment, planned)
         if observer is None and run_folder.holds(out, asked_for) and all(store.has(s.key) for s in planned.wanted):
             return Results.read(out)
+        if (lost := run_folder.replaced(out, experiment)) is not None:
+            display.note(lost)
         for _ in range(3):  # an artifact may prove damaged only when it is read: it is made again then
             with disk.sentences(
                 out, *run_folder.NAMED

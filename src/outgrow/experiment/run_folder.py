@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from outgrow.core.entry_names import display
 from outgrow.core.errors import OutgrowError
 from outgrow.core.files import disk
 from outgrow.core.files.sums import SUMS, check_sums, write_sums
@@ -54,6 +55,30 @@ def holds(out: Path, asked_for: str | None) -> bool:
     except (OSError, ValueError, KeyError, TypeError, OutgrowError):
         return False  # it is written again
     return {WORK, "results.json", "predictions.parquet"} <= set(names) and all((out / name).is_file() for name in names)
+
+
+def replaced(out: Path, experiment: Experiment) -> str | None:
+    """A note where a folder holds another experiment's results, which this one's will replace: entries that it lacks."""
+    import yaml
+
+    try:
+        earlier = yaml.safe_load((out / "experiment.yaml").read_text(encoding="utf-8"))
+        now = yaml.safe_load(experiment.to_yaml())
+        gone = [
+            f"{part}: {entry['name'] if part == 'tasks' else display(entry)}"
+            for part in ("tasks", "weak", "strong", "methods")
+            for entry in earlier[part]
+            if entry not in now[part]
+        ]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
+        return None  # it holds none that can be read
+    if not gone:
+        return None
+    more = f" and {len(gone) - 3} more" if len(gone) > 3 else ""
+    return (
+        f"{out} holds the results of another experiment, with {', '.join(gone[:3])}{more}; this run replaces them "
+        "(what was computed stays in the store; --out keeps both)"
+    )
 
 
 def write(out: Path, experiment: Experiment, tables: Predictions, results: Results, work: Mapping[str, Any]) -> None:

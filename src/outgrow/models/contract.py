@@ -79,6 +79,7 @@ class Model(BaseModel):
     )
     cannot_learn: ClassVar[str | None] = None  # a sentence: why it supervises and is never a student
     trained: ClassVar[bool] = True  # whether a method can change what it learns
+    by_loss: ClassVar[bool] = True  # whether it learns by the method's loss; else its changes of labels alone reach it
     stops: ClassVar[bool] = False  # whether its training can be taken at a point on the way
     starts: ClassVar[frozenset[str]] = frozenset()  # where a method may begin its training, other than the checkpoint
     has_features: ClassVar[bool] = False  # whether it is a head on frozen features, which a method may look at

@@ -26,6 +26,7 @@ class Majority(Model):
     """The class that most labels name, for every text: what any student must beat to have learned anything."""
 
     reads = ANY
+    by_loss = False
 
     def fit(self, examples: Examples, targets: Labels, objective: Any, seed: int) -> Shares:
         """The classes' shares among the labels; a method's loss and the seed decide nothing.
