@@ -28,6 +28,7 @@ ABOUT = {
         "taught": 6,
         "careful": 0,
         "mixed": False,
+        "corrections": 0,
         "method": "naive",
         "agreement": 0.5,
         "student_accuracy": None,

@@ -17,7 +17,7 @@ from outgrow.execution.store import Store
 from outgrow.experiment.spec.model_entries import model_spec
 from outgrow.methods.losses import Confidence, Naive
 from outgrow.teaching.cheap_labels import Form
-from outgrow.teaching.options import Learner, candidates, for_classes, learning_method, student_spec
+from outgrow.teaching.options import Learner, candidates, for_labels, learning_method, student_spec
 from outgrow.teaching.options import learning as learning_of
 from outgrow.teaching.saved_student import load
 from outgrow.teaching.sentences import sentences
@@ -251,5 +251,5 @@ def test_confidence_takes_the_shares_of_the_labels() -> None:
 
 def test_more_than_two_classes_are_learned_by_naive_unless_told_otherwise() -> None:
     _, choices = learning_of("wordllama", None)
-    assert [one.method.name for one in for_classes(choices, 2)] == ["confidence"]
-    assert [one.method.name for one in for_classes(choices, 3)] == ["naive"]
+    assert [one.method.name for one in for_labels(choices, 2, 0)] == ["confidence"]
+    assert [one.method.name for one in for_labels(choices, 3, 0)] == ["naive"]

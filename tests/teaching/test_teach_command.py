@@ -72,13 +72,17 @@ def test_a_worth_beyond_the_curve(worth: dict[str, Any], sentence: str) -> None:
 
 def test_other_sentences() -> None:
     assert sentences(numbers(cheap_rows=500))[0].endswith("of all 500 careful ones.")
-    worse = sentences(numbers(gain={"estimate": -0.1, "low": -0.15, "high": -0.05}))[1]
-    assert "it is below the cheap labels by 10.0 points (95%: -15.0 … -5.0): use the labels" in worse
-    unclear = sentences(numbers(gain={"estimate": -0.01, "low": -0.05, "high": 0.03}))[1]
-    assert (
-        "it is below the cheap labels by 1.0 points (95%: -5.0 … +3.0): 0 is inside, so no difference is shown."
-        in unclear
+    worse = sentences(numbers(gain={"estimate": -0.1, "low": -0.15, "high": -0.05}))
+    assert worse[0].startswith(
+        "Warning: the student is worse than its cheap labels, by 10.0 points (95%: -15.0 … -5.0) where both are known. "
+        "Where a text has a cheap label, keep that;"
     )
+    unclear = sentences(numbers(gain={"estimate": -0.01, "low": -0.05, "high": 0.03}))
+    assert unclear[0].startswith(
+        "Warning: the student is not shown to be better than its cheap labels: it is below them by 1.0 points (95%: -5.0 … "
+        "+3.0) where both are known, and 0 is inside. "
+    )
+    assert unclear[2] == worse[2] == "The student is right on .800 (95%: .750 … .850) of all 500."
     assert "cannot be told from 30: the curve" in sentences(numbers(worth=None, careful=30))[-1]
 
 

@@ -91,11 +91,11 @@ class _OnFeatures(Method):
         values = rows.features.astype(np.float64)
         values *= LENGTH / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
         opinion = np.empty(weak.shape)
-        for held, others in _folds(rows, self.folds or 5):
+        for held, others in folds_of(rows, self.folds or 5):
             if by == "knn":
                 opinion[held] = _neighbours(values[others], weak[others], values[held], self.k or 20)
             else:
-                opinion[held] = _logistic(values[others], weak[others], values[held])
+                opinion[held] = logistic(values[others], weak[others], values[held])
         return within(opinion, rows.allowed)
 
 
@@ -178,7 +178,7 @@ class Relabel(_OnFeatures):
         return self.second_opinion(weak, rows, self.by)
 
 
-def _folds(rows: Rows, count: int) -> Iterator[tuple[Ints, Ints]]:
+def folds_of(rows: Rows, count: int) -> Iterator[tuple[Ints, Ints]]:
     """Rows held out and the others, `count` times; the rows of a group are held out together."""
     groups, of_row = np.unique(rows.groups, return_inverse=True)
     if len(groups) < count:
@@ -196,13 +196,14 @@ def _neighbours(values: Floats, weak: Floats, asked: Floats, k: int) -> Floats:
     return mean
 
 
-def _logistic(values: Floats, weak: Floats, asked: Floats) -> Floats:
+def logistic(values: Floats, weak: Floats, asked: Floats, l2: float = L2) -> Floats:
+    """Probabilities of the rows `asked`, by a logistic probe fitted to soft labels."""
     from sklearn.linear_model import LogisticRegression
 
     n, classes = weak.shape
     # A soft label is its classes, each weighing what it says of them.
     row, label = np.nonzero(weak > 0)
-    probe = LogisticRegression(C=1 / (L2 * n), max_iter=1000)
+    probe = LogisticRegression(C=1 / (l2 * n), max_iter=1000)
     probabilities = np.zeros((len(asked), classes))
     if len(set(label.tolist())) == 1:
         probabilities[:, label[0]] = 1

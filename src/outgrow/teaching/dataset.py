@@ -49,6 +49,13 @@ class Dataset:
         found[known] = of_texts[self.text_of[known]]
         return found
 
+    @property
+    def both(self) -> int:
+        """How many rows have a careful label and a cheap one."""
+        labelled = self.given.counts.sum(axis=1) > 0
+        known = (self.text_of >= 0) & (self.pool.labels >= 0)
+        return int(labelled[self.text_of[known]].sum())
+
     @classmethod
     def load(cls, folder: Path) -> Dataset:
         """Read what `save` wrote."""
@@ -72,6 +79,12 @@ class Evidence:
     def taught(self) -> Ints:
         """The rows to learn from: with a cheap label and without a careful one."""
         return np.flatnonzero(~np.isnan(self.cheap).any(axis=1) & (self.pool.labels < 0))
+
+    def targets(self, learned: Ints) -> Floats:
+        """What a student learns, `[rows, classes]`: the cheap labels of `taught`, and the truth of these careful rows."""
+        truth = np.eye(len(self.pool.classes))[self.pool.labels[learned]]
+        found: Floats = np.concatenate([self.cheap[self.taught].astype(np.float64), truth])
+        return found
 
     @property
     def hard(self) -> Ints:

@@ -24,7 +24,7 @@ from outgrow.execution.step import Step
 from outgrow.execution.store import Store
 from outgrow.experiment.planning.supervision import student_step
 from outgrow.experiment.steps.training_request import TaskPlan
-from outgrow.teaching.options import Candidate, Learner, for_classes, learning
+from outgrow.teaching.options import Candidate, Learner, for_labels, learning
 from outgrow.teaching.plan import fitted
 from outgrow.teaching.students import Student, no_progress, trained
 from outgrow.teaching.teach import Laboratory
@@ -64,7 +64,7 @@ class WeakToStrongClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             )
         weights = _weights(sample_weight, len(inputs))
         found, choices = learning(self.student, self.method, l2=self.l2)
-        (choice,) = for_classes(choices, len(classes)) if self.method is None else choices
+        (choice,) = for_labels(choices, len(classes), 0) if self.method is None else choices
         if choice.method.validated_on is not None:
             raise UsageError(
                 f"{choice.method.name}: {choice.method.validated_on} of validation rows, which `fit` does not have: "

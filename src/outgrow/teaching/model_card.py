@@ -78,6 +78,8 @@ def _data(made: Mapping[str, Any], numbers: Mapping[str, Any]) -> str:
             else "kept out of training"
         )
         lines.append(f"- Careful labels of {numbers['careful']:,} texts, {use}.")
+        if numbers["corrections"]:
+            lines.append("- The cheap labels were corrected by the careful ones before they were learned.")
     strength = f", L2 {made['l2']:g}" if made["l2"] is not None else ""
     lines.append(f"- Method `{_plain(numbers['method'])}`{strength}, seed {made['seed']}.")
     if numbers["tried"]:

@@ -17,6 +17,8 @@ from outgrow.models.checkpoints.locate import SHORT, resolve
 from outgrow.models.contract import Location
 
 WEIGHTS = (0.0, 1.0, 5.0, 20.0)  # of careful labels, to choose among where training is cheap; see docs/develop/log.md
+CORRECTIONS, CORRECTED_WEIGHT = 2, 2.0  # of cheap labels by careful ones, and the weight of these beside them
+OVERLAP = 20  # texts with a cheap and a careful label, to correct by
 STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3)  # what is tried where a strength of regularisation is to be chosen
 
 
@@ -25,11 +27,13 @@ class Candidate:
     """How a student may learn: a method, a strength of regularisation, and the weight of a careful label.
 
     l2 None: the student's own. weight: how many cheap labels a careful one counts as; 0: it is not learned from.
+    rounds: how often the cheap labels are corrected by careful ones before they are learned.
     """
 
     method: MethodSpec
     l2: float | None
     weight: float = 0.0
+    rounds: int = 0
 
 
 @dataclass(frozen=True)
@@ -143,10 +147,18 @@ def learning(
     return _with_methods(found, methods, mix=mix is True), candidates(found, methods, l2, choose, weights)
 
 
-def for_classes(choices: Sequence[Candidate], classes: int) -> list[Candidate]:
-    """The choices of a method that nobody named: with more than two classes, naive."""
-    # Confidence hardens more than two classes without a prior; on six kinds of question it cost .7 points against naive.
-    return [replace(one, method=learning_method("naive")) for one in choices] if classes > 2 else list(choices)
+def for_labels(choices: Sequence[Candidate], classes: int, both: int) -> list[Candidate]:
+    """The candidates where no method is given.
+
+    With more than two, naive. Where careful labels may be learned from, in trainings that are cheap, and `both` texts have
+    a cheap and a careful one, enough to know where the cheap ones are wrong: the cheap ones corrected, and no choice.
+    """
+    # Confidence hardens more than two classes at a hundred times the cost, and gains nothing: benchmarks/science/teach.py.
+    if classes > 2:
+        choices = [replace(one, method=learning_method("naive")) for one in choices]
+    if len(choices) > 1 and both >= OVERLAP:
+        return [replace(choices[0], weight=CORRECTED_WEIGHT, rounds=CORRECTIONS)]
+    return list(choices)
 
 
 def _weights(learner: Learner, methods: Sequence[MethodSpec], careful: bool, mix: bool | None) -> Sequence[float]:

@@ -8,17 +8,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from outgrow.core.examples import Floats
 from outgrow.execution.step import Step
 from outgrow.experiment.planning.supervision import student_step
 from outgrow.experiment.planning.training import training_step
 from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.experiment.steps.training_request import NAIVE, TRUTH, TaskPlan, Terms
+from outgrow.teaching.correction import PARTS
 from outgrow.teaching.dataset import Evidence
 from outgrow.teaching.options import Candidate, Learner
-from outgrow.teaching.steps import FOLDS, Careful, careful_order_step, folds, lesson_step
+from outgrow.teaching.steps import FOLDS, Careful, careful_order_step, corrected_step, folds, lesson_step
 
 STEPS = 60  # of the optimizer at least, where `epochs` is not given: two epochs of 25 texts are two steps, and teach nothing
+
+SEEN = 2.0  # cheap labels that a careful one counts as, to the students by whose opinion cheap labels are corrected
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class TeachPlan:
 
     def taught(self, candidate: Candidate) -> Step:
         """A student that learned the cheap labels alone; it never saw a careful one."""
-        return self._student(replace(candidate, weight=0.0), "none", "all", keep=True)
+        return self._student(replace(candidate, weight=0.0, rounds=0), "none", "all", keep=True)
 
     def of_fold(self, candidate: Candidate, fold: int) -> Step:
         """A student that has not seen the careful labels of a fold: it learned the cheap ones and those of all others."""
@@ -65,25 +67,48 @@ class TeachPlan:
                 ]
         return found
 
-    def _student(self, candidate: Candidate, learn: Careful, judge: Careful, *, keep: bool) -> Step:
+    def _labels(self, candidate: Candidate, learn: Careful) -> Step:
+        """The cheap labels, corrected as often as the candidate says by the careful ones that it may learn from."""
+        labels, seen = self.labels, replace(candidate, weight=SEEN)
+        for correction in range(candidate.rounds):
+            # The first students learn the cheap labels as they are; the others what the round before made of them.
+            used: Careful = "none" if correction == 0 else learn
+            opinions = [
+                self._student(seen, used, "none", keep=False, labels=labels, leave=part) for part in range(PARTS)
+            ]
+            labels = corrected_step(self.pool, self.labels, learn, self.seed, opinions)
+        return labels
+
+    def _student(
+        self,
+        candidate: Candidate,
+        learn: Careful,
+        judge: Careful,
+        *,
+        keep: bool,
+        labels: Step | None = None,
+        leave: int | None = None,
+    ) -> Step:
         weight = None if candidate.weight in (0, 1) else candidate.weight
-        lesson = lesson_step(self.pool, self.labels, learn, judge, self.seed, weight)
+        labels = self._labels(candidate, learn) if labels is None else labels
+        lesson = lesson_step(self.pool, labels, learn, judge, self.seed, weight, leave)
         evidence = self.evidence
         learned = evidence.careful[:0] if learn == "none" else evidence.careful
         if not isinstance(learn, str):
             fold = folds(len(evidence.careful), self.seed)[learn[1]]
             learned = np.delete(evidence.careful, fold)
-        truth = np.eye(len(evidence.pool.classes))[evidence.pool.labels[learned]]
-        targets: Floats = np.concatenate([evidence.cheap[evidence.taught].astype(np.float64), truth])
-        weights = np.repeat([1.0, candidate.weight or 1.0], [len(evidence.taught), len(learned)])
-        shares = np.average(targets, axis=0, weights=weights)
+        targets = evidence.targets(learned)
+        method = candidate.method
+        if labels is self.labels:  # what corrected ones are is known when they are learned
+            weights = np.repeat([1.0, candidate.weight or 1.0], [len(evidence.taught), len(learned)])
+            method = method.for_task(np.average(targets, axis=0, weights=weights).tolist())
         judged = {"none": 0, "all": len(evidence.careful)}.get(str(judge), math.ceil(len(evidence.careful) / FOLDS))
         return student_step(
             self._task(len(targets), judged),
             fitted(self.learner, candidate.l2, len(targets), keep=keep),
-            candidate.method.for_task(shares.tolist()),
+            method,
             lesson,
-            lesson if len(learned) else self.labels,
+            lesson if len(learned) else labels,
             self.seed,
             predict_on=("transfer", "validation") if keep else ("validation",),
         )

@@ -18,7 +18,7 @@ def sentences(report: Numbers) -> list[str]:
             "repeats them all may be worse than one that does not. Label about 200 texts with care, chosen at random "
             "from those it will meet, and give them by --truth.",
         ]
-    told = []
+    told = _not_better(report)
     if report["cheap_accuracy"] is not None:
         covered, careful = report["cheap_rows"], report["careful"]
         which = (
@@ -47,16 +47,34 @@ def _short(value: float) -> str:
 
 
 def _gain(gain: Numbers | None) -> str:
-    if gain is None or gain["low"] is None:
+    """How much the student is better, where that is shown; `_not_better` is about the rest."""
+    if gain is None or gain["low"] is None or gain["low"] <= 0:
         return ""
-    points, low, high = (100 * gain[end] for end in ("estimate", "low", "high"))
-    spread = f"{abs(points):.1f} points (95%: {low:+.1f} … {high:+.1f})"
-    if gain["low"] > 0:
-        return f" Where both are known, it beats the cheap labels by {spread}."
+    return f" Where both are known, it beats the cheap labels by {_points(gain)}."
+
+
+def _not_better(report: Numbers) -> list[str]:
+    """What comes before everything else where the student has not been shown to be better than its labels."""
+    gain = report["gain"]
+    if gain is None or gain["low"] is None or gain["low"] > 0:
+        return []
     if gain["high"] < 0:
-        return f" Where both are known, it is below the cheap labels by {spread}: use the labels, or another student or method."
-    place = "above" if points >= 0 else "below"
-    return f" Where both are known, it is {place} the cheap labels by {spread}: 0 is inside, so no difference is shown."
+        is_what = f"is worse than its cheap labels, by {_points(gain)} where both are known"
+    else:
+        place = "above" if gain["estimate"] >= 0 else "below"
+        is_what = (
+            f"is not shown to be better than its cheap labels: it is {place} them by {_points(gain)} where both are known, "
+            "and 0 is inside"
+        )
+    return [
+        f"Warning: the student {is_what}. Where a text has a cheap label, keep that; for texts without one, try a stronger "
+        "student (`outgrow list models`; --student '{finetune: minilm}') or give more careful labels."
+    ]
+
+
+def _points(gain: Numbers) -> str:
+    points, low, high = (100 * gain[end] for end in ("estimate", "low", "high"))
+    return f"{abs(points):.1f} points (95%: {low:+.1f} … {high:+.1f})"
 
 
 def _worth(report: Numbers) -> str:

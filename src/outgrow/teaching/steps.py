@@ -18,6 +18,7 @@ from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.steps.job_files import save
 from outgrow.models.label_sources.aggregate import Rule
 from outgrow.teaching.cheap_labels import Form
+from outgrow.teaching.correction import PARTS, Clues, corrected, dealt, lengths
 from outgrow.teaching.dataset import Dataset, read_dataset
 
 FOLDS = 10
@@ -93,17 +94,25 @@ def cheap_labels(jobs: Sequence[Job], context: Context) -> None:
 
 
 def lesson_step(
-    pool: Step, labels: Step, learn: Careful, judge: Careful, seed: int, weight: float | None = None
+    pool: Step,
+    labels: Step,
+    learn: Careful,
+    judge: Careful,
+    seed: int,
+    weight: float | None = None,
+    leave: int | None = None,
 ) -> Step:
     """The rows of one training: those with cheap labels, and of the careful ones those to learn from and to judge by.
 
-    weight: how many cheap labels a careful one counts as; None: as one.
+    weight: how many cheap labels a careful one counts as; None: as one. leave: which of `PARTS` parts is left out.
     """
     params: dict[str, Any] = {"learn": _json(learn), "judge": _json(judge)}
     if not (isinstance(learn, str) and isinstance(judge, str)):
         params |= {"folds": FOLDS, "seed": seed}
     if weight is not None and learn != "none":
         params["weight"] = weight
+    if leave is not None:
+        params["leave"] = [leave, PARTS]
     return Step("lesson", params, {"pool": pool, "labels": labels}, label="deal the rows to learn from")
 
 
@@ -120,6 +129,9 @@ def lesson(jobs: Sequence[Job], context: Context) -> None:
         cheap = np.load(job.parents["labels"] / "probabilities.npy")
         learned, judged = (_careful(data, job.params, job.params[use]) for use in ("learn", "judge"))
         taught = np.flatnonzero(~np.isnan(cheap).any(axis=1) & (data.labels < 0))
+        if "leave" in job.params:
+            place, parts = job.params["leave"]
+            taught, learned = (np.setdiff1d(rows, dealt(rows, parts)[place]) for rows in (taught, learned))
         cheap[learned] = data.truth(learned).probabilities
         np.save(job.folder / "transfer.npy", np.sort(np.concatenate([taught, learned])))
         np.save(job.folder / "validation.npy", judged)
@@ -128,6 +140,37 @@ def lesson(jobs: Sequence[Job], context: Context) -> None:
             weights[learned] = job.params["weight"]
             np.save(job.folder / "weights.npy", weights)
         save(job.folder, cheap)
+
+
+def corrected_step(pool: Step, labels: Step, learn: Careful, seed: int, opinions: Sequence[Step]) -> Step:
+    """The cheap labels corrected by careful ones; opinions: students, the i-th of which left part i of the rows out."""
+    params: dict[str, Any] = {"learn": _json(learn)}
+    if not isinstance(learn, str):
+        params |= {"folds": FOLDS, "seed": seed}
+    parents = {"pool": pool, "labels": labels} | {f"opinion_{place}": step for place, step in enumerate(opinions)}
+    return Step("corrected", params, parents, label="correct the cheap labels")
+
+
+def corrections(jobs: Sequence[Job], context: Context) -> None:
+    """Probabilities of the rows with a cheap label and no careful one, NaN elsewhere."""
+    for job in jobs:
+        data = Pool.load(job.parents["pool"])
+        cheap = np.load(job.parents["labels"] / "probabilities.npy")
+        has_cheap = ~np.isnan(cheap).any(axis=1)
+        taught = np.flatnonzero(has_cheap & (data.labels < 0))
+        learned = _careful(data, job.params, job.params["learn"])
+        parts = [role for role in job.parents if role.startswith("opinion_")]
+        opinion = np.full(cheap.shape, np.nan)
+        for place in range(len(parts)):
+            of_part = np.load(job.parents[f"opinion_{place}"] / "probabilities.npy", mmap_mode="r")
+            rows = np.concatenate([dealt(rows, len(parts))[place] for rows in (taught, learned)])
+            opinion[rows] = of_part[rows]
+        known = learned[has_cheap[learned]]
+        rows = np.concatenate([taught, known])
+        clues = Clues(opinion[rows], cheap[rows], lengths(data.sizes)[rows])
+        found = np.full(cheap.shape, np.nan)
+        found[taught] = corrected(clues, data.labels[known], len(taught) + np.arange(len(known)))[: len(taught)]
+        save(job.folder, found)
 
 
 def _careful(data: Pool, params: Mapping[str, Any], which: Any) -> Ints:
@@ -184,5 +227,6 @@ def handed_over(jobs: Sequence[Job], context: Context) -> None:
 DATASET = Kind(1, dataset, exact=True)
 CHEAP_LABELS = Kind(1, cheap_labels)
 LESSON = Kind(1, lesson, exact=True)
+CORRECTED = Kind(1, corrections)
 CAREFUL_ORDER = Kind(1, careful_order, exact=True)
 HANDED_OVER = Kind(1, handed_over, exact=True)

@@ -37,6 +37,7 @@ class Report:
     method: str
     l2: float | None
     weight: float  # how many cheap labels a careful one counted as; 0: it did not learn from them
+    corrections: int  # how often the cheap labels were corrected by them before it learned them
     agreement: float  # share of the cheap labels that it repeats: no accuracy
     cheap_accuracy: Interval | None = None
     cheap_rows: int = 0  # careful texts that have a cheap label too
@@ -108,12 +109,9 @@ def teach(
     by the choice that the other folds would have made.
     Whatever was trained is in the store: after a kill, the same call goes on where it was.
     """
-    data = Dataset.load(*laboratory.made([pool]))
-    labels = cheap_labels_step(pool, data.given.rule)
-    (folder,) = laboratory.made([labels])
-    evidence = Evidence(data.pool, np.load(folder / "probabilities.npy"))
+    work = work_on(pool, learner, laboratory, seed)
+    evidence = work.evidence
     _check_judged(choices, evidence)
-    work = _Work(TeachPlan(learner, evidence, pool, labels, seed), laboratory, data, facts(folder)["voters"])
     if len(evidence.careful) == 0:
         student = work.plan.taught(choices[0])
         laboratory.made([student])
@@ -134,6 +132,15 @@ def teach(
     return work.taught(student, report)
 
 
+def work_on(pool: Step, learner: Learner, laboratory: Laboratory, seed: int) -> Work:
+    """The cheap labels of a data set's step joined, and what is planned from them."""
+    data = Dataset.load(*laboratory.made([pool]))
+    labels = cheap_labels_step(pool, data.given.rule)
+    (folder,) = laboratory.made([labels])
+    evidence = Evidence(data.pool, np.load(folder / "probabilities.npy"))
+    return Work(TeachPlan(learner, evidence, pool, labels, seed), laboratory, data, facts(folder)["voters"])
+
+
 def _best(right: Floats) -> int:
     """The choice `[choices, rows]` that is right most often; of equals the first."""
     return int(right.mean(axis=1).argmax())
@@ -151,7 +158,7 @@ def _check_judged(choices: Sequence[Candidate], evidence: Evidence) -> None:
 
 
 @dataclass(frozen=True)
-class _Work:
+class Work:
     """What all parts of the measurement share."""
 
     plan: TeachPlan
@@ -230,6 +237,7 @@ class _Work:
             method=choice.method.name,
             l2=choice.l2,
             weight=choice.weight,
+            corrections=choice.rounds,
             agreement=float((harden(probabilities, pool.ids[rows]) == hard[rows]).mean()),
         )
         if self.data.given.kind == "columns":

@@ -12,15 +12,14 @@ import numpy as np
 
 from outgrow.core.errors import UsageError
 from outgrow.core.files import disk
-from outgrow.core.pool import Pool
 from outgrow.execution.machine import Machine
 from outgrow.execution.progress import Display, Silent
 from outgrow.execution.store import Store, default_store
 from outgrow.models.checkpoints.locate import SHORT
 from outgrow.teaching.cheap_labels import Form
-from outgrow.teaching.dataset import notes
+from outgrow.teaching.dataset import Dataset, notes
 from outgrow.teaching.model_card import licence
-from outgrow.teaching.options import for_classes, learning
+from outgrow.teaching.options import for_labels, learning
 from outgrow.teaching.saved_student import check_place, save
 from outgrow.teaching.sealed import without_folders
 from outgrow.teaching.steps import dataset_step
@@ -77,7 +76,8 @@ def teach_files(
         raise UsageError(*dict.fromkeys(problems))
     found, choices = chosen
     if method is None and not choose:
-        choices = for_classes(choices, len(Pool.load(data.opened(pool)).classes))
+        read = Dataset.load(data.opened(pool))
+        choices = for_labels(choices, len(read.pool.classes), read.both)
     spec = found.spec
     machine = machine or Machine()
     machine.devices()  # a device that is not there is known before any work
@@ -98,6 +98,7 @@ def teach_files(
         "method": report.method,
         "l2": report.l2 if report.l2 is not None else getattr(spec.options, "l2", None),
         "weight": report.weight,
+        "corrections": report.corrections,
         "seed": seed,
         "environment": {name: version(name) for name in ("torch", "transformers", "numpy")},
     }
