@@ -36,7 +36,6 @@ SETS: Mapping[str, tuple[tuple[str, ...], Callable[[Any], tuple[str, str]]]] = {
         lambda row: (row["question"], row["question_type"]),
     ),
     "justice": (("ethics_justice/train",), lambda row: (row["scenario"], str(row["label"]))),
-    "cola": (("cola/train",), lambda row: (row["sentence"], str(row["label"]))),
 }
 
 
@@ -94,7 +93,7 @@ def drawn(data: DataSet, draw: int) -> Draw:
 
 
 def cheap_labels(data: DataSet, rows: Draw, kind: str, draw: int) -> Ints:
-    """A cheap label for each row, `[n]`: wrong on a quarter to a third of them where the kind says how often.
+    """A cheap label for each row, `[n]`: wrong on about a third of them.
 
     uniform: any other class on 30%. class: 10% of the first class to 45% of the last become the next one. length: any
     other class, on 2% of the shortest texts to 55% of the longest. features: the same class whatever it is, on the texts

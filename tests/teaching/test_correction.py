@@ -142,3 +142,21 @@ def test_without_overlap_the_weight_is_chosen(files: Path, tmp_path: Path) -> No
     )
     assert made.corrections == 0
     assert [one["weight"] for one in made.tried] == [0, 1, 5, 20]
+
+
+@pytest.mark.parametrize(
+    ("options", "method"), [({}, "confident_learning + confidence"), ({"method": "naive"}, "naive")]
+)
+def test_cheap_labels_alone_are_learned_less_the_doubted_ones(
+    files: Path, tmp_path: Path, options: dict[str, str], method: str
+) -> None:
+    made = teach_files(
+        files / "labels.csv",
+        text="text",
+        columns=["rule"],
+        student="wordllama",
+        out=tmp_path / "student",
+        store=tmp_path / "store",
+        **options,
+    )
+    assert made.method == method

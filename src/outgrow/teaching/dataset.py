@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from outgrow.core.errors import UsageError
 from outgrow.core.examples import Floats, Ints, harden
@@ -52,9 +53,18 @@ class Dataset:
     @property
     def both(self) -> int:
         """How many rows have a careful label and a cheap one."""
+        return int((self._cheap & (self.pool.labels >= 0)).sum())
+
+    @property
+    def alone(self) -> int:
+        """How many rows have a cheap label and no careful one."""
+        return int((self._cheap & (self.pool.labels < 0)).sum())
+
+    @property
+    def _cheap(self) -> NDArray[np.bool_]:
         labelled = self.given.counts.sum(axis=1) > 0
-        known = (self.text_of >= 0) & (self.pool.labels >= 0)
-        return int(labelled[self.text_of[known]].sum())
+        found: NDArray[np.bool_] = (self.text_of >= 0) & labelled[self.text_of]
+        return found
 
     @classmethod
     def load(cls, folder: Path) -> Dataset:

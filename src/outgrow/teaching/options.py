@@ -19,6 +19,7 @@ from outgrow.models.contract import Location
 WEIGHTS = (0.0, 1.0, 5.0, 20.0)  # of careful labels, to choose among where training is cheap; see docs/develop/log.md
 CORRECTIONS, CORRECTED_WEIGHT = 2, 2.0  # of cheap labels by careful ones, and the weight of these beside them
 OVERLAP = 20  # texts with a cheap and a careful label, to correct by
+DOUBTED = 100  # cheap labels, to doubt some of them
 STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3)  # what is tried where a strength of regularisation is to be chosen
 
 
@@ -147,18 +148,20 @@ def learning(
     return _with_methods(found, methods, mix=mix is True), candidates(found, methods, l2, choose, weights)
 
 
-def for_labels(choices: Sequence[Candidate], classes: int, both: int) -> list[Candidate]:
+def for_labels(choices: Sequence[Candidate], classes: int, both: int, alone: int = 0) -> list[Candidate]:
     """The candidates where no method is given.
 
-    With more than two, naive. Where careful labels may be learned from, in trainings that are cheap, and `both` texts have
-    a cheap and a careful one, enough to know where the cheap ones are wrong: the cheap ones corrected, and no choice.
+    With more than two classes, naive. Where careful labels may be learned from, in trainings that are cheap, and `both` texts
+    have a cheap and a careful one, enough to know where the cheap ones are wrong: the cheap ones corrected, and no choice.
+    Where `alone` cheap labels are all that is learned, in such trainings: less those that confident learning doubts.
     """
     # Confidence hardens more than two classes at a hundred times the cost, and gains nothing: benchmarks/science/teach.py.
-    if classes > 2:
-        choices = [replace(one, method=learning_method("naive")) for one in choices]
+    usual = choices[0].method if classes == 2 else learning_method("naive")
     if len(choices) > 1 and both >= OVERLAP:
-        return [replace(choices[0], weight=CORRECTED_WEIGHT, rounds=CORRECTIONS)]
-    return list(choices)
+        return [replace(choices[0], method=usual, weight=CORRECTED_WEIGHT, rounds=CORRECTIONS)]
+    if alone >= DOUBTED:
+        usual = learning_method(["confident_learning", usual.name])
+    return [replace(one, method=usual) for one in choices]
 
 
 def _weights(learner: Learner, methods: Sequence[MethodSpec], careful: bool, mix: bool | None) -> Sequence[float]:

@@ -77,7 +77,8 @@ def teach_files(
     found, choices = chosen
     if method is None and not choose:
         read = Dataset.load(data.opened(pool))
-        choices = for_labels(choices, len(read.pool.classes), read.both)
+        alone = read.alone if found.cheap and (truth is None or mix is False) else 0
+        choices = for_labels(choices, len(read.pool.classes), read.both, alone)
     spec = found.spec
     machine = machine or Machine()
     machine.devices()  # a device that is not there is known before any work
