@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from outgrow.tasks.sentiment import sentiment
 
@@ -87,3 +89,18 @@ split: {weak_train: 60, transfer: 80, test: 80}
 
 def objects(store: Path) -> set[str]:
     return {path.name for path in store.glob("objects/*/*")}
+
+
+def cells_of(folder: Path, text: str) -> list[dict[str, Any]]:
+    """The cells of an experiment that is run in a folder: PGR is a number, or undefined with a reason and without one."""
+    (folder / "asked.yaml").write_text(text)
+    good(outgrow("run", "asked.yaml", "--store", "store", "--threads", 1, "--out", "out", cwd=folder), computes=True)
+    cells: list[dict[str, Any]] = json.loads((folder / "out" / "results.json").read_text())["cells"]
+    for cell in cells:
+        ends = [cell["pgr"][name] for name in ("estimate", "low", "high")]
+        if cell["pgr"]["status"] == "ok":
+            assert cell["pgr"]["estimate"] is not None
+        else:
+            assert cell["pgr"]["status"].startswith("undefined: ")
+            assert ends == [None, None, None]
+    return cells
