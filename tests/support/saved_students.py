@@ -29,6 +29,8 @@ ABOUT = {
         "careful": 0,
         "mixed": False,
         "corrections": 0,
+        "joined_by": None,
+        "joins": [],
         "method": "naive",
         "agreement": 0.5,
         "student_accuracy": None,

@@ -70,7 +70,7 @@ def evidence(folder: Path, columns: Sequence[str] = ("rule",), **options: Any) -
     form = Form.of(columns, options.pop("probabilities", None), options.pop("voter", None))
     given = {"text": "text", "form": form, "truth": folder / "gold.csv", **options}
     data = read_dataset(folder / "labels.csv", **given)
-    joined, habits = data.given.joined(data.given.rule)
+    joined, habits = data.given.joined(data.given.rules[0])
     return Known(data, Evidence(data.pool, data.over_pool(joined)), habits, notes(data, "labels.csv", "gold.csv"))
 
 

@@ -231,11 +231,11 @@ def test_three_columns_are_joined_as_three_label_files_of_an_experiment_are(tmp_
 
     files = [{"given": str(tmp_path / "labels.csv"), "label": name, "text": "text"} for name in "abc"]
     spec = model_spec(files, student=False)
-    assert usual_rule(3, hard=all(one.able.hard for one in spec.beneath)) == found.data.given.rule == "dawid_skene"
+    assert usual_rule(3, hard=all(one.able.hard for one in spec.beneath)) == "safest"
     labels = [np.eye(2)[column] * np.where(column >= 0, 1, np.nan)[:, None] for column in answers.T]
     place = {text: row for row, text in enumerate(found.texts)}
     order = np.array([place[f"t{row}"] for row in range(200)])
-    joined = join(labels, found.pool.ids[order], np.arange(200), found.data.given.rule).probabilities
+    joined = join(labels, found.pool.ids[order], np.arange(200), "safest").probabilities
     np.testing.assert_allclose(found.known.cheap[order], joined, atol=1e-6)
 
 

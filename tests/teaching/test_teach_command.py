@@ -36,6 +36,8 @@ def numbers(**changed: Any) -> dict[str, Any]:
         "careful": 500,
         "cheap_rows": 300,
         "mixed": False,
+        "joined_by": None,
+        "joins": [],
         "agreement": 0.9,
         "cheap_accuracy": {"estimate": 0.7, "low": 0.66, "high": 0.74},
         "student_accuracy": SURE,
@@ -82,6 +84,11 @@ def test_other_sentences() -> None:
         "Warning: the student is not shown to be better than its cheap labels: it is below them by 1.0 points (95%: -5.0 … "
         "+3.0) where both are known, and 0 is inside. "
     )
+    likely = sentences(numbers(gain={"estimate": 0.02, "low": -0.01, "high": 0.05}))
+    assert likely[0].startswith(
+        "Warning: the student is not shown to be better than its cheap labels: it is above them by 2.0 "
+    )
+    assert "It may well be: more careful labels" in likely[0]
     assert unclear[2] == worse[2] == "The student is right on .800 (95%: .750 … .850) of all 500."
     assert "cannot be told from 30: the curve" in sentences(numbers(worth=None, careful=30))[-1]
 

@@ -14,8 +14,8 @@ from outgrow.core.files.label_checks import abstention_faults, label_faults
 from outgrow.core.files.label_columns import class_probabilities
 from outgrow.core.files.row_text import render
 from outgrow.core.files.tables import read_table
-from outgrow.models.label_sources.aggregate import Rule, join_answers, join_votes, shares, usual_rule
-from outgrow.models.label_sources.dawid_skene import Votes
+from outgrow.models.label_sources.aggregate import MODELS, Rule, join_answers, join_votes, rules, shares
+from outgrow.models.label_sources.dawid_skene import Votes, one_sided
 
 Kind = Literal["classes", "columns", "votes", "probabilities"]
 
@@ -132,9 +132,12 @@ class GivenLabels:
     voters: int  # how many voters there are, where lines are votes
 
     @property
-    def rule(self) -> Rule:
-        """How they are joined where nothing else is given."""
-        return usual_rule(self.voters if self.kind == "votes" else self.answers.shape[1], hard=True)
+    def rules(self) -> Sequence[Rule]:
+        """How they may be joined; the first where no careful label tells which is best."""
+        if self.kind == "votes":
+            return rules(self.voters, one_sided=False)
+        sides = one_sided(self.answers, len(self.classes))
+        return rules(self.answers.shape[1], one_sided=bool(sides.any()))
 
     @property
     def counts(self) -> Floats:
@@ -150,25 +153,27 @@ class GivenLabels:
 
     def joined(self, by: Rule) -> tuple[Floats, list[dict[str, float]]]:
         """Class probabilities of each text, `[texts, classes]`, NaN where it has no label; and of each voter the share
-        of lines that it labels and, by Dawid-Skene, the share of its labels that are right.
+        of lines that it labels and, as the model of Dawid & Skene has it, the share of its labels that are right.
         """
-        if by != "dawid_skene":
+        if by == "mean":
             return shares(self.counts), []
+        # Of the majority, which has no habits, the model's are told: the share that it repeats is no accuracy.
+        model = by if by in MODELS else "pseudo_votes"
         if self.kind == "votes":
             labelled = np.flatnonzero(self.answers[:, 0] >= 0)
             votes = Votes(self.rows[labelled], self.voter[labelled], self.answers[labelled, 0])
-            found = join_votes(votes, self.texts, self.voters, len(self.classes), by).probabilities
+            found = join_votes(votes, self.texts, self.voters, len(self.classes), model).probabilities
             owners = [labelled[votes.voter == place] for place in range(self.voters)]
             columns = [0] * self.voters
         else:
-            found = join_answers(self.answers, len(self.classes), by, row=self.rows).probabilities
+            found = join_answers(self.answers, len(self.classes), model, row=self.rows).probabilities
             owners = [np.flatnonzero(column >= 0) for column in self.answers.T]
             columns = list(range(len(owners)))
         habits = []
         for lines, column in zip(owners, columns, strict=True):
             right = found[self.rows[lines], self.answers[lines, column]]
             habits.append({"covers": len(lines) / len(self.rows), "right": float(right.mean()) if len(lines) else 0.0})
-        return found, habits
+        return found if by == model else shares(self.counts), habits
 
     def save(self, path: Path) -> None:
         """Write one .npz file."""

@@ -162,7 +162,7 @@ def notes(dataset: Dataset, labels: str, truth: str) -> list[str]:
         found.append(
             f"{counts['unlabelled']} of {counts['texts']} texts have no cheap label and are not used for training"
         )
-    if dataset.given.kind in ("columns", "votes") and dataset.given.rule == "mean":
+    if dataset.given.kind in ("columns", "votes") and dataset.given.rules == ("mean",):
         found.append("fewer than three give labels: nothing indicates who is right more often, so they are averaged")
     if "careful" not in counts:
         return found

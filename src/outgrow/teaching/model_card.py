@@ -9,7 +9,7 @@ from typing import Any
 
 from outgrow.core.registry import find
 from outgrow.models.contract import Saved
-from outgrow.teaching.sentences import sentences, share
+from outgrow.teaching.sentences import JOINS, sentences, share
 
 LICENCES = {  # of the weights, where their folder does not say
     "wordllama": "mit",
@@ -62,13 +62,17 @@ def _data(made: Mapping[str, Any], numbers: Mapping[str, Any]) -> str:
     several = len(made["labels"]) > 1
     how = {
         "probabilities": ", which hold probabilities",
-        "joined": ", joined by the Dawid-Skene model",
         "votes": ", a vote each",
     }.get(made["form"], "")
+    if numbers["joined_by"] is not None:
+        how += f", joined by {JOINS[numbers['joined_by']]}"
+    if numbers["joins"]:
+        tried = ", ".join(f"{JOINS[one['by']]} {one['accuracy']:.3f}" for one in numbers["joins"])
+        how += f" (chosen by the careful labels; right on: {tried})"
     lines = [f"- Cheap labels of {numbers['taught']:,} distinct texts: column{'s' if several else ''} {columns}{how}."]
     lines += [
         f"  - `{_plain(name)}` speaks of {100 * habits['covers']:.0f}% of the rows, and is right on "
-        f"{100 * habits['right']:.0f}% of them, as that model has it."
+        f"{100 * habits['right']:.0f}% of them, as the Dawid-Skene model has it."
         for name, habits in numbers["voters"].items()
     ]
     if numbers["careful"]:

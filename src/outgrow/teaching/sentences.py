@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+JOINS = {
+    "mean": "their mean",
+    "majority": "majority",
+    "pseudo_votes": "the Dawid-Skene model with pseudo-votes",
+    "one_coin": "the one-coin Dawid-Skene model",
+}
 Numbers = Mapping[str, Any]
 
 
@@ -24,7 +30,8 @@ def sentences(report: Numbers) -> list[str]:
         which = (
             f"all {careful:,} careful ones" if covered == careful else f"the {covered:,} of {careful:,} that have one"
         )
-        told.append(f"The cheap labels are right on {share(report['cheap_accuracy'])} of {which}.")
+        how = f", joined by {JOINS[report['joined_by']]}," if report["joins"] else ""
+        told.append(f"The cheap labels{how} are right on {share(report['cheap_accuracy'])} of {which}.")
     else:
         told.append(
             "The accuracy of the cheap labels is not known: no careful label is of a text that has a cheap one."
@@ -58,6 +65,7 @@ def _not_better(report: Numbers) -> list[str]:
     gain = report["gain"]
     if gain is None or gain["low"] is None or gain["low"] > 0:
         return []
+    stronger = "try a stronger student (`outgrow list models`; --student '{finetune: minilm}')"
     if gain["high"] < 0:
         is_what = f"is worse than its cheap labels, by {_points(gain)} where both are known"
     else:
@@ -66,10 +74,13 @@ def _not_better(report: Numbers) -> list[str]:
             f"is not shown to be better than its cheap labels: it is {place} them by {_points(gain)} where both are known, "
             "and 0 is inside"
         )
-    return [
-        f"Warning: the student {is_what}. Where a text has a cheap label, keep that; for texts without one, try a stronger "
-        "student (`outgrow list models`; --student '{finetune: minilm}') or give more careful labels."
-    ]
+    if gain["estimate"] > 0:
+        what_to_do = f"It may well be: more careful labels of texts that have cheap ones would tell; or {stronger}."
+    else:
+        what_to_do = (
+            f"Where a text has a cheap label, keep that; for texts without one, {stronger} or give more careful labels."
+        )
+    return [f"Warning: the student {is_what}. {what_to_do}"]
 
 
 def _points(gain: Numbers) -> str:

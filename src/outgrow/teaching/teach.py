@@ -22,6 +22,7 @@ from outgrow.experiment.steps.job_files import facts
 from outgrow.results.metrics.intervals import Interval, accuracy, contrast
 from outgrow.results.metrics.worth import Worth, sizes, worth
 from outgrow.teaching.dataset import Dataset, Evidence
+from outgrow.teaching.joins import Join, Joins
 from outgrow.teaching.options import Candidate, Learner
 from outgrow.teaching.plan import TeachPlan
 from outgrow.teaching.steps import cheap_labels_step, folds
@@ -48,6 +49,8 @@ class Report:
     voters: Mapping[str, Mapping[str, float]] = field(
         default_factory=dict
     )  # column -> coverage, accuracy by Dawid-Skene
+    joined_by: str | None = None  # the rule that joined several voters
+    joins: Sequence[Mapping[str, Any]] = ()  # of several rules tried, `by` and accuracy on careful texts with votes
     notes: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Any]:
@@ -125,7 +128,7 @@ def teach(
         for choice, row in zip(choices, right, strict=True)
     ]
     curve = work.curve(list(dict.fromkeys(choice.l2 for choice in choices)))
-    worth_of = scores if student == alone else work.right(alone, evidence.careful)
+    worth_of = scores if student == alone else work.alone(choices[best])
     report = work.report(
         choices[best], student, scores, worth(worth_of, curve) if curve else None, tried if len(choices) > 1 else ()
     )
@@ -133,12 +136,16 @@ def teach(
 
 
 def work_on(pool: Step, learner: Learner, laboratory: Laboratory, seed: int) -> Work:
-    """The cheap labels of a data set's step joined, and what is planned from them."""
+    """The cheap labels of a data set's step joined, by the rule that its careful labels choose, and what is planned."""
     data = Dataset.load(*laboratory.made([pool]))
-    labels = cheap_labels_step(pool, data.given.rule)
-    (folder,) = laboratory.made([labels])
-    evidence = Evidence(data.pool, np.load(folder / "probabilities.npy"))
-    return Work(TeachPlan(learner, evidence, pool, labels, seed), laboratory, data, facts(folder)["voters"])
+    rules = data.given.rules if (data.pool.labels >= 0).any() else data.given.rules[:1]
+    steps = [cheap_labels_step(pool, by) for by in rules]
+    folders = laboratory.made(steps)
+    tried = [Join.read(by, step, data, folder) for by, step, folder in zip(rules, steps, folders, strict=True)]
+    joins = Joins.of(tried, seed)
+    plans = {join.by: TeachPlan(learner, join.evidence, pool, join.step, seed) for join in tried}
+    of_folds = [plans[join.by] for join in joins.of_folds]
+    return Work(plans[joins.best.by], of_folds, laboratory, data, joins, facts(folders[0])["voters"])
 
 
 def _best(right: Floats) -> int:
@@ -162,8 +169,10 @@ class Work:
     """What all parts of the measurement share."""
 
     plan: TeachPlan
+    of_folds: Sequence[TeachPlan]  # those whose cheap labels no careful one of a fold had a part in joining
     laboratory: Laboratory
     data: Dataset
+    joins: Joins
     voters: Sequence[Mapping[str, float]]  # what each one labels, and how much of it is right
 
     @property
@@ -182,12 +191,21 @@ class Work:
         return scores
 
     def cross_fitted(self, choices: Sequence[Candidate]) -> Floats:
-        """1 where right, `[choices, careful rows]`, each row by a student that did not learn from it."""
+        """1 where right, `[choices, careful rows]`, each row by a student that owes nothing to its careful label."""
+        plans = list(enumerate(self.of_folds))
+        return self._by_fold([[plan.of_fold(choice, fold) for fold, plan in plans] for choice in choices])
+
+    def alone(self, choice: Candidate) -> Floats:
+        """1 where right, `[careful rows]`, by students that learned cheap labels alone."""
+        right: Floats = self._by_fold([[plan.taught(choice) for plan in self.of_folds]])[0]
+        return right
+
+    def _by_fold(self, steps: Sequence[Sequence[Step]]) -> Floats:
+        """1 where right, `[choices, careful rows]`, by the students of each fold, `[choices][folds]`."""
         careful = self.evidence.careful
         parts = folds(len(careful), self.plan.seed)
-        steps = [[self.plan.of_fold(choice, fold) for fold in range(len(parts))] for choice in choices]
         self.laboratory.made(list(dict.fromkeys(step for of_choice in steps for step in of_choice)))
-        right = np.empty((len(choices), len(careful)))
+        right = np.empty((len(steps), len(careful)))
         for row, of_choice in zip(right, steps, strict=True):
             for part, step in zip(parts, of_choice, strict=True):
                 row[part] = self.right(step, careful[part])
@@ -243,15 +261,15 @@ class Work:
         if self.data.given.kind == "columns":
             columns = self.plan.pool.params["form"]["columns"]
             report = replace(report, voters=dict(zip(columns, self.voters, strict=False)))
+        if self.data.given.kind in ("columns", "votes"):
+            report = replace(report, joined_by=self.joins.best.by, joins=self.joins.told)
         if scores is None:
             return report
-        careful = evidence.careful
-        both = hard[careful] >= 0
-        cheap = (hard[careful] == pool.labels[careful]).astype(np.float64)[both]
-        gain = contrast(np.stack([scores[both], cheap])[:, None], [1, -1]) if both.any() else None
+        both, cheap = self.joins.both, self.joins.scores
+        gain = contrast(np.stack([scores[both], cheap])[:, None], [1, -1]) if len(both) else None
         known = {
-            "cheap_accuracy": accuracy(cheap[None]) if both.any() else None,
-            "cheap_rows": int(both.sum()),
+            "cheap_accuracy": accuracy(cheap[None]) if len(both) else None,
+            "cheap_rows": len(both),
             "student_accuracy": accuracy(scores[None]),
             "gain": gain,
             "worth": worth,

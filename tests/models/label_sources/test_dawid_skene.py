@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from outgrow.core.errors import OutgrowError
-from outgrow.models.label_sources.dawid_skene import LEAST, dawid_skene, join_columns
+from outgrow.models.label_sources.dawid_skene import LEAST, column_votes, dawid_skene, join_columns
 
 
 def crowd(n: int, skills: list[float], classes: int, seed: int, silent: float = 0.3) -> tuple[np.ndarray, np.ndarray]:
@@ -42,10 +42,31 @@ def test_equals_crowd_kit(classes: int, seed: int, rounds: int) -> None:
             np.testing.assert_allclose(ours.confusion[who, :, said], expected, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # crowd-kit's, of pandas 3
+@pytest.mark.parametrize(("classes", "seed"), [(2, 0), (4, 1)])
+def test_one_coin_equals_crowd_kit(classes: int, seed: int) -> None:
+    import pandas
+    from crowdkit import aggregation
+
+    _, answers = crowd(150, [0.9, 0.7, 0.6, 0.4], classes, seed)
+    answers = answers[(answers >= 0).any(axis=1)]
+    row, voter = np.nonzero(answers >= 0)
+    said = answers[row, voter]
+    votes = pandas.DataFrame({"task": row, "worker": voter, "label": said})
+    theirs = aggregation.OneCoinDawidSkene(n_iter=20, tol=-np.inf).fit(votes)
+    ours = dawid_skene(row, voter, said, *answers.shape, classes, one_coin=True, rounds=20, tolerance=-np.inf)
+
+    np.testing.assert_allclose(ours.probabilities, theirs.probas_.sort_index().sort_index(axis=1), atol=1e-6)
+    right = ours.confusion[:, range(classes), range(classes)]
+    np.testing.assert_allclose(
+        right, np.repeat(theirs.skills_.sort_index().to_numpy()[:, None], classes, axis=1), atol=1e-6
+    )
+
+
 def plain(
-    votes: list[tuple[int, int, int]], n: int, voters: int, classes: int, answers: int, rounds: int
+    votes: list[tuple[int, int, int]], n: int, voters: int, classes: int, answers: int, rounds: int, pseudo: float = 0
 ) -> np.ndarray:
-    """The same model in loops: majority, then M and E steps in turn."""
+    """The same model in loops: majority, then M and E steps in turn. pseudo: votes that silence is no answer of."""
     belief = np.zeros((n, classes))
     for i, _, said in votes:
         if said < classes:
@@ -58,6 +79,9 @@ def plain(
         table = np.full((voters, classes, answers), 0.0)
         for i, j, said in votes:
             table[j, :, said] += belief[i]
+        if pseudo:
+            of_all = table.sum(axis=0)
+            table += pseudo * of_all / of_all.sum(axis=1, keepdims=True)
         table = np.maximum(table, LEAST)
         table /= table.sum(axis=2, keepdims=True)
         logs = np.tile(np.log(prior), (n, 1))
@@ -66,6 +90,38 @@ def plain(
         belief = np.exp(logs - logs.max(axis=1, keepdims=True))
         belief /= belief.sum(axis=1, keepdims=True)
     return belief
+
+
+def test_pseudo_votes_are_of_what_all_voters_do() -> None:
+    _, answers = crowd(80, [0.9, 0.6, 0.5], 3, 2)
+    row, voter = np.nonzero(answers >= 0)
+    found = dawid_skene(row, voter, answers[row, voter], 80, 3, 3, pseudo=5, rounds=7, tolerance=-np.inf)
+    votes = list(zip(row.tolist(), voter.tolist(), answers[row, voter].tolist(), strict=True))
+    np.testing.assert_allclose(found.probabilities, plain(votes, 80, 3, 3, 3, 7, pseudo=5), atol=1e-9)
+
+
+def test_a_voter_of_two_votes_is_not_taken_to_be_always_right_or_wrong() -> None:
+    _, answers = crowd(400, [0.8, 0.7, 0.7, 0.7], 2, 9, silent=0.0)
+    rare = np.full((400, 1), -1)
+    rare[:2, 0] = 1 - answers[:2, 0]
+    table = np.hstack([answers, rare])
+    row, voter = np.nonzero(table >= 0)
+    votes = row, voter, table[row, voter]
+    held = dawid_skene(*votes, 400, 5, 2, pseudo=5).confusion[4]
+    pooled = np.mean([dawid_skene(*votes, 400, 5, 2, pseudo=5).confusion[:4].mean(axis=0)[c, c] for c in (0, 1)])
+    free = dawid_skene(*votes, 400, 5, 2).confusion[4]
+    assert free[[0, 1], [0, 1]].min() < 0.01  # two votes, and sure of them
+    assert abs(held[[0, 1], [0, 1]] - pooled).max() < 0.35
+
+
+def test_a_rule_gets_no_pseudo_votes_of_a_class_that_it_never_names() -> None:
+    _, answers = crowd(120, [0.8, 0.7, 0.6], 3, 5)
+    answers[answers[:, 0] == 2, 0] = -1
+    votes = column_votes(answers, 3)
+    habits = dawid_skene(votes.row, votes.voter, votes.answer, 120, 3, 3, pseudo=5).confusion
+    assert habits[0, :, 2].max() < 1e-6
+    assert habits[1:, :, 3].max() < 1e-6  # the silence of the others is no answer
+    np.testing.assert_allclose(habits.sum(axis=2), 1)
 
 
 def test_silence_of_a_one_sided_voter_is_an_answer() -> None:

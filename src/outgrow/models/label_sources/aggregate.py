@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,12 @@ from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats, Ints, Strings, harden
 from outgrow.models.label_sources.dawid_skene import LEAST, DawidSkene, Votes, column_votes, dawid_skene, one_sided
 
-Rule = Literal["mean", "majority", "dawid_skene"]
+Rule = Literal["mean", "majority", "dawid_skene", "pseudo_votes", "one_coin", "safest"]
+MODELS: Mapping[Rule, Mapping[str, Any]] = {  # what each rule asks of the model of Dawid & Skene
+    "dawid_skene": {},
+    "pseudo_votes": {"pseudo": 5.0},
+    "one_coin": {"pseudo": 5.0, "one_coin": True},
+}
 FEWEST = 3  # voters for the Dawid-Skene model: with two that disagree nothing indicates which is right
 
 
@@ -26,8 +31,19 @@ class Aggregated:
 
 
 def usual_rule(voters: int, *, hard: bool) -> Rule:
-    """The rule where none is given: Dawid-Skene for three or more voters that give class names (`hard`), else the mean."""
-    return "dawid_skene" if hard and voters >= FEWEST else "mean"
+    """The rule where none is given: the safest for three or more voters that give class names (`hard`), else the mean."""
+    return "safest" if hard and voters >= FEWEST else "mean"
+
+
+def rules(voters: int, *, one_sided: bool) -> Sequence[Rule]:
+    """The rules worth trying on class names by careful labels; the first is the safest where there are none.
+
+    one_sided: a voter never names some class, as a rule does. Such rules are less independent than the model of Dawid &
+    Skene takes them to be, and the majority is safer; for crowds it is pseudo-votes: benchmarks/science/joins.py.
+    """
+    if voters < FEWEST:
+        return ("mean",)
+    return ("majority", "pseudo_votes", "one_coin") if one_sided else ("pseudo_votes", "majority", "one_coin")
 
 
 def join(voters: Sequence[Floats], ids: Strings, fitted: Ints, by: Rule) -> Aggregated:
@@ -57,21 +73,33 @@ def join_answers(
     """
     fitted = np.arange(len(answers)) if fitted is None else fitted
     silent = one_sided(answers[fitted], classes)
+    if by == "safest":
+        by = rules(answers.shape[1], one_sided=bool(silent.any()))[0]
+    silent &= by != "one_coin"  # whose accuracy is of classes: a silence that names none cannot be right
     votes = column_votes(answers, classes, row, silent)
     n = len(answers) if row is None else int(row.max(initial=-1)) + 1
-    if by != "dawid_skene":
+    if by not in MODELS:
         return join_votes(votes, n, answers.shape[1], classes, by)
     of_fitted = column_votes(answers[fitted], classes, None if row is None else row[fitted], silent)
     model = dawid_skene(
-        of_fitted.row, of_fitted.voter, of_fitted.answer, len(fitted) if row is None else n, answers.shape[1], classes
+        of_fitted.row,
+        of_fitted.voter,
+        of_fitted.answer,
+        len(fitted) if row is None else n,
+        answers.shape[1],
+        classes,
+        **MODELS[by],
     )
     return _by_model(model, votes, n)
 
 
 def join_votes(votes: Votes, n: int, voters: int, classes: int, by: Rule) -> Aggregated:
     """Join votes about n rows, each of one of `voters`, as of a crowd whose silence is chance."""
-    if by == "dawid_skene":
-        return _by_model(dawid_skene(votes.row, votes.voter, votes.answer, n, voters, classes), votes, n)
+    if by == "safest":
+        by = rules(voters, one_sided=False)[0]
+    if by in MODELS:
+        model = dawid_skene(votes.row, votes.voter, votes.answer, n, voters, classes, **MODELS[by])
+        return _by_model(model, votes, n)
     naming = votes.answer < classes
     counts = np.zeros((n, classes))
     np.add.at(counts, (votes.row[naming], votes.answer[naming]), 1)

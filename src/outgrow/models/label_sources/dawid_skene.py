@@ -1,7 +1,9 @@
 """Several people's (rules', models') labels joined into one, each weighed by how often it seems to be right.
 
 Dawid & Skene 1979, *Maximum likelihood estimation of observer error-rates using the EM algorithm*, Applied Statistics
-28(1). Voters are taken to err independently of one another, given the true class.
+28(1). Voters are taken to err independently of one another, given the true class. A voter of few votes has habits that are
+all but chance: pseudo-votes of what all voters together do hold them back. With one coin (the one-coin model of Zhang, Chen,
+Zhou & Jordan 2014, arXiv 1406.3824) a voter has one accuracy, whatever the class, and errs to all other classes alike.
 """
 
 from __future__ import annotations
@@ -85,13 +87,16 @@ def dawid_skene(
     voters: int,
     classes: int,
     *,
+    pseudo: float = 0.0,
+    one_coin: bool = False,
     rounds: int = ROUNDS,
     tolerance: float = TOLERANCE,
 ) -> DawidSkene:
     """EM from the majority vote, over v votes `row [v]`, `voter [v]`, `answer [v]`.
 
-    Answers from `classes` on are no class but may tell of one (such as silence). Raises OutgrowError where no vote names
-    a class.
+    Answers from `classes` on are no class but may tell of one (such as silence). pseudo: how many votes of the voters'
+    pooled habits each voter is given, a class; a voter whose silence is an answer gets none of answers that it never
+    gives. one_coin: one accuracy a voter, of answers that are classes. Raises OutgrowError where no vote names a class.
     """
     answers = max(classes, int(answer.max(initial=0)) + 1)
     naming = answer < classes
@@ -105,10 +110,18 @@ def dawid_skene(
     belief[~named] = belief[named].mean(axis=0)
     voted = np.bincount(row, minlength=n) > 0
 
+    possible = _possible(voter, answer, voters, classes, answers)
+
     def habits() -> Floats:
         """M step: `[voters * answers, classes]`, each voter's answers summing to 1 given the class."""
-        tally = np.stack([np.bincount(cell, belief[row, c], voters * answers) for c in range(classes)], axis=1)
-        tally = np.maximum(tally, LEAST).reshape(voters, answers, classes)
+        of_class = [np.bincount(cell, belief[row, c], voters * answers) for c in range(classes)]
+        tally: Floats = np.stack(of_class, axis=1).astype(np.float64).reshape(voters, answers, classes)
+        if one_coin:
+            return _coins(tally, pseudo).reshape(voters * classes, classes)
+        if pseudo:
+            pooled = np.maximum(tally.sum(axis=0) * possible[:, :, None], LEAST)
+            tally = tally + pseudo * pooled / pooled.sum(axis=1, keepdims=True)
+        tally = np.maximum(tally, LEAST)
         shares: Floats = tally / tally.sum(axis=1, keepdims=True)
         return shares.reshape(voters * answers, classes)
 
@@ -124,6 +137,25 @@ def dawid_skene(
         if bound - before < tolerance:
             break
     return DawidSkene(belief, priors, conditional.reshape(voters, answers, classes).swapaxes(1, 2), done)
+
+
+def _possible(voter: Ints, answer: Ints, voters: int, classes: int, answers: int) -> NDArray[np.bool_]:
+    """`[voters, answers]`: every class; but where silence is an answer, what the voter ever answers."""
+    gives = np.zeros((voters, answers), dtype=np.bool_)
+    gives[voter, answer] = True
+    tells = gives[:, classes:].any(axis=1, keepdims=True)
+    found: NDArray[np.bool_] = np.where(tells, gives, np.arange(answers) < classes)
+    return found
+
+
+def _coins(tally: Floats, pseudo: float) -> Floats:
+    """`[voters, answers, classes]` of voters with one accuracy each, from expected counts of the same shape."""
+    classes = tally.shape[2]
+    right, all_ = np.einsum("vcc->v", tally), tally.sum(axis=(1, 2))
+    accuracy = (right + pseudo * right.sum() / all_.sum()) / np.maximum(all_ + pseudo, LEAST)
+    accuracy = np.clip(accuracy, LEAST, 1 - LEAST)[:, None, None]
+    found: Floats = np.where(np.eye(classes, dtype=np.bool_), accuracy, (1 - accuracy) / max(classes - 1, 1))
+    return found
 
 
 def _per_row(values: Floats, row: Ints, n: int) -> Floats:

@@ -9,6 +9,7 @@ from pydantic import AliasChoices, Field, field_validator, model_validator
 
 from outgrow.core.examples import class_name
 from outgrow.models.contract import ANY, Model
+from outgrow.models.label_sources.aggregate import FEWEST, MODELS, Rule
 
 
 class Given(Model):
@@ -50,8 +51,10 @@ class Join(Model):
     """`[a, b, c]` or `{join: [a, b, c], by: dawid_skene}`: several supervisors' labels joined into one.
 
     mean: of their probabilities. majority: of their hardened votes, as shares. dawid_skene: votes weighed by how often each
-    voter seems to be right (Dawid & Skene 1979), which is estimated on transfer, without any truth. Default: dawid_skene
-    for three or more that give class names, else mean, in `outgrow teach` too.
+    voter seems to be right (Dawid & Skene 1979), which is estimated on transfer, without any truth. pseudo_votes: the same,
+    each voter given five votes a class of what all do, so that few votes decide little. one_coin: the same, with one
+    accuracy a voter instead of one a class. safest: majority where a voter never names some class, as a rule does, else
+    pseudo_votes. Default: safest for three or more that give class names, else mean.
     """
 
     reads = ANY
@@ -59,7 +62,7 @@ class Join(Model):
     cannot_learn = "several models joined can supervise but not learn: list them one by one under `strong`"
 
     voters: tuple[Any, ...] = Field(validation_alias="join")
-    by: Literal["mean", "majority", "dawid_skene"] | None = None
+    by: Rule | None = None
 
     @property
     def beneath(self) -> Sequence[tuple[Any, bool]]:
@@ -80,9 +83,9 @@ class Join(Model):
 
     @model_validator(mode="after")
     def _can_be_told_apart(self) -> Self:
-        if self.by == "dawid_skene" and len(self.voters) < 3:
+        if self.by in MODELS and len(self.voters) < FEWEST:
             raise ValueError(
-                "Dawid-Skene needs three supervisors or more: of two that disagree nothing says which is right; "
+                f"{self.by} needs three supervisors or more: of two that disagree nothing says which is right; "
                 "take `by: mean`"
             )
         return self
