@@ -28,7 +28,11 @@ def test_what_a_label_file_has_to_say_is_said_in_a_join_too(tmp_path: Path) -> N
     (tmp_path / "crowd.csv").write_text("sentence,label\n" + "".join(f"{text},pos\n" for text in TEXTS[:150]))
     crowd = {"given": str(tmp_path / "crowd.csv"), "text": "sentence"}
     alone, joined = (
-        [note for note in run(asked(tmp_path, weak=[weak], seeds=1), store=tmp_path / "store").notes if "crowd" in note]
+        [
+            note
+            for note in run(asked(tmp_path, weak=[weak], seeds=1), store=tmp_path / "store").notes
+            if "labels cover" in note
+        ]
         for weak in (crowd, [crowd, "majority", "static:wordllama"])
     )
     assert alone

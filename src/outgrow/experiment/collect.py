@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,11 @@ from outgrow.experiment.equal_students import equal_students
 from outgrow.experiment.planning.plan import Plan, Run, reporting
 from outgrow.experiment.steps.choose import candidates, chosen
 from outgrow.experiment.steps.job_files import fold_of
-from outgrow.results.cells import NO_LESSON, Entry, RunToScore
+from outgrow.results.cells import NO_LESSON, Entry, RunToScore, cells_of
 from outgrow.results.equivalents import CURVE
 from outgrow.results.predictions import HeldOut, ModelKey, Predictions
 
+UNBALANCED = 0.05  # of the rows: how far shares must be from equal ones for a note
 Open = Callable[[Step], Path]  # a step's folder in the store, verified
 
 
@@ -54,7 +56,7 @@ def collect(plan: Plan, open_step: Open) -> tuple[list[RunToScore], Predictions,
         facts = _facts(run, pool, transfer, heard(run.supervisor, pool)[transfer], open_step)
         weak, strong, method = (Entry(spec.name, spec.written) for spec in (run.weak, run.strong, run.method))
         asked.append(RunToScore(run.task, weak, strong, method, run.seed, speakers, facts))
-    notes = [*_notes(plan, pools, open_step), *equal_students(plan.runs, asked, predictions)]
+    notes = [*_notes(plan, pools, open_step), *equal_students(plan.runs, asked, predictions), *prior_notes(asked)]
     return asked, Predictions(tests, predictions, curves), notes
 
 
@@ -107,6 +109,7 @@ def _facts(run: Run, pool: Pool, transfer: Any, weak: Any, open_step: Open) -> d
         if role == "student" and "stopped_at" in found:
             facts["stopped_at"] = found["stopped_at"]
     facts |= _learned(student, pool.groups, transfer, covered, open_step)
+    facts |= _prior(run, student, pool, transfer, open_step)
     return {**facts, "chosen_l2": chosen_l2} if chosen_l2 else facts
 
 
@@ -138,6 +141,44 @@ def _learned(student: Step, groups: Strings, transfer: Any, covered: Any, open_s
     if "fold" in leaf.params:
         facts["n_learned"] = int(np.isin(fold_of(transfer, groups, *leaf.params["fold"]), transfer[covered]).sum())
     return facts
+
+
+def _prior(run: Run, student: Step, pool: Pool, transfer: Any, open_step: Open) -> dict[str, Any]:
+    """The shares of the classes that the loss takes from the labels which the student learned, by class, where it does so."""
+    tried = run.method.candidates or (run.method,)
+    if not any(getattr(one.parts.loss, "prior", None) == "labels" for one in tried) or not run.strong.able.learns:
+        return {}
+    leaf = (candidates(student) or [student])[0]
+    if "weak_labels" not in leaf.parents:
+        return {}
+    rows = fold_of(transfer, pool.groups, *leaf.params["fold"]) if "fold" in leaf.params else transfer
+    labels = np.load(open_step(leaf.parents["weak_labels"]) / "probabilities.npy")[rows]
+    labels = labels[~np.isnan(labels).any(axis=1)]
+    if not len(labels):
+        return {}
+    shares = labels.astype(np.float64).mean(axis=0)
+    return {"prior": dict(zip(pool.classes, shares.tolist(), strict=True))}
+
+
+def prior_notes(asked: Sequence[RunToScore]) -> list[str]:
+    """What `confidence` hardened by, where that is not the balanced prior of the paper: the mean over a cell's seeds."""
+    notes = []
+    for runs in cells_of(asked):
+        found = [run.facts["prior"] for run in runs if "prior" in run.facts]
+        if not found:
+            continue
+        shares = {name: fmean(one[name] for one in found) for name in found[0]}
+        if sum(abs(share - 1 / len(shares)) for share in shares.values()) / 2 < UNBALANCED:
+            continue
+        listed = ", ".join(
+            f'"{name}" {share:.2f}' for name, share in sorted(shares.items(), key=lambda item: -item[1])[:5]
+        )
+        first = runs[0]
+        notes.append(
+            f"{first.task}: {first.method.name} hardens {first.strong.name}'s predictions by the shares of "
+            f"{first.weak.name}'s labels ({listed}{', …' if len(shares) > 5 else ''}); `prior: balanced` is the paper's rule"
+        )
+    return notes
 
 
 def _notes(plan: Plan, pools: dict[str, Pool], open_step: Open) -> list[str]:
