@@ -13,6 +13,7 @@ from outgrow.core.examples import Labels, Strings
 from outgrow.core.pool import Pool
 from outgrow.execution.step import Step, kind_of, walk
 from outgrow.experiment.equal_students import equal_students
+from outgrow.experiment.near_copies import near_copies
 from outgrow.experiment.planning.plan import Plan, Run, reporting
 from outgrow.experiment.steps.choose import candidates, chosen
 from outgrow.experiment.steps.job_files import fold_of
@@ -181,8 +182,29 @@ def prior_notes(asked: Sequence[RunToScore]) -> list[str]:
     return notes
 
 
+def _near_copies(runs: Sequence[Run], pool: Pool, open_step: Open) -> list[str]:
+    """Test rows with nearly the same row in training, where a model of the task has features of whole rows."""
+    if pool.parts is not None:
+        return []
+    trained = [step for run in runs for step in (run.ceiling, run.student, run.supervisor) if step is not None]
+    # A ceiling stands on its own model's features alone.
+    features = next((step.parents["features"] for step in walk(trained) if "features" in step.parents), None)
+    if features is None:
+        return []
+    folders = [open_step(split) for split in dict.fromkeys(run.split for run in runs)]
+    training = np.unique(
+        np.concatenate([np.load(at / f"{part}.npy") for at in folders for part in ("weak_train", "transfer")])
+    )
+    values = np.load(open_step(features) / "features.npy", mmap_mode="r")
+    return near_copies(pool, values, training, features.label.partition("features of ")[2])
+
+
 def _notes(plan: Plan, pools: dict[str, Pool], open_step: Open) -> list[str]:
     notes = [f"{task}: {note}" for task, pool in pools.items() for note in pool.notes]
+    for task, pool in pools.items():
+        notes += [
+            f"{task}: {note}" for note in _near_copies([run for run in plan.runs if run.task == task], pool, open_step)
+        ]
     oracles = [method for method in plan.experiment.methods if method.knows_truth and "(oracle)" not in method.name]
     notes += [f"{method.name}: is an oracle: the truth decides what its students learn" for method in oracles]
     trained = [step for run in plan.runs for step in (run.supervisor, run.student, run.ceiling) if step is not None]
