@@ -207,6 +207,14 @@ def _notes(plan: Plan, pools: dict[str, Pool], open_step: Open) -> list[str]:
         ]
     oracles = [method for method in plan.experiment.methods if method.knows_truth and "(oracle)" not in method.name]
     notes += [f"{method.name}: is an oracle: the truth decides what its students learn" for method in oracles]
+    notes += [
+        f"{method.name}: its students are trained further than their ceiling, which goes without what this method adds: PGR "
+        "holds what that alone brings"
+        for method in plan.experiment.methods
+        if any(
+            one.parts.procedure is not None and one.parts.procedure.starts for one in (method.candidates or (method,))
+        )
+    ]
     trained = [step for run in plan.runs for step in (run.supervisor, run.student, run.ceiling) if step is not None]
     for step in sorted(reporting(trained), key=lambda step: step.label):
         says = kind_of(step.kind).notes

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-L2 = 0.03  # of the logistic probes, on rows of length 8: the heads' own default
+# Of the logistic probes, on rows of length 8. The heads' default, for three classes or more; of two, for which a probe has
+# one row of weights and a head has two, it is a head's .06.
+L2 = 0.03
 LENGTH = 8.0
 
 Folds = Annotated[int, Field(ge=2, le=100)]
@@ -38,7 +40,9 @@ class Balance(Method):
     """Weak labels whose mean is the prior of the classes: w_c r_c / sum_k w_k r_k, with one factor r_c a class.
 
     Undoes a supervisor's lean to one class, as Saerens, Latinne & Decaestecker 2002 (*Adjusting the outputs of a classifier
-    to new a priori probabilities*) adjust for priors that are known; the tasks of Burns et al. 2023 are balanced.
+    to new a priori probabilities*) adjust for priors that are known; the tasks of Burns et al. 2023 are balanced. They take one
+    step, each class by the ratio of new to old prior, which leaves the mean off; here it is repeated until the mean is the
+    prior (raking).
     """
 
     prior: Literal["balanced"] | tuple[float, ...] = "balanced"
@@ -105,7 +109,8 @@ class Filter(_OnFeatures):
     `confidence` keeps the `keep` surest of each hardened class, so that no class is filtered away: the sure part is the
     easy part, of which Burns et al. 2023 (arXiv 2312.09390) ask what it teaches. `knn` drops what the neighbours contradict
     (Wilson 1972, *Asymptotic properties of nearest neighbor rules using edited data*), `logistic` what a linear probe
-    does; both on the student's frozen features, fitted to the weak labels of other folds.
+    does; both on the student's frozen features, fitted to the weak labels of other folds. EleutherAI's code for weak-to-strong
+    drops a fixed share of the rows; these drop all that the probe contradicts.
     """
 
     by: Literal["confidence", "knn", "logistic"] = "confidence"

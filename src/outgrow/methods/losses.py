@@ -211,9 +211,9 @@ class Window(_ByRow):
 class ReverseKl(_ByRow):
     """Settle on one of what the weak label allows: KL(p, w) = sum_c p_c log(p_c / w_c), mode seeking, not covering.
 
-    Minka 2005 (*Divergence measures and message passing*) on what each direction seeks; Gu et al. 2023 (MiniLLM, arXiv
-    2306.08543) on teaching by it. w is (1 - s) w + s / classes with `smoothing` s: a label of exactly 0 would make
-    every doubt infinitely wrong.
+    Yao et al. 2025 (arXiv 2502.11107) for weak-to-strong generalization; Minka 2005 (*Divergence measures and message passing*)
+    on what each direction seeks; Gu et al. 2023 (MiniLLM, arXiv 2306.08543) on teaching by it. Unlike theirs, w is
+    (1 - s) w + s / classes with `smoothing` s: a label of exactly 0 would make every doubt infinitely wrong.
     """
 
     smoothing: float = Field(default=0.01, gt=0, le=1, allow_inf_nan=False)

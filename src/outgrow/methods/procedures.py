@@ -64,8 +64,9 @@ class SelfTrain(Method):
 class EarlyStop(Method):
     """Stop where the loss on validation is smallest, of ten points of training, by the weak labels or by the truth.
 
-    Early stopping on weak-label validation as Burns et al. 2023 (arXiv 2312.09390), appendix; `on: truth` is their oracle:
-    it shows what stopping could bring, knowing what nobody knows, and is marked so wherever it stands.
+    Early stopping on weak-label validation as Burns et al. 2023 (arXiv 2312.09390), appendix, who take the accuracy there;
+    the loss has fewer ties among ten points of a head's training. `on: truth` is their oracle: it shows what stopping
+    could bring, knowing what nobody knows, and is marked so wherever it stands.
     """
 
     on: Literal["weak", "truth"] = "weak"
@@ -84,7 +85,8 @@ class Generative(Method):
     """Read the texts of transfer first, without labels, by next-token prediction; then learn from the weak labels.
 
     Generative finetuning of Burns et al. 2023 (arXiv 2312.09390), section 5.2.2: it makes the task salient before anybody
-    says what to do with it. For finetuned causal language models; the ceiling goes without.
+    says what to do with it. For finetuned causal language models. In the paper (figure 10) the ceiling has read the texts too;
+    here it goes without, so that PGR also holds what reading alone brings, and a note says so.
     """
 
     epochs: Annotated[int, Field(ge=1, le=100)] = 1
@@ -106,7 +108,8 @@ class LpFt(Method):
     """Train the head alone first, the body frozen; then finetune everything from there.
 
     Linear probing, then finetuning (Kumar et al. 2022, arXiv 2202.10054): a head that already fits does not bend the
-    features on its way. For finetuned students; both trainings learn the same labels by the same loss.
+    features on its way. For finetuned students; both trainings learn the same labels by the same loss. The paper trains the
+    head until it converges; here it has `epochs`, with the checkpoint's dropout. The ceiling goes without; a note says so.
     """
 
     epochs: Annotated[int, Field(ge=1, le=1000)] = 2  # of the head alone

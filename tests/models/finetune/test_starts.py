@@ -122,6 +122,8 @@ def test_finetuned_students_take_every_method(made: Callable[[str], Path], tmp_p
     ended = [row["method"] for row in results.runs if "stopped_at" in row]
     assert ended == ["early_stop", {"early_stop": {"on": "truth"}}]
     assert all(0.1 <= row["stopped_at"] <= 1 for row in results.runs if "stopped_at" in row)
+    longer = [note.partition(":")[0] for note in results.notes if "further than their ceiling" in note]
+    assert longer == ["generative", "lp_ft"]
     steps = {one.method.name: one.student for one in prepare(asked, store, Machine()).runs}
     naive, generative, probed = (steps[name] for name in ("naive", "generative", "lp_ft"))
     # After the texts: the same training, of another checkpoint, which knows no label and no part but transfer.

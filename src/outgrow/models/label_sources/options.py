@@ -54,7 +54,8 @@ class Join(Model):
     voter seems to be right (Dawid & Skene 1979), which is estimated on transfer, without any truth. pseudo_votes: the same,
     each voter given five votes a class of what all do, so that few votes decide little. one_coin: the same, with one
     accuracy a voter instead of one a class. safest: majority where a voter never names some class, as a rule does, else
-    pseudo_votes. Default: safest for three or more that give class names, else mean.
+    pseudo_votes. EM ends where a round raises the likelihood bound of a vote by less than .00001; crowd-kit goes on until that
+    of all votes together rises so little. Default: safest for three or more that give class names, else mean.
     """
 
     reads = ANY
