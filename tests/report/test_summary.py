@@ -20,8 +20,9 @@ from outgrow.report.interval_bars import pgr_bars
 from outgrow.report.markup import embedded
 from outgrow.report.page import render, write
 from outgrow.report.scene import Scene, read
+from outgrow.report.sentences import verdict
 from outgrow.report.summary import summary
-from outgrow.report.tables import terminal
+from outgrow.report.tables import markdown, number, rows, terminal
 from outgrow.results.run_results import Results
 
 UNDEFINED = "undefined: ceiling not above weak"
@@ -141,6 +142,15 @@ def test_the_four_cases_from_predictions(tmp_path: Path) -> None:
     assert said["one"][2].startswith("One seed tells nothing")
 
 
+def test_a_share_that_nothing_determines_is_not_a_number() -> None:
+    wide, narrow = cell(span(0.4, -1.2, 2.3)), cell(span(0.6, -1.2, 1.9), method="confidence")
+    assert [number(one["pgr"]) for one in (wide, narrow)] == ["not determined", ".600 [-1.200, 1.900]"]
+    assert "recovers a share of the gap that is not determined (95% interval −120% to 230%):" in summary([wide])[1]
+    assert "It recovers a share of the gap that is not determined (95% interval -120% to 230%)" in verdict(wide, 1e-4)
+    assert "the one share that is defined is 60% (95% interval −120% to 190%; confidence)" in summary([wide, narrow])[1]
+    assert "not determined" in markdown(rows([wide]))
+
+
 def test_bars() -> None:
     bars = pgr_bars(
         [span(0.5, 0.3, 0.7), span(0.0, None, None), span(None), span(1.2, 0.9, 3.0), span(-0.1, -2.0, 0.1)], 21
@@ -252,8 +262,8 @@ def test_calibration_by_hand(tmp_path: Path) -> None:
     pairs = sorted(
         (float(p.max()), int(p.argmax() == truth[place % 100])) for place, p in enumerate(np.concatenate(values))
     )
-    for number, row in enumerate(rows):
-        part = pairs[number * 20 : number * 20 + 20]
+    for place, row in enumerate(rows):
+        part = pairs[place * 20 : place * 20 + 20]
         assert row["predictions"] == 20
         assert row["confidence"] == pytest.approx(sum(sure for sure, _ in part) / 20, abs=2e-6)
         assert row["right"] == pytest.approx(sum(right for _, right in part) / 20)

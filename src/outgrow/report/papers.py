@@ -128,5 +128,5 @@ def _bold(interval: Mapping[str, Any] | None) -> str:
 def _marked(interval: Mapping[str, Any] | None) -> str:
     if interval is None or interval["estimate"] is None:
         return "–"
-    estimate, _, ends = number(interval).partition(" ")
-    return f"{f'**{estimate}**' if _leaves_0_out(interval) else estimate} {ends}".strip()
+    estimate, bracket, ends = number(interval).partition(" [")
+    return f"{f'**{estimate}**' if _leaves_0_out(interval) else estimate}{bracket}{ends}"

@@ -8,7 +8,7 @@ from typing import Any
 from outgrow.core.entry_names import display
 from outgrow.core.units import plural
 from outgrow.report.summary import EFFECTS, NONE, SHOWN, effect
-from outgrow.report.tables import short
+from outgrow.report.tables import short, undetermined
 from outgrow.results.metrics.comparison import holm
 
 
@@ -27,7 +27,9 @@ def verdict(cell: Mapping[str, Any], p: float | None, among: int = 1) -> str:
         f"and the same model taught the truth {_share(cell['ceiling_accuracy'])}"
     )
     share = f"{100 * pgr['estimate']:.0f}% of the gap"
-    if pgr["low"] is not None and pgr["high"] is not None:
+    if undetermined(pgr):
+        share = f"a share of the gap that is not determined (95% interval {100 * pgr['low']:.0f}% to {100 * pgr['high']:.0f}%)"
+    elif pgr["low"] is not None and pgr["high"] is not None:
         share += f" (95% interval {100 * pgr['low']:.0f}% to {100 * pgr['high']:.0f}%)"
     return f"{who} {gap}. It recovers {share}, {_gained(cell['gain'])}: {_shown(cell, p, among)}.{_caveat(cell)}"
 

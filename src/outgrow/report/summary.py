@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from outgrow.core.entry_names import display
+from outgrow.report.tables import undetermined
 from outgrow.results.metrics.comparison import holm
 
 Cell = Mapping[str, Any]
@@ -91,9 +92,10 @@ def _outcome(cell: Cell) -> str:
                 f"shown, since the ceiling reaches {_interval(ceiling)}. {_gain(cell)}."
             )
         return f"{reached}, and PGR is undefined: {reason}."
+    of = "" if undetermined(cell["pgr"]) else " of the gap"
     return (
         f"The student reaches {_interval(student)} where its supervisor reaches {_interval(weak)} and the ceiling "
-        f"{_interval(ceiling)}, so it recovers {_share(cell['pgr'])} of the gap: {EFFECTS[found]}."
+        f"{_interval(ceiling)}, so it recovers {_share(cell['pgr'])}{of}: {EFFECTS[found]}."
     )
 
 
@@ -135,7 +137,8 @@ def _outcomes(cells: Sequence[Cell], named: Named) -> str:
 
 def _range(cells: Sequence[Cell], named: Named) -> str:
     defined = sorted(
-        (cell for cell in cells if cell["pgr"]["estimate"] is not None), key=lambda cell: cell["pgr"]["estimate"]
+        (cell for cell in cells if cell["pgr"]["estimate"] is not None and not undetermined(cell["pgr"])),
+        key=lambda cell: cell["pgr"]["estimate"],
     )
     if not defined:
         return ""
@@ -192,7 +195,8 @@ def _share(pgr: Mapping[str, Any], who: str = "") -> str:
         else [f"95% interval {_percent(pgr['low'])} to {_percent(pgr['high'])}"]
     )
     within = "; ".join([*ends, *([who] if who else [])])
-    return _percent(pgr["estimate"]) + (f" ({within})" if within else "")
+    share = "a share of the gap that is not determined" if undetermined(pgr) else _percent(pgr["estimate"])
+    return share + (f" ({within})" if within else "")
 
 
 def _percent(value: float) -> str:

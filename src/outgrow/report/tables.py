@@ -31,6 +31,7 @@ TITLES = {
 }
 
 Cells = Sequence[Mapping[str, Any]]
+UNDETERMINED = "not determined"  # --json and --csv have the interval
 NOTHING = {"estimate": None, "low": None, "high": None, "status": "undefined: weak labels do not cover test"}
 
 
@@ -129,12 +130,20 @@ def over(cells: Cells) -> str:
 
 
 def number(interval: Mapping[str, Any], digits: int | None = None) -> str:
-    """`.843 [.826, .860]`, or the reason why there is no number."""
+    """`.843 [.826, .860]`, or the reason why there is no number; an interval wider than all that matters is none either."""
     if interval["estimate"] is None:
         return str(interval["status"])
+    if undetermined(interval):
+        return UNDETERMINED
     low, high = (interval[end] for end in ("low", "high"))
     ends = "" if low is None or high is None else f" [{short(low)}, {short(high)}]"
     return short(interval["estimate"]) + ends
+
+
+def undetermined(interval: Mapping[str, Any]) -> bool:
+    """Whether it holds a student that falls far below its supervisor and one that recovers the gap twice: -1 and 2."""
+    low, high = interval["low"], interval["high"]
+    return low is not None and high is not None and low < -1 and high > 2
 
 
 def short(value: float) -> str:

@@ -60,12 +60,12 @@ def _row(cell: Mapping[str, Any], accuracies: tuple[float, float], shares: tuple
 
 def _number(interval: Mapping[str, Any]) -> dict[str, Any]:
     text = number(interval)
-    estimate, _, ends = text.partition(" ")
+    estimate, _, ends = text.partition(" [")
     return {
         **interval,
         "text": text,
         "estimate_text": estimate,
-        "ends": ends if interval["estimate"] is not None else "",
+        "ends": f"[{ends}" if ends else "",
     }
 
 
