@@ -155,7 +155,7 @@ def for_labels(choices: Sequence[Candidate], classes: int, both: int, alone: int
     have a cheap and a careful one, enough to know where the cheap ones are wrong: the cheap ones corrected, and no choice.
     Where `alone` cheap labels are all that is learned, in such trainings: less those that confident learning doubts.
     """
-    # Confidence hardens more than two classes at a hundred times the cost, and gains nothing: benchmarks/science/teach.py.
+    # Confidence hardens more than two classes at many times the cost, and gains nothing: docs/develop/log.md.
     usual = choices[0].method if classes == 2 else learning_method("naive")
     if len(choices) > 1 and both >= OVERLAP:
         return [replace(choices[0], method=usual, weight=CORRECTED_WEIGHT, rounds=CORRECTIONS)]
