@@ -66,6 +66,16 @@ class Guess(Model):
     def fit(self, examples, targets, objective, seed):
         return Guesses(zlib.crc32(repr([self.world, self.l2, type(objective).__name__]).encode()))
 
+class Always(Model):
+    "Predicts the second class, whatever it learns."
+    l2: float = 0.03
+
+    def fit(self, examples, targets, objective, seed):
+        return self
+
+    def predict(self, examples):
+        return np.tile([0.1, 0.9], (len(examples), 1))
+
 @dataclass
 class Guesses:
     seed: int
@@ -122,6 +132,19 @@ def test_choosing_among_guesses_does_not_look_better_than_guessing(files: Path, 
         best.append(max(one["accuracy"] for one in report.tried))
     assert np.mean(best) > 0.54  # the best of ten guesses
     assert np.mean(scores) == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_student_whose_classes_are_far_from_its_labels_is_noted(files: Path, tmp_path: Path) -> None:
+    made, _ = taught(files, tmp_path, learning(files, tmp_path, "Always"), choose=False, mix=False)
+    evidence = made.evidence
+    second = float((evidence.hard[evidence.taught] == 1).mean())
+    assert second < 0.9
+    assert made.report.notes == (
+        f'the student predicts "{evidence.pool.classes[1]}" on 100% of the texts that it learned from, where the cheap labels '
+        f"have it on {second:.0%}: its shares of the classes are far from its labels'",
+    )
+    near, _ = taught(files, tmp_path / "near", learning(files, tmp_path, "Guess"), choose=False, mix=False)
+    assert near.report.notes == ()
 
 
 # The numbers, by hand.

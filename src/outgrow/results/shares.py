@@ -1,43 +1,61 @@
-"""How often a student says each class, beside its supervisor: a note where the two are far apart."""
+"""How often a student predicts each class, beside its labels: a note where the two are far apart."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from outgrow.core.examples import Ints
 from outgrow.results.cells import RunToScore, Scored, cells_of
+from outgrow.results.metrics.crossed import Groups
 from outgrow.results.metrics.intervals import contrast
 
-FAR = 0.1  # of the test rows: half the sum of the classes' differences in share
+FAR = 0.1  # of the rows: half the sum of the classes' differences in share
+
+
+@dataclass(frozen=True)
+class Apart:
+    """The class that the student predicts too often most of all, and its share there and in the labels."""
+
+    number: int
+    student: float
+    labels: float
+
+
+def far_apart(student: Ints, labels: Ints, classes: int, groups: Groups = None) -> Apart | None:
+    """Class numbers `[seeds, n]` of both on the same rows; None where their shares are near, or apart by chance.
+
+    Far: a tenth of the rows would have to change class. Beyond chance: the crossed 99% interval of the difference in the
+    class that is predicted too often most of all leaves out 0.
+    """
+    shares = [np.bincount(numbers.ravel(), minlength=classes) / numbers.size for numbers in (student, labels)]
+    apart = shares[0] - shares[1]
+    most = int(apart.argmax())
+    if np.abs(apart).sum() / 2 < FAR:
+        return None
+    found = contrast(np.stack([student == most, labels == most]), [1, -1], groups, level=0.99)
+    if found.low is None or found.high is None or found.low <= 0 <= found.high:
+        return None
+    return Apart(most, float(shares[0][most]), float(shares[1][most]))
 
 
 def far_from_labels(asked: Sequence[RunToScore], scored: Scored) -> list[str]:
-    """A sentence for each cell whose student's shares are far from its supervisor's on the same test rows, beyond chance.
-
-    Far: a tenth of the rows would have to change class. Beyond chance: the crossed 99% interval of the difference in the
-    class that differs most leaves out 0.
-    """
+    """A sentence for each cell whose student's shares are far from its supervisor's on the same test rows."""
     notes = []
     for runs in cells_of(asked):
         first = runs[0]
         test = scored.test(first.task)
-        said = {role: [scored.hard(run.speakers[role]) for run in runs] for role in ("weak", "student")}
+        said = {role: [scored.hard(run.speakers[role]) for run in runs] for role in ("student", "weak")}
         if any(row is None for rows in said.values() for row in rows):
             continue
-        weak, student = (np.stack(rows) for rows in said.values())  # type: ignore[arg-type]
-        count = len(test.classes)
-        shares = [np.bincount(rows.ravel(), minlength=count) / rows.size for rows in (weak, student)]
-        apart = shares[1] - shares[0]
-        most = int(np.abs(apart).argmax())
-        if np.abs(apart).sum() / 2 < FAR:
-            continue
-        found = contrast(np.stack([student == most, weak == most]), [1, -1], scored.groups(first.task), level=0.99)
-        if found.low is None or found.high is None or found.low <= 0 <= found.high:
-            continue
-        notes.append(
-            f"{first.task}: {first.strong.name}, taught by {first.weak.name} with {first.method.name}, predicts "
-            f'"{test.classes[most]}" on {shares[1][most]:.0%} of the test rows and its supervisor on {shares[0][most]:.0%}: '
-            "the student's shares of the classes are far from its labels'"
-        )
+        student, weak = (np.stack(rows) for rows in said.values())  # type: ignore[arg-type]
+        found = far_apart(student, weak, len(test.classes), scored.groups(first.task))
+        if found is not None:
+            notes.append(
+                f"{first.task}: {first.strong.name}, taught by {first.weak.name} with {first.method.name}, predicts "
+                f'"{test.classes[found.number]}" on {found.student:.0%} of the test rows and its supervisor on '
+                f"{found.labels:.0%}: the student's shares of the classes are far from its labels'"
+            )
     return notes

@@ -21,6 +21,7 @@ from outgrow.execution.store import Store
 from outgrow.experiment.steps.job_files import facts
 from outgrow.results.metrics.intervals import Interval, accuracy, contrast
 from outgrow.results.metrics.worth import Worth, sizes, worth
+from outgrow.results.shares import far_apart
 from outgrow.teaching.dataset import Dataset, Evidence
 from outgrow.teaching.joins import Join, Joins
 from outgrow.teaching.options import Candidate, Learner
@@ -153,6 +154,18 @@ def _best(right: Floats) -> int:
     return int(right.mean(axis=1).argmax())
 
 
+def _far_from_labels(student: Ints, labels: Ints, classes: Sequence[str]) -> tuple[str, ...]:
+    """A note where a student's classes `[n]` are in other shares than the cheap labels of the same texts."""
+    known = labels >= 0
+    found = far_apart(student[None, known], labels[None, known], len(classes)) if known.any() else None
+    if found is None:
+        return ()
+    return (
+        f'the student predicts "{classes[found.number]}" on {found.student:.0%} of the texts that it learned from, where the '
+        f"cheap labels have it on {found.labels:.0%}: its shares of the classes are far from its labels'",
+    )
+
+
 def _check_judged(choices: Sequence[Candidate], evidence: Evidence) -> None:
     """Raise UsageError for methods that stop or choose by cheap labels of careful texts where there are none."""
     if (evidence.hard[evidence.careful] >= 0).any():
@@ -248,6 +261,7 @@ class Work:
         evidence = self.evidence
         rows, hard, pool = evidence.taught, evidence.hard, evidence.pool
         probabilities = np.load(self.laboratory.opened(student) / "probabilities.npy", mmap_mode="r")[rows]
+        predicted = harden(probabilities, pool.ids[rows])
         report = Report(
             taught=len(rows),
             careful=len(evidence.careful),
@@ -256,7 +270,8 @@ class Work:
             l2=choice.l2,
             weight=choice.weight,
             corrections=choice.rounds,
-            agreement=float((harden(probabilities, pool.ids[rows]) == hard[rows]).mean()),
+            agreement=float((predicted == hard[rows]).mean()),
+            notes=_far_from_labels(predicted, hard[rows], pool.classes),
         )
         if self.data.given.kind == "columns":
             columns = self.plan.pool.params["form"]["columns"]

@@ -84,7 +84,8 @@ def teach_files(
     machine.devices()  # a device that is not there is known before any work
     laboratory = Laboratory(opened, machine, {**sources, **found.sources}, shown)
     taught = teach(pool, found, choices, laboratory, seed=seed)
-    report = replace(taught.report, notes=_notes(taught, Path(labels).name, Path(str(truth)).name))
+    told = _notes(taught, Path(labels).name, Path(str(truth)).name)
+    report = replace(taught.report, notes=(*told, *taught.report.notes))
     place = found.location
     model = {
         "name": without_folders(spec.name),
