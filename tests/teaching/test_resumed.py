@@ -57,3 +57,20 @@ def test_a_killed_teach_goes_on_where_it_was(tmp_path: Path, at: str) -> None:
     assert len(paths) > 5
     for path in paths:
         assert (killed / path).read_bytes() == (whole / path).read_bytes(), path
+
+
+def test_a_full_disk_leaves_the_older_student(tmp_path: Path, small_disk: Path) -> None:
+    """safetensors has an error of its own for it, which ends in the same sentence as the file system's."""
+    files, place = make_files(tmp_path), small_disk
+    older = place / "student" / "student.json"
+    older.parent.mkdir()
+    older.write_text("{}")
+    command = [sys.executable, "-m", "outgrow", "teach", files / "labels.csv", "--text", "text", "--label", "rule"]
+    command += ["--student", "wordllama", "--device", "cpu", "--store", tmp_path / "store", "--out", older.parent]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(
+        f"outgrow: {older.parent}: the disk is full; nothing already computed is lost"
+    )
+    assert [path.name for path in place.iterdir()] == ["student"]
+    assert older.read_text() == "{}"

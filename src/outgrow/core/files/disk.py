@@ -65,12 +65,19 @@ def full_disk(error: BaseException, root: Path) -> FullDisk:
 
 @contextmanager
 def sentences(root: Path, what: str = "the store", option: str = "--store") -> Iterator[None]:
-    """Turn errors of the file system into OutgrowErrors that say which file under `root` and what to do."""
+    """Turn errors of the file system into OutgrowErrors that say which file under `root` and what to do.
+
+    Libraries that write by themselves (safetensors, Arrow) have errors of their own for a full disk.
+    """
     try:
         yield
-    except OSError as error:
+    except OutgrowError:
+        raise
+    except Exception as error:
         if is_full_disk(error):
             raise full_disk(error, root) from error
+        if not isinstance(error, OSError):
+            raise
         raise OutgrowError(
             f"{error.filename or root}: {what} cannot be used there: {error.strerror or error}; "
             f"check the folder and its permissions, or choose another one with {option}"
