@@ -115,7 +115,20 @@ class CheapLabels:
         ]
         names = {name: place for place, name in enumerate(sorted({name for name in labelled if name is not None}))}
         voter = np.array([-1 if name is None else names[name] for name in labelled], dtype=np.int64)
-        return GivenLabels(self.form.kind, self.classes, texts, rows, self.answers, self.shares, voter, len(names))
+        answers = _one_vote_each(rows, voter, self.answers) if self.form.kind == "votes" else self.answers
+        return GivenLabels(self.form.kind, self.classes, texts, rows, answers, self.shares, voter, len(names))
+
+
+def _one_vote_each(rows: Ints, voter: Ints, answers: Ints) -> Ints:
+    """The answers, one of each voter and text: repeats count once, and votes that contradict one another not at all."""
+    votes: dict[tuple[int, int], list[int]] = {}
+    for line in np.flatnonzero(answers[:, 0] >= 0).tolist():
+        votes.setdefault((int(rows[line]), int(voter[line])), []).append(line)
+    kept = answers.copy()
+    for lines in votes.values():
+        alike = len(set(answers[lines, 0].tolist())) == 1
+        kept[lines[1:] if alike else lines] = -1
+    return kept
 
 
 @dataclass(frozen=True)

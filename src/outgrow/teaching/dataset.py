@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from outgrow.core.files.tables import Table, read_table
 from outgrow.core.identity import content_id
 from outgrow.core.pool import Pool
 from outgrow.core.registry import nearest
+from outgrow.core.units import plural
 from outgrow.teaching.cheap_labels import CheapLabels, Form, GivenLabels, read_cheap_labels
 
 FEWEST = 20  # careful labels; with fewer, an interval of accuracy is nearly as wide as the whole range
@@ -129,6 +131,7 @@ def read_dataset(
     inputs = dict(zip(ids, cheap.texts, strict=True))
     labelled = given.counts.sum(axis=1) > 0
     counts = {"lines": len(ids), "texts": len(place), "unlabelled": int((~labelled).sum())}
+    counts |= _repeats(cheap, given)
     careful: dict[str, tuple[str, str]] = {}
     contradicting: set[str] = set()
     if gold is not None:
@@ -150,10 +153,35 @@ def read_dataset(
     return found
 
 
+def _repeats(cheap: CheapLabels, given: GivenLabels) -> dict[str, int]:
+    """How many texts a voter labelled twice or more in the same way, and how many in several ways."""
+    if given.kind != "votes":
+        return {}
+    counted = given.answers[:, 0] >= 0
+    left_out = (cheap.answers[:, 0] >= 0) & ~counted
+    votes = {(row, who) for row, who in zip(given.rows[counted].tolist(), given.voter[counted].tolist(), strict=True)}
+    several = {
+        (row, who) for row, who in zip(given.rows[left_out].tolist(), given.voter[left_out].tolist(), strict=True)
+    }
+    return {"repeated": len(several & votes), "torn": len(several - votes)}
+
+
 def notes(dataset: Dataset, labels: str, truth: str) -> list[str]:
     """What people should know of the files, under the names that these have now."""
     counts, pool = dataset.counts, dataset.pool
     found = []
+    if counts.get("repeated"):
+        found.append(f"{plural(counts['repeated'], 'repeated vote')} of one voter on one text: counted once")
+    if counts.get("torn"):
+        found.append(
+            f"{plural(counts['torn'], 'text')} with contradicting votes of one voter: these votes are left out"
+        )
+    parts = {name: re.split(r"\s*[|;,]\s*", name) for name in pool.classes}
+    combined = [name for name, several in parts.items() if len(several) > 1 and set(several) <= set(pool.classes)]
+    if combined:
+        found.append(
+            f"classes such as {combined[0]!r} look like several labels in one cell: each combination is a class of its own"
+        )
     if dataset.given.kind != "votes" and counts["texts"] < counts["lines"]:
         found.append(
             f"{counts['lines']} rows of {labels} hold {counts['texts']} distinct texts; labels of the same text are joined"

@@ -224,7 +224,7 @@ def handed_over(jobs: Sequence[Job], context: Context) -> None:
             shutil.copyfile(path, job.folder / path.name)
 
 
-DATASET = Kind(1, dataset, exact=True)
+DATASET = Kind(2, dataset, exact=True)
 CHEAP_LABELS = Kind(1, cheap_labels)
 LESSON = Kind(1, lesson, exact=True)
 CORRECTED = Kind(1, corrections)

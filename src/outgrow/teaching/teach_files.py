@@ -84,7 +84,7 @@ def teach_files(
     machine.devices()  # a device that is not there is known before any work
     laboratory = Laboratory(opened, machine, {**sources, **found.sources}, shown)
     taught = teach(pool, found, choices, laboratory, seed=seed)
-    told = _notes(taught, Path(labels).name, Path(str(truth)).name)
+    told = _notes(taught, Path(labels).name, Path(str(truth)).name, form.columns)
     report = replace(taught.report, notes=(*told, *taught.report.notes))
     place = found.location
     model = {
@@ -125,17 +125,27 @@ def _tried(problems: list[str], make: Callable[[], T]) -> T | None:
         return None
 
 
-def _notes(taught: Taught, labels: str, truth: str) -> tuple[str, ...]:
+def _notes(taught: Taught, labels: str, truth: str, columns: Sequence[str]) -> tuple[str, ...]:
     found = notes(taught.data, labels, truth)
     given = taught.data.given
     if given.kind == "votes" and taught.voters:
         right = np.array([voter["right"] for voter in taught.voters])
         votes = given.answers[:, 0] >= 0
+        texts = given.rows[votes]
+        gave = f"{given.voters} voters gave {len(texts)} labels to {len(set(texts.tolist()))} texts"
         # No names: who voted is nobody's business who gets the student.
-        found.insert(
-            0,
-            f"{given.voters} voters gave {int(votes.sum())} labels to {len(set(given.rows[votes].tolist()))} texts; by the "
-            f"model that joins them, they are right on {100 * right.min():.0f}% to {100 * right.max():.0f}% of theirs "
-            f"(median {100 * np.median(right):.0f}%)",
-        )
+        if len(set(texts.tolist())) == len(texts):
+            known = ", none of which two of them labelled: how often each is right is not known from that"
+        else:
+            known = (
+                f"; by the model that joins them, they are right on {100 * right.min():.0f}% to {100 * right.max():.0f}% of "
+                f"theirs (median {100 * np.median(right):.0f}%)"
+            )
+        found.insert(0, gave + known)
+    if given.kind == "columns":
+        found += [
+            f"column {name!r} of {labels} holds no label"
+            for name, answers in zip(columns, given.answers.T, strict=True)
+            if (answers < 0).all()
+        ]
     return tuple(found)
