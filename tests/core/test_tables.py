@@ -95,15 +95,18 @@ def test_a_byte_order_mark_and_long_fields_are_read(tmp_path: Path) -> None:
             '{"text": "a"}\n{"text": }\n[1]\n{"text": "\\ud800"}\n3\n',
             [
                 "a.jsonl, line 2: is not JSON (Expecting value at column 10); write one object a line",
-                "a.jsonl, line 3: is no JSON object; write one object a line, with named values",
-                "a.jsonl, line 4: is not JSON (half of a surrogate pair, which is no character); write one object a line",
-                "a.jsonl, line 5: is no JSON object; write one object a line, with named values",
+                "a.jsonl, line 3: is not a JSON object; write one object a line, with named values",
+                "a.jsonl, line 4: is not JSON (half of a surrogate pair, which is not a character); write one object a line",
+                "a.jsonl, line 5: is not a JSON object; write one object a line, with named values",
             ],
         ),
         (
             "a.jsonl",
             "1\n" * 8,
-            [f"a.jsonl, line {n}: is no JSON object; write one object a line, with named values" for n in range(1, 6)]
+            [
+                f"a.jsonl, line {n}: is not a JSON object; write one object a line, with named values"
+                for n in range(1, 6)
+            ]
             + ["a.jsonl: 3 more such lines"],
         ),
         ("a.jsonl", "{}\n{}\n", ["a.jsonl: its objects hold no values"]),

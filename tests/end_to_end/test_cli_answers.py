@@ -49,7 +49,7 @@ def test_bad_places(folder: Path, tmp_path: Path) -> None:
     bad(outgrow("run", "nowhere.yaml", cwd=tmp_path), 2, "nowhere.yaml: there is no such file")
     bad(outgrow("run", tmp_path, cwd=tmp_path), 2, "is a folder")
     bad(outgrow("run", "small.yaml", "--store", "reviews.csv", cwd=folder), 2, "a store is a folder")
-    bad(outgrow("run", "small.yaml", "--store", "runs", cwd=folder), 2, "is no store")
+    bad(outgrow("run", "small.yaml", "--store", "runs", cwd=folder), 2, "is not a store")
     bad(outgrow("run", "small.yaml", "--store", "store", "--threads", 1, "--out", "small.yaml", cwd=folder), 1,
         "small.yaml: the run folder cannot be used there")  # fmt: skip
     bad(outgrow("run", "small.yaml", "--store", "store", "--device", "gpu", cwd=folder), 2, "--device gpu")
@@ -92,7 +92,7 @@ def test_show_in_all_forms(folder: Path) -> None:
 
 
 def test_show_what_is_not_there(folder: Path, tmp_path: Path) -> None:
-    bad(outgrow("show", tmp_path, cwd=folder), 1, "is no run folder, it has no results.json")
+    bad(outgrow("show", tmp_path, cwd=folder), 1, "is not a run folder, it has no results.json")
     bad(outgrow("show", "runs/small", "--csv", "--json", cwd=folder), 2, "one of --json, --csv, --markdown and --latex")
     (tmp_path / "results.json").write_text('{"schema": 1, "ru')
     bad(outgrow("show", tmp_path, cwd=folder), 1, "results.json: is not a run's results: is damaged (")

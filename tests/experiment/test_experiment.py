@@ -182,7 +182,7 @@ split: {weak_train: 0, transfer: 10, test: 10}
         "reviews.csv: has no column 'sentense' for text",
         "nowhere.csv: there is no such file",
         'unknown model kind "statik"',
-        "'wordlama' is no short name",
+        "'wordlama' is not a short name",
         'unknown option "stepz"',
         'unknown method "confidance"',
         "alpha: should be less than or equal to 1",

@@ -13,7 +13,7 @@ from outgrow.experiment.live_page import Board, serve
 
 LONG = "a" * 300
 COMMANDS: list[tuple[str, str]] = [
-    (f"show {LONG}", "File name too long"), ("show ~nosuchuser", "is no run folder"), ("show .", "is no run folder"),
+    (f"show {LONG}", "File name too long"), ("show ~nosuchuser", "is not a run folder"), ("show .", "is not a run folder"),
     (f"plan {LONG}.yaml", "File name too long"), ("plan ~nosuchuser/x.yaml", "no such file"), ("plan .", "is a folder"),
     ("plan x.yaml --store ~nosuchuser/st", "no user of that name"), ("plan latin.yaml", "is not UTF-8"),
     ("plan x.yaml --threads 2147483648", "--threads"), ("plan x.yaml --jobs 1000000000", "--jobs"),
@@ -26,7 +26,7 @@ COMMANDS: list[tuple[str, str]] = [
     ("prune --larger-than 100000000000000000000000000GB", "is not a size"), ("prune --larger-than ²GB", "is not a size"),
     ("prune --older-than 9999999999999999d", "is not a time"), ("prune --older-than -1d", "is not a time"),
     ("prune --older-than 1e9d", "is not a time"), ("prune --larger-than nanGB", "is not a size"), ("prune", "say what"),
-    (f"report {LONG}", "File name too long"), ("report gone", "is no run folder"), ("report . --out .", "is a folder"),
+    (f"report {LONG}", "File name too long"), ("report gone", "is not a run folder"), ("report . --out .", "is a folder"),
     (f"check {LONG}.py:X", "File name too long"), ("check gone.py:X", "there is no file"), ("check x", "path/to/file.py"),
     ("check latin.yaml:X", "path/to/file.py"), ("predict gone rows.csv -o out.csv", "there is no such folder"),
     ("predict . rows.csv -o out.csv", "no student.json"), (f"predict {LONG} rows.csv -o o.csv", "File name too long"),

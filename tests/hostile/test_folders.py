@@ -148,8 +148,8 @@ RUNS: list[tuple[str, Callable[[Path], Any], str]] = [
     ("a key twice", lambda f: (f / "results.json").write_text('{"schema": 1, "schema": 1}'), "twice"),
     ("not UTF-8", lambda f: (f / "results.json").write_bytes(b"\xff\xfe{}"), "UTF-8"),
     ("a list", lambda f: (f / "results.json").write_text("[]"), "schema"),
-    ("nothing", lambda f: (f / "results.json").unlink(), "is no run folder"),
-    ("no examples", lambda f: (f / E).unlink(), "is no run folder"),
+    ("nothing", lambda f: (f / "results.json").unlink(), "is not a run folder"),
+    ("no examples", lambda f: (f / E).unlink(), "is not a run folder"),
 ]  # fmt: skip
 
 

@@ -94,7 +94,7 @@ PROCEDURE = "    def procedure(self, build):\n"
     [
         ("    pass\n", "brings nothing: define loss"),
         (LABELS + "        return weak[:5]\n", "labels of 2 classes: shape [5, 2], not [120, 2]"),
-        (LABELS + "        return weak * 2\n", "rows are no probabilities"),
+        (LABELS + "        return weak * 2\n", "rows are not probabilities"),
         (LABELS + "        return weak * np.nan\n", "no row is left"),
         (LABELS + "        weak[:] = 0.5\n        return weak\n", "changes the array it is given"),
         (LABELS + "        return np.eye(2)[weak.argmax(1)]\n", "labels of 5 classes raises IndexError"),

@@ -233,7 +233,7 @@ def test_biased_errors_end_where_no_other_class_is_left() -> None:
     assert asked.toward == "1"
     said = simulate(truth, ["0", "1"], np.ones(10, dtype=int), [np.arange(10)], asked, 0)
     assert said.argmax(1).tolist() == [1] * 10  # .4 right is the least there is
-    with pytest.raises(OutgrowError, match=r"`toward: 2` is no class of the task; there is 0, 1"):
+    with pytest.raises(OutgrowError, match=r"`toward: 2` is not a class of the task; there is 0, 1"):
         simulate(
             truth, ["0", "1"], np.ones(10, dtype=int), [np.arange(10)],
             Simulate(accuracy=0.5, errors="biased", toward=2), 0,

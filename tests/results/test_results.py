@@ -147,7 +147,7 @@ def test_results_read_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (None, "is no run folder"),
+        (None, "is not a run folder"),
         ("{", "is damaged"),
         ('{"schema": 99}', "has schema 99, and this version of outgrow reads schema 1"),
         ("[]", "has schema None"),

@@ -274,10 +274,10 @@ def test_other_faults_of_accuracies_have_a_sentence_each(tmp_path: Path) -> None
 
     assert "has no column 'ceiling'" in said([{"seed": 1, "weak": 0.5, "student": 0.6, "ceilings": 0.7}])
     assert "stands there twice" in said([*accuracies(), accuracies()[0]])
-    assert "is no number: 70%; take the % off, and give --percent" in said(accuracies(student="70%"))
-    assert "is no number: good" in said(accuracies(student="good"))
-    assert "is -0.2, which is no accuracy" in said(accuracies(student=-0.2))
-    assert "is nan" in said(accuracies(student="NaN.")) or "is no number" in said(accuracies(student="NaN."))
+    assert "is not a number: 70%; take the % off, and give --percent" in said(accuracies(student="70%"))
+    assert "is not a number: good" in said(accuracies(student="good"))
+    assert "is -0.2, which is not an accuracy" in said(accuracies(student=-0.2))
+    assert "is nan" in said(accuracies(student="NaN.")) or "is not a number" in said(accuracies(student="NaN."))
     assert "a seed is a whole number, not first" in said(accuracies(seed="first"))
     assert "n_test is a number of rows, not many" in said(accuracies(n_test="many"))
 

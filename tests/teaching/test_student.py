@@ -123,7 +123,7 @@ def test_folders_that_cannot_be_loaded(tmp_path: Path, tiny: str) -> None:
     with pytest.raises(UsageError, match="gone: there is no such folder; `outgrow teach` writes one"):
         load(tmp_path / "gone")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match=r"empty: is no student's folder, as it has no student\.json"):
+    with pytest.raises(UsageError, match=r"empty: is not a student's folder, as it has no student\.json"):
         load(tmp_path / "empty")
 
     saved(tmp_path / "student", tiny)

@@ -15,7 +15,7 @@ from outgrow.core.registry import find
 
 @dataclass(frozen=True)
 class Context:
-    """What a step may use and what is no part of its identity."""
+    """What a step may use and what is not part of its identity."""
 
     device: str = "cpu"
     threads: int = 1

@@ -38,7 +38,7 @@ def check_root(root: Path) -> None:
             ]
         if others:
             raise UsageError(
-                f"{root}: is no store (it holds {others[0]!r}, not store.json); choose an empty or a new folder"
+                f"{root}: is not a store (it holds {others[0]!r}, not store.json); choose an empty or a new folder"
             )
         return
     try:

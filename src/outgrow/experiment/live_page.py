@@ -186,7 +186,7 @@ class _Server(ThreadingHTTPServer):
     hosts: set[str]
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A browser that goes away in the middle is no error of the run's."""
+        """A browser that goes away in the middle is not an error of the run."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -217,7 +217,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = do_CONNECT = _nothing
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """What is no request of HTTP, or of a method without a name here, gets that answer too."""
+        """What is not a request of HTTP, or of a method without a name here, gets that answer too."""
         self.request_version, self.command = "HTTP/1.0", getattr(self, "command", None) or "GET"
         self._nothing()
 

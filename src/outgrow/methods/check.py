@@ -88,7 +88,7 @@ def check_labels(found: Findings, made: Method, classes: int) -> None:
     found.expect(
         bool(kept.any() and (there >= 0).all() and np.allclose(there.sum(axis=1), 1, atol=1e-3)),
         f"{case}: probabilities, with {int((~kept).sum())} of {n} rows left out",
-        f"{case}: no row is left, or rows are no probabilities (at least 0, summing to one) nor whole rows of NaN",
+        f"{case}: no row is left, or rows are not probabilities (at least 0, summing to one) nor whole rows of NaN",
     )
     given = weak.copy()
     with files_opened() as opened:

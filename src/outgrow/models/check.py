@@ -113,7 +113,7 @@ def _check_fit(found: Findings, made: Any, classes: int) -> None:
     found.expect(
         bool(np.isfinite(values).all() and (values >= 0).all() and np.allclose(values.sum(axis=1), 1, atol=1e-3)),
         f"{case}: the probabilities of a row sum to one",
-        f"{case}: rows of predict are no probabilities: finite, at least 0, summing to one",
+        f"{case}: rows of predict are not probabilities: finite, at least 0, summing to one",
     )
     found.expect(
         bool((predicted(1) == values).all()),

@@ -108,7 +108,7 @@ class Predictions:
 
         for name in ("examples.parquet", "predictions.parquet"):
             if not (folder / name).is_file():
-                raise OutgrowError(f"{folder}: is no run folder, {name} is missing")
+                raise OutgrowError(f"{folder}: is not a run folder, {name} is missing")
         check_sums(folder, ("examples.parquet", "predictions.parquet", "curves.parquet"), NOT_WHOLE, AGAIN)
         try:
             examples = pq.read_table(folder / "examples.parquet")

@@ -63,7 +63,7 @@ class Results:
         """The results that a run left in its folder. Raises OutgrowError where there are none, or of a newer schema."""
         path = Path(folder) / "results.json"
         if not path.is_file():
-            raise OutgrowError(f"{folder}: is no run folder, it has no results.json; `outgrow run` writes one")
+            raise OutgrowError(f"{folder}: is not a run folder, it has no results.json; `outgrow run` writes one")
         check_sums(Path(folder), ["results.json"], NOT_WHOLE, AGAIN)
         content = read_json(path, "a run's results: is damaged", AGAIN)
         if not isinstance(content, dict) or content.get("schema") != SCHEMA:

@@ -86,7 +86,7 @@ def _about(folder: Path) -> dict[str, Any]:
         schema = about["schema"]
     except FileNotFoundError:
         raise UsageError(
-            f"{folder}: is no student's folder, as it has no student.json; `outgrow teach` writes one"
+            f"{folder}: is not a student's folder, as it has no student.json; `outgrow teach` writes one"
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutgrowError(f"{path}: cannot be read; copy the student's folder again") from error

@@ -181,7 +181,7 @@ def _alike(first: Sequence[Any], second: Sequence[Any]) -> int:
 
 
 def _turns(messages: Sequence[Any]) -> str | None:
-    """Messages as one text, each turn after its speaker; None where one of them is no message."""
+    """Messages as one text, each turn after its speaker; None where one of them is not a message."""
     turns = []
     for message in messages:
         if not isinstance(message, Mapping) or not isinstance(message.get("content"), str) or "role" not in message:

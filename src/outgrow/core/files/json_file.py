@@ -35,7 +35,7 @@ def parse_json(text: str | bytes, *, nan: bool = False) -> Any:
     except UnicodeDecodeError as error:
         raise NotJsonError(f"not UTF-8 at byte {error.start}") from None
     except UnicodeEncodeError:
-        raise NotJsonError("half of a surrogate pair, which is no character") from None
+        raise NotJsonError("half of a surrogate pair, which is not a character") from None
     except json.JSONDecodeError as error:
         line = f"line {error.lineno}, " if error.lineno > 1 else ""
         raise NotJsonError(f"{error.msg.removesuffix(' at')} at {line}column {error.colno}") from None

@@ -1,4 +1,4 @@
-"""Columns that are no class labels, though they can be read as such: scores, texts, ids, lists."""
+"""Columns that are not class labels, though they can be read as such: scores, texts, ids, lists."""
 
 from __future__ import annotations
 

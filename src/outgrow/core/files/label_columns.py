@@ -124,7 +124,7 @@ def _some(columns: Sequence[str]) -> str:
 
 def _number(cell: Any) -> float:
     if isinstance(cell, bool):
-        raise TypeError("true and false are no probabilities")
+        raise TypeError("true and false are not probabilities")
     return float("nan") if class_name(cell) is None else float(cell)
 
 

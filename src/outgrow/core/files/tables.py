@@ -214,7 +214,7 @@ def _read_jsonl(name: str, data: bytes) -> Table:
                 rows.append(row)
                 places.append(number)
             else:
-                wrong.append(f", line {number}: is no JSON object; write one object a line, with named values")
+                wrong.append(f", line {number}: is not a JSON object; write one object a line, with named values")
     if wrong and text.lstrip()[:1] == "{" and _is_json(text):
         raise _Unreadable(": is one JSON object over several lines; write one object a line (JSONL), a row each")
     if wrong:

@@ -175,7 +175,7 @@ def _member(entry: Any) -> tuple[list[_Made], Literal["weak", "truth"]]:
     member = find("methods", absolute(name))
     method = member.load()
     if not (isinstance(method, type) and issubclass(method, Method)):
-        raise Problems(f"{name} is no method class: `outgrow check {name}` says what one has")
+        raise Problems(f"{name} is not a method class: `outgrow check {name}` says what one has")
     judge: Any = "weak" if "select_on" in method.model_fields else options.pop("select_on", "weak")
     grid = {option: value for option, value in options.items() if _is_grid(method, option, value)}
     if judge not in ("weak", "truth"):

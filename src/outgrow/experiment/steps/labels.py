@@ -77,7 +77,7 @@ def _check(after: Floats, before: Floats, name: str) -> None:
         raise OutgrowError(f"{name}: leaves none of {len(before)} weak labels to learn from")
     there = after[~absent]
     if (there < 0).any() or not np.allclose(there.sum(axis=1), 1, atol=1e-3):
-        raise OutgrowError(f"{name}: labels returned rows that are no probabilities: at least 0, summing to one")
+        raise OutgrowError(f"{name}: labels returned rows that are not probabilities: at least 0, summing to one")
 
 
 def join(jobs: Sequence[Job], context: Context) -> None:

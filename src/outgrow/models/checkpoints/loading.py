@@ -77,7 +77,7 @@ def read_weights(
 
 
 def is_causal(config: Any, where: str) -> bool:
-    """Whether a text model reads from left to right only. Raises UsageError on what is no text model."""
+    """Whether a text model reads from left to right only. Raises UsageError on what is not a text model."""
     from transformers.models.auto.modeling_auto import (
         MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
         MODEL_FOR_MASKED_LM_MAPPING_NAMES,

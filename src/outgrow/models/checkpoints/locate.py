@@ -96,7 +96,7 @@ def resolve(checkpoint: str, kind: str, form: Form | None = None) -> Location:
 
     A hub name that one of our short names stands for takes the installed package as well, so that it works offline.
     kind: the model kind that reads it, for messages. form: what that reads of it; None: what the kind of that name declares.
-    Raises UsageError, in a sentence, on what cannot be found or is no checkpoint of that form, and OutgrowError on
+    Raises UsageError, in a sentence, on what cannot be found or is not a checkpoint of that form, and OutgrowError on
     weights that are cut.
     """
     where = f"{kind}:{checkpoint}"
@@ -119,7 +119,7 @@ def resolve(checkpoint: str, kind: str, form: Form | None = None) -> Location:
     if "/" not in checkpoint:
         known = [name for name, one in SHORT.items() if one.form == form]
         raise UsageError(
-            f"{where}: {checkpoint!r} is no short name, no folder here and no full hub name (owner/name)"
+            f"{where}: {checkpoint!r} is not a short name, a folder here or a full hub name (owner/name)"
             + nearest(checkpoint, known)
         )
     return _hub(checkpoint, checkpoint, form, where, None)
@@ -130,7 +130,7 @@ def _pip(short: Short) -> str:
 
 
 def _local(name: str, path: Path, form: Form | None, where: str) -> Location:
-    """A folder or a GGUF file on this machine. Raises UsageError if it is no checkpoint."""
+    """A folder or a GGUF file on this machine. Raises UsageError if it is not a checkpoint."""
     path = path.absolute()
     if path.is_file() and path.suffix == ".gguf" and form != "table":
         if importlib.util.find_spec("gguf") is None:
@@ -150,7 +150,7 @@ def _local(name: str, path: Path, form: Form | None, where: str) -> Location:
 def _check_names(names: set[str], place: str, where: str) -> None:
     """Raises UsageError where these file names are not those of a text model."""
     if "config.json" not in names:
-        raise UsageError(f"{where}: {place} has no config.json, so it is no checkpoint of a transformer")
+        raise UsageError(f"{where}: {place} has no config.json, so it is not a checkpoint of a transformer")
     if not any(name.endswith(".safetensors") for name in names):
         pickled = sorted(name for name in names if name.endswith((".bin", ".pt", ".pth", ".ckpt")))
         raise UsageError(

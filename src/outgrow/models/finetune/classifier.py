@@ -49,7 +49,7 @@ def load(location: Location, options: Finetune, classes: Sequence[str], *, fresh
     """The checkpoint in float32, from safetensors only, on the CPU, with dropout as its config says.
 
     `classes` of one name are one score, as of candidates. A new head is drawn from torch's global generator: seed it
-    before. Raises OutgrowError on weights that cannot be loaded or do not fit, UsageError on a checkpoint that is no
+    before. Raises OutgrowError on weights that cannot be loaded or do not fit, UsageError on a checkpoint that is not a
     text model.
     """
     where, folder = f"finetune:{location.name}", folder_of(location)

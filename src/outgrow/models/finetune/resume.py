@@ -61,7 +61,7 @@ class Halfway:
         try:
             with safe_open(self.file, "pt") as kept:
                 known = kept.metadata()
-                tensors = {name: kept.get_tensor(name) for name in kept.keys()}  # noqa: SIM118 - it is no mapping
+                tensors = {name: kept.get_tensor(name) for name in kept.keys()}  # noqa: SIM118 - it is not a mapping
             if known["sha256"] != _digest(known["state"], tensors):
                 return None
             words = json.loads(known["state"])
@@ -71,7 +71,7 @@ class Halfway:
 
 
 def optimizer_tensors(optimizer: Any) -> dict[str, Tensor]:
-    """What an optimizer remembers of each weight. Rates and the like are no part of it: the schedule knows them."""
+    """What an optimizer remembers of each weight. Rates and the like are not part of it: the schedule knows them."""
     state = optimizer.state_dict()["state"]
     return {f"optimizer.{place}.{name}": value for place, of in state.items() for name, value in of.items()}
 

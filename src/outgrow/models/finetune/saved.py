@@ -57,7 +57,7 @@ def reader(folder: Path, device: str) -> Callable[[Sequence[str], Progress], NDA
         reading = {"max_length": facts["max_length"], "chat_template": facts["chat_template"]}
         precision = facts["precision"]
     except (OSError, ValueError, KeyError) as error:
-        raise OutgrowError(f"{folder}: is no finetuned student of outgrow: {error}") from error
+        raise OutgrowError(f"{folder}: is not a finetuned student of outgrow: {error}") from error
     options = Finetune(checkpoint=str(folder), precision=precision, **reading)
     location = Location(str(folder), str(folder), None, None, "", 0)
     with own_randomness(device):

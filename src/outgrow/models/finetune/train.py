@@ -86,7 +86,7 @@ def train(
     now and then, and taken up again; the bits are the same.
     Where the device's memory does not suffice, it begins once more with half of `options.tokens` in a part of a batch.
     Raises OutgrowError on weights that cannot be loaded, on training that diverges and where half does not suffice
-    either, UsageError on a checkpoint that is no text model.
+    either, UsageError on a checkpoint that is not a text model.
     """
 
     def once(budget: int) -> Finetuned:

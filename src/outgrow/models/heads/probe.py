@@ -97,7 +97,7 @@ class Probe(FeatureModel):
     ) -> Features:
         """Pooled hidden states `[n, d]` of `inputs`. A text without any token gets zeros.
 
-        Raises UsageError on a layer or length the model lacks or a checkpoint that is no text model, OutgrowError on
+        Raises UsageError on a layer or length the model lacks or a checkpoint that is not a text model, OutgrowError on
         weights that cannot be loaded or give values that are not numbers.
         """
         return self.reader(location, device)(inputs, progress)

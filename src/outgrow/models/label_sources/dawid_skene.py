@@ -94,7 +94,7 @@ def dawid_skene(
 ) -> DawidSkene:
     """EM from the majority vote, over v votes `row [v]`, `voter [v]`, `answer [v]`.
 
-    Answers from `classes` on are no class but may tell of one (such as silence). pseudo: how many votes of the voters'
+    Answers from `classes` on are not classes but may hint at one (such as silence). pseudo: how many votes of the voters'
     pooled habits each voter is given, a class; a voter whose silence is an answer gets none of answers that it never
     gives. one_coin: one accuracy a voter, of answers that are classes. Raises OutgrowError where no vote names a class.
     """

@@ -81,5 +81,5 @@ def _class(name: str | None, classes: Sequence[str]) -> int:
     if name is None:
         return 0
     if name not in classes:
-        raise OutgrowError(f"simulate: `toward: {name}` is no class of the task; there is {', '.join(classes)}")
+        raise OutgrowError(f"simulate: `toward: {name}` is not a class of the task; there is {', '.join(classes)}")
     return list(classes).index(name)

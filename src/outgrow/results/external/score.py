@@ -152,10 +152,10 @@ def _number(value: str | None, where: str, problems: list[str]) -> float:
         number = float(value) if value is not None else 0.0
     except ValueError:
         sign = "; take the % off, and give --percent" if value is not None and value.endswith("%") else ""
-        problems.append(f"{where} is no number: {value}{sign}")
+        problems.append(f"{where} is not a number: {value}{sign}")
         return 0.0
     if not 0 <= number <= 100:  # also NaN and infinities
-        problems.append(f"{where} is {number:g}, which is no accuracy")
+        problems.append(f"{where} is {number:g}, which is not an accuracy")
         return 0.0
     return number
 
@@ -170,7 +170,7 @@ def _percentages(table: Table, rows: Sequence[Mapping[str, Any]], percent: bool,
             "Then give --percent"
         )
     if percent and not above:
-        problems.append(f"{table.name}: no accuracy is above 1, so these are no percentages: leave --percent away")
+        problems.append(f"{table.name}: no accuracy is above 1, so these are not percentages: leave --percent away")
 
 
 def _same_seeds(

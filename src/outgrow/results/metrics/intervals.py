@@ -142,7 +142,7 @@ def fieller(spread: Crossed, limits: Limits, level: float = 0.95, otherwise: str
 
 def reach(weights: NDArray[np.float64], limits: Limits) -> Limits:
     """The limits of a weighted sum of scores that each lie within `limits`; one score itself keeps its scale."""
-    used = [weight for weight in weights.tolist() if weight]  # 0 times infinity is no number
+    used = [weight for weight in weights.tolist() if weight]  # 0 times infinity is not a number
     ends = [sorted((weight * limits.least, weight * limits.most)) for weight in used]
     scale: Scale = limits.scale if used == [1.0] else "linear"
     return Limits(sum(low for low, _ in ends), sum(high for _, high in ends), scale)

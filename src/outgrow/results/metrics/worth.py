@@ -100,7 +100,7 @@ def _point(student: Floats, size: int, scores: Floats) -> Point:
     of_training = 0.0
     if repeats > 1:
         deviations = np.nanmean(scores[:, kept] - means, axis=1)
-        # What single answers add to a repeat's mean is no difference between training sets.
+        # What single answers add to a repeat's mean is not a difference between training sets.
         chance = float((means * (1 - means)).mean()) / (rows * (1 - share))
         seen = max(float(deviations.var(ddof=1)) - chance, 0.0)
         of_training = seen / (1 - share) * (share + (1 - share) / repeats)
