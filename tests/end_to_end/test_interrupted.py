@@ -297,10 +297,13 @@ def test_a_full_disk_under_the_run_folder(undisturbed: Undisturbed, small_disk: 
     subprocess.run(["mount", "-o", "remount,size=8m", str(small_disk)], check=True)
     finish(start(undisturbed.experiment, undisturbed.store, out))
     same(out, undisturbed)
-    # Full again, the results that were there stay there.
+    # Full again, the same run needs no room, and where another one finds none the results that were there stay there.
     free = shutil.disk_usage(small_disk).free
     (small_disk / "bulk.bin").write_bytes(bytes(free - 8192))
-    finish(start(undisturbed.experiment, undisturbed.store, out), code=1)
+    finish(start(undisturbed.experiment, undisturbed.store, out))
+    other = undisturbed.experiment.with_name("other.yaml")
+    other.write_text(f"{undisturbed.experiment.read_text()}\n        metrics: [accuracy, brier]\n")
+    finish(start(other, undisturbed.store, out), code=1)
     same(out, undisturbed)
 
 
