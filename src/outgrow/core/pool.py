@@ -60,7 +60,7 @@ class Source:
         import numpy as np
         import pyarrow.parquet as pq
 
-        table = pq.read_table(path)
+        table = pq.ParquetFile(path).read()
         named = [name for name in table.column_names if name.startswith("column:")]
         columns = {name.removeprefix("column:"): table[name].to_pylist() for name in named}
         ids = np.array(table["id"].to_pylist(), dtype=np.str_)
@@ -159,7 +159,7 @@ class Pool:
         """Read what `save` wrote, without the source."""
         import pyarrow.parquet as pq
 
-        rows = pq.read_table(folder / "rows.parquet")
+        rows = pq.ParquetFile(folder / "rows.parquet").read()  # read_table would load pandas
         about = json.loads((folder / "pool.json").read_text(encoding="utf-8"))
         input_type = type_with_identity(about["input_type"]) if "input_type" in about else TEXT
         allowed = np.array(rows["allowed"].to_pylist(), dtype=np.bool_) if "allowed" in rows.column_names else None

@@ -111,14 +111,14 @@ class Predictions:
                 raise OutgrowError(f"{folder}: is not a run folder, {name} is missing")
         check_sums(folder, ("examples.parquet", "predictions.parquet", "curves.parquet"), NOT_WHOLE, AGAIN)
         try:
-            examples = pq.read_table(folder / "examples.parquet")
+            examples = pq.ParquetFile(folder / "examples.parquet").read()
             tests = {task: _test_set(examples, task) for task in examples["task"].unique().to_pylist()}
             with pq.ParquetFile(folder / "predictions.parquet") as file:
                 in_order = {task: pa.array(test.ids.tolist(), pa.string()) for task, test in tests.items()}
                 groups = (file.read_row_group(number) for number in range(file.num_row_groups))
                 said = dict(_said(table, tests, in_order) for table in groups)
             curves = folder / "curves.parquet"
-            points = _curves(pq.read_table(curves)) if curves.is_file() else {}
+            points = _curves(pq.ParquetFile(curves).read()) if curves.is_file() else {}
         except OutgrowError as error:
             raise OutgrowError(f"{folder}: {NOT_WHOLE}: {error}; {AGAIN}") from None
         except (pa.ArrowException, LookupError, ValueError, TypeError, AttributeError, OverflowError, OSError) as error:

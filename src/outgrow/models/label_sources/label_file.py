@@ -48,7 +48,7 @@ def read_given(
     """The labels in a file for the pool saved in `folder`. Raises UsageError with everything that is wrong."""
     from pyarrow import parquet
 
-    rows = parquet.read_table(folder / "rows.parquet", columns=["id", "test"])
+    rows = parquet.ParquetFile(folder / "rows.parquet").read(columns=["id", "test"])
     about = json.loads((folder / "pool.json").read_text(encoding="utf-8"))
     return given_labels(
         path,
