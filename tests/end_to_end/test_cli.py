@@ -42,7 +42,11 @@ def test_words_are_completed(words: str, completed: list[str]) -> None:
     asked = {**os.environ, "_OUTGROW_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": place}
     done = subprocess.run([script], capture_output=True, text=True, check=True, env=asked)
     assert (done.stdout.split(), done.stderr) == (completed, "")
-    shown = subprocess.run([script, "--show-completion", "bash"], capture_output=True, text=True, check=True)
+    named = {
+        **os.environ,
+        "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1",
+    }  # there need not be a shell above a test
+    shown = subprocess.run([script, "--show-completion", "bash"], capture_output=True, text=True, check=True, env=named)
     assert ("_OUTGROW_COMPLETE=complete_bash" in shown.stdout, shown.stderr) == (True, "")
 
 
