@@ -17,7 +17,7 @@ from outgrow.teaching.cheap_labels import Form
 from outgrow.teaching.correction import Clues, corrected, dealt, lengths, trusted
 from outgrow.teaching.options import CORRECTED_WEIGHT, CORRECTIONS, for_labels, learning
 from outgrow.teaching.steps import dataset_step, folds
-from outgrow.teaching.teach import Laboratory, Work, work_on
+from outgrow.teaching.teach import Laboratory, Report, Work, work_on
 from outgrow.teaching.teach_files import teach_files
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -112,11 +112,16 @@ def test_no_fold_is_scored_by_what_it_taught(files: Path, tmp_path: Path) -> Non
     assert (answers(before, kept=True) != answers(after, kept=True)).any()
 
 
+def made(labels: Path, place: Path, **options: Any) -> Report:
+    """What teach reports of wordllama taught by a file of labels; store and student are in `place`."""
+    given = {"text": "text", "columns": ["rule"], "student": "wordllama", "store": place / "store"}
+    return teach_files(labels, **{**given, "out": place / "student", **options})
+
+
 def test_correction_beats_the_labels_that_it_corrects(files: Path, tmp_path: Path) -> None:
-    options: dict[str, Any] = {"text": "text", "columns": ["rule"], "student": "wordllama", "truth": files / "gold.csv"}
-    options |= {"store": tmp_path / "store"}
-    usual = teach_files(files / "labels.csv", **options, out=tmp_path / "usual")
-    alone = teach_files(files / "labels.csv", **options, out=tmp_path / "alone", mix=False)
+    labels, truth = files / "labels.csv", files / "gold.csv"
+    usual = made(labels, tmp_path, truth=truth, out=tmp_path / "usual")
+    alone = made(labels, tmp_path, truth=truth, out=tmp_path / "alone", mix=False)
     assert (usual.corrections, usual.weight, usual.tried) == (CORRECTIONS, CORRECTED_WEIGHT, ())
     assert alone.corrections == 0
     assert usual.student_accuracy is not None
@@ -131,17 +136,9 @@ def test_without_overlap_the_weight_is_chosen(files: Path, tmp_path: Path) -> No
     with (tmp_path / "labels.csv").open("w", newline="", encoding="utf-8") as file:
         rows = [row for row in read(files / "labels.csv") if row[0] not in gold]
         csv.writer(file).writerows([("text", "rule"), *rows])
-    made = teach_files(
-        tmp_path / "labels.csv",
-        text="text",
-        columns=["rule"],
-        student="wordllama",
-        truth=files / "gold.csv",
-        out=tmp_path / "student",
-        store=tmp_path / "store",
-    )
-    assert made.corrections == 0
-    assert [one["weight"] for one in made.tried] == [0, 1, 5, 20]
+    report = made(tmp_path / "labels.csv", tmp_path, truth=files / "gold.csv")
+    assert report.corrections == 0
+    assert [one["weight"] for one in report.tried] == [0, 1, 5, 20]
 
 
 @pytest.mark.parametrize(
@@ -150,13 +147,4 @@ def test_without_overlap_the_weight_is_chosen(files: Path, tmp_path: Path) -> No
 def test_cheap_labels_alone_are_learned_less_the_doubted_ones(
     files: Path, tmp_path: Path, options: dict[str, str], method: str
 ) -> None:
-    made = teach_files(
-        files / "labels.csv",
-        text="text",
-        columns=["rule"],
-        student="wordllama",
-        out=tmp_path / "student",
-        store=tmp_path / "store",
-        **options,
-    )
-    assert made.method == method
+    assert made(files / "labels.csv", tmp_path, **options).method == method

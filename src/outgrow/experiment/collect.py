@@ -147,7 +147,7 @@ def _learned(student: Step, groups: Strings, transfer: Any, covered: Any, open_s
 def _prior(run: Run, student: Step, pool: Pool, transfer: Any, open_step: Open) -> dict[str, Any]:
     """The shares of the classes that the loss takes from the labels which the student learned, by class, where it does so."""
     tried = run.method.candidates or (run.method,)
-    if not any(getattr(one.parts.loss, "prior", None) == "labels" for one in tried) or not run.strong.able.learns:
+    if not any(one.parts.loss.takes_shares for one in tried) or not run.strong.able.learns:
         return {}
     leaf = (candidates(student) or [student])[0]
     if "weak_labels" not in leaf.parents:

@@ -96,9 +96,8 @@ def run(
         if (lost := run_folder.replaced(out, experiment)) is not None:
             display.note(lost)
         for _ in range(3):  # an artifact may prove damaged only when it is read: it is made again then
-            with disk.sentences(
-                out, *run_folder.NAMED
-            ):  # a folder that cannot be written is named before hours of work
+            # A folder that cannot be written is named before hours of work.
+            with disk.sentences(out, *run_folder.NAMED):
                 out.mkdir(parents=True, exist_ok=True)
             execute(planned.wanted, store, machine, planned.sources, display)
             try:

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from outgrow.core.entry_names import display
-from outgrow.core.errors import OutgrowError
 from outgrow.core.files import disk
-from outgrow.core.files.sums import SUMS, check_sums, write_sums
+from outgrow.core.files.sums import is_whole, write_sums
 from outgrow.core.identity import digest, digest_file
 from outgrow.experiment.planning.plan import Plan
 from outgrow.experiment.spec.schema import Experiment
@@ -48,13 +47,11 @@ def holds(out: Path, asked_for: str | None) -> bool:
     """Whether a folder is what a run of this `identity` would write, each file as it was written."""
     try:
         found = json.loads((out / WORK).read_bytes())["identity"]
-        if asked_for is None or found != asked_for or not (out / REPORT).is_file():
-            return False
-        names = [line.partition("  ")[2] for line in (out / SUMS).read_text(encoding="utf-8").splitlines()]
-        check_sums(out, names, "", "")
-    except (OSError, ValueError, KeyError, TypeError, OutgrowError):
+    except (OSError, ValueError, KeyError, TypeError):
         return False  # it is written again
-    return {WORK, "results.json", "predictions.parquet"} <= set(names) and all((out / name).is_file() for name in names)
+    if asked_for is None or found != asked_for or not (out / REPORT).is_file():
+        return False
+    return is_whole(out, (WORK, "results.json", "predictions.parquet"))
 
 
 def replaced(out: Path, experiment: Experiment) -> str | None:

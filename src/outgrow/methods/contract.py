@@ -110,6 +110,11 @@ class Method(BaseModel):
         """Which parts of learning from weak labels this method supplies; two of one part don't compose."""
         return frozenset(part for part in PARTS if getattr(type(self), part) is not getattr(Method, part))
 
+    @property
+    def takes_shares(self) -> bool:
+        """Whether its loss depends on the classes' shares among the labels that a student learns (`for_task`)."""
+        return False
+
     def for_task(self, shares: Sequence[float]) -> Method:
         """The method for a task whose classes have these shares `[classes]`; by default the same for every task."""
         return self

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 # one row of weights and a head has two, it is a head's .06.
 L2 = 0.03
 LENGTH = 8.0
+Probe = Callable[[Floats, Floats, Floats], Floats]  # features, their weak labels, features asked about -> probabilities
 
 Folds = Annotated[int, Field(ge=2, le=100)]
 Neighbours = Annotated[int, Field(ge=1, le=10_000)]
@@ -91,16 +93,8 @@ class _OnFeatures(Method):
 
     def second_opinion(self, weak: Floats, rows: Rows, by: str) -> Floats:
         """Probabilities `[n, classes]` of a probe on features, fitted to the weak labels of the other folds."""
-        assert rows.features is not None
-        values = rows.features.astype(np.float64)
-        values *= LENGTH / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
-        opinion = np.empty(weak.shape)
-        for held, others in folds_of(rows, self.folds or 5):
-            if by == "knn":
-                opinion[held] = _neighbours(values[others], weak[others], values[held], self.k or 20)
-            else:
-                opinion[held] = logistic(values[others], weak[others], values[held])
-        return within(opinion, rows.allowed)
+        probe = partial(_neighbours, k=self.k or 20) if by == "knn" else logistic
+        return out_of_fold(probe, weak, rows, self.folds or 5)
 
 
 class Filter(_OnFeatures):
@@ -183,7 +177,18 @@ class Relabel(_OnFeatures):
         return self.second_opinion(weak, rows, self.by)
 
 
-def folds_of(rows: Rows, count: int) -> Iterator[tuple[Ints, Ints]]:
+def out_of_fold(probe: Probe, weak: Floats, rows: Rows, folds: int) -> Floats:
+    """Probabilities `[n, classes]` of a probe on the student's features, fitted to the weak labels of the other folds."""
+    assert rows.features is not None
+    values = rows.features.astype(np.float64)
+    values *= LENGTH / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
+    opinion = np.empty(weak.shape)
+    for held, others in _folds(rows, folds):
+        opinion[held] = probe(values[others], weak[others], values[held])
+    return within(opinion, rows.allowed)
+
+
+def _folds(rows: Rows, count: int) -> Iterator[tuple[Ints, Ints]]:
     """Rows held out and the others, `count` times; the rows of a group are held out together."""
     groups, of_row = np.unique(rows.groups, return_inverse=True)
     if len(groups) < count:

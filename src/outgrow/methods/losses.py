@@ -23,7 +23,7 @@ SHARP = 0.1
 OFFSET = 1e3  # of a class that a prior has no share for: never chosen by those that are less than this surer of it
 
 
-class _ByRow(Method):
+class ByRow(Method):
     """A loss in which no row looks at another, but through `statistic`."""
 
     @property
@@ -32,7 +32,7 @@ class _ByRow(Method):
         return True
 
 
-class Naive(_ByRow):
+class Naive(ByRow):
     """Imitate the weak labels, soft or (`hard`) hardened: CE(w, p) = -sum_c w_c log p_c.
 
     Burns et al. 2023 (arXiv 2312.09390), section 3.
@@ -48,7 +48,7 @@ class Naive(_ByRow):
         return cross_entropy(weak, logits)
 
 
-class Confidence(_ByRow):
+class Confidence(ByRow):
     """Trust the weak labels a little less, the student's own decisions a little more.
 
     (1 - a) CE(w, p) + a CE(h(p), p), the auxiliary confidence loss of Burns et al. 2023 (arXiv 2312.09390). h: the
@@ -82,9 +82,14 @@ class Confidence(_ByRow):
         """a, the weight of the student's own decisions: rises without a jump and is `alpha` from `warmup` on."""
         return risen(self.alpha, progress, self.warmup)
 
+    @property
+    def takes_shares(self) -> bool:
+        """Where the prior is `labels`."""
+        return self.prior == "labels"
+
     def for_task(self, shares: Sequence[float]) -> Method:
         """Predictions are hardened by these shares where the prior is `labels`."""
-        if self.prior != "labels":
+        if not self.takes_shares:
             return self
         return Confidence(
             alpha=self.alpha, warmup=self.warmup, prior=tuple(float(s) / float(sum(shares)) for s in shares)
@@ -136,7 +141,7 @@ class Confidence(_ByRow):
         return self.prior
 
 
-class Entropy(_ByRow):
+class Entropy(ByRow):
     """Trust the weak labels a little less, and be sure: (1 - a) CE(w, p) + a H(p), H(p) = -sum_c p_c log p_c.
 
     The confidence loss with p itself in place of its hardened self, the gradient going through both: entropy minimisation
@@ -157,7 +162,7 @@ class Entropy(_ByRow):
         return (1 - a) * imitation - a * (log_p.exp() * log_p).sum(dim=-1)
 
 
-class Product(_ByRow):
+class Product(ByRow):
     """Learn what weak label and student agree on: CE(t, p), t proportional to p^b * w^a, no gradient through t.
 
     A product of experts (Hinton 2002, *Training products of experts by minimizing contrastive divergence*) as target. b
@@ -180,7 +185,7 @@ class Product(_ByRow):
         return cross_entropy(exponent.softmax(dim=-1), logits)
 
 
-class Window(_ByRow):
+class Window(ByRow):
     """Leave alone what the student is sure of: CE(w, p) where max(p) < 0.5 + `radius`, nothing elsewhere.
 
     A row that the student has left the window with comes back when the student doubts it again: it is the weak labels'
@@ -208,7 +213,7 @@ class Window(_ByRow):
         return cross_entropy(weak, logits).masked_fill(sure, 0.0)
 
 
-class ReverseKl(_ByRow):
+class ReverseKl(ByRow):
     """Settle on one of what the weak label allows: KL(p, w) = sum_c p_c log(p_c / w_c), mode seeking, not covering.
 
     Yao et al. 2025 (arXiv 2502.11107) for weak-to-strong generalization; Minka 2005 (*Divergence measures and message passing*)
@@ -300,6 +305,8 @@ def threshold(scores: Tensor, share: float | Sequence[float]) -> Tensor:
 
     n, of_each = scores.shape[-1], [share] if isinstance(share, float | int) else share
     cuts = [n - math.ceil(one * n - 0.5) for one in of_each]  # scores that are not above
+    if len(set(cuts)) == 1:
+        cuts = cuts[:1]
     if not any(cuts):
         return scores.new_full(scores.shape[:-1], -math.inf)
     # A selection and counts, without a sort or a look at any value: this runs at each step for all heads at once.
@@ -322,7 +329,7 @@ def _smallest(scores: Tensor, places: Sequence[int]) -> Tensor:
     """The score at a place, counted from 1, in the order of each row of `[..., n]`: one place for all, or one per row."""
     import torch
 
-    if len(set(places)) == 1:
+    if len(places) == 1:
         return scores.kthvalue(max(places[0], 1), dim=-1).values
     if scores.device.type == "cpu":  # where a sort takes as long as five selections
         rows = zip(scores, places, strict=True)

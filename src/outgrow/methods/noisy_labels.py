@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
 
-from outgrow.core.answers import within
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats, Ints, harden
 from outgrow.methods.contract import Method, Rows
-from outgrow.methods.labels import LENGTH, Folds, folds_of, logistic
+from outgrow.methods.labels import Folds, logistic, out_of_fold
+from outgrow.methods.losses import ByRow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
 
-class Gce(Method):
+class Gce(ByRow):
     """Learn less from labels that the student finds unlikely: (1 - (sum_c w_c p_c)^q) / q.
 
     Generalised cross entropy (Zhang & Sabuncu 2018, arXiv 1805.07836), between cross entropy (q near 0) and the mean
@@ -26,11 +27,6 @@ class Gce(Method):
     """
 
     q: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 0.7
-
-    @property
-    def by_row(self) -> bool:
-        """Yes."""
-        return True
 
     def loss(self, logits: Tensor, weak: Tensor, progress: float, statistic: Tensor | None = None) -> Tensor:
         """The loss of each example, `[n, classes]` twice -> `[n]`."""
@@ -57,14 +53,8 @@ class ConfidentLearning(Method):
 
     def labels(self, weak: Floats, rows: Rows) -> Floats:
         """Raises OutgrowError where every label would be left out."""
-        assert rows.features is not None
-        values = rows.features.astype(np.float64)
-        values *= LENGTH / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
-        opinion = np.empty(weak.shape)
-        for held, others in folds_of(rows, self.folds):
-            opinion[held] = logistic(values[others], weak[others], values[held], self.l2)
-        hard = harden(weak, rows.ids)
-        kept = ~doubted(within(opinion, rows.allowed), hard)
+        opinion = out_of_fold(partial(logistic, l2=self.l2), weak, rows, self.folds)
+        kept = ~doubted(opinion, harden(weak, rows.ids))
         if not kept.any():
             raise OutgrowError("confident_learning: the probe contradicts every weak label, so nothing is left")
         return np.where(kept[:, None], weak, np.nan)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from outgrow.core.units import plural
+
 JOINS = {
     "mean": "their mean",
     "majority": "majority",
@@ -18,7 +20,7 @@ def sentences(report: Numbers) -> list[str]:
     """The account in plain words, most important first."""
     if report["student_accuracy"] is None:
         return [
-            f"The student learned {_count(report['taught'], 'cheap label')} and repeats {_percent(report['agreement'])} "
+            f"The student learned {plural(report['taught'], 'cheap label')} and repeats {_percent(report['agreement'])} "
             "of them.",
             "How accurate the labels and the student are cannot be known from cheap labels alone: a student that "
             "repeats them all may be worse than one that does not. Label about 200 texts with care, chosen at random "
@@ -90,7 +92,7 @@ def _points(gain: Numbers) -> str:
 
 def _worth(report: Numbers) -> str:
     worth, careful = report["worth"], report["careful"]
-    labels = _count(report["taught"], "cheap label") + (" alone" if report["mixed"] else "")
+    labels = plural(report["taught"], "cheap label") + (" alone" if report["mixed"] else "")
     verb = "are" if report["taught"] != 1 else "is"
     if worth is None:
         return (
@@ -108,10 +110,6 @@ def _size(worth: Numbers, end: str) -> str:
     if worth[end] is None:
         return f"more than {worth['largest']:,}"
     return f"{worth[end]:,.0f}" if worth[end] else f"fewer than {worth['smallest']:,}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _percent(value: float) -> str:

@@ -33,11 +33,29 @@ def check_sums(folder: Path, names: Iterable[str], what: str, advice: str) -> No
         return
     except (OSError, ValueError) as error:
         raise OutgrowError(f"{folder}: {what}: its {SUMS} cannot be read; {advice}") from error
-    found = [_LINE.fullmatch(line) for line in lines]
-    if not all(found):
+    known = _known(lines)
+    if known is None:
         raise OutgrowError(f"{folder}: {what}: its {SUMS} is damaged; {advice}")
-    known = {line[2]: line[1] for line in found if line}
     for name in names:
         path = folder / name
         if path.is_file() and known.get(name) != digest_file(path):
             raise OutgrowError(f"{folder}: {what}: {name} was changed after it was written; {advice}")
+
+
+def is_whole(folder: Path, needed: Iterable[str]) -> bool:
+    """Whether a folder's checksums name the needed files, and every file that they name is there as it was written."""
+    try:
+        known = _known((folder / SUMS).read_text(encoding="utf-8").splitlines())
+        return (
+            known is not None
+            and set(needed) <= set(known)
+            and all(digest_file(folder / name) == digest for name, digest in known.items())
+        )
+    except (OSError, ValueError):
+        return False
+
+
+def _known(lines: Iterable[str]) -> dict[str, str] | None:
+    """Names and their checksums; None where a line is not of that form."""
+    found = [_LINE.fullmatch(line) for line in lines]
+    return {line[2]: line[1] for line in found if line} if all(found) else None
