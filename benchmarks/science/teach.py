@@ -34,6 +34,7 @@ from outgrow.execution.progress import Silent
 from outgrow.execution.store import Store
 from outgrow.teaching.cheap_labels import Form
 from outgrow.teaching.options import Candidate, Learner, for_labels, learning
+from outgrow.teaching.reading import Reading
 from outgrow.teaching.steps import dataset_step
 from outgrow.teaching.students import no_progress, trained
 from outgrow.teaching.teach import Laboratory, Work, work_on
@@ -81,7 +82,7 @@ def product(of: World, rows: Draw, labels: Ints, careful: int, folder: Path) -> 
     gold = [(of.words[row], of.data.truth[row]) for row in rows.careful[:careful]]
     truth = write(folder / "gold.csv", gold) if gold else None
     sources: dict[str, Any] = {}
-    pool = dataset_step(file, "text", Form.of(["label"]), truth, "label" if gold else None, sources)
+    pool = dataset_step(file, Reading.of("text"), Form.of(["label"]), truth, "label" if gold else None, sources)
     found, usual = learning(of.name, None, careful=careful > 0)
     laboratory = Laboratory(Store(folder / "store"), Machine(device="cpu"), {**sources, **found.sources}, Silent())
     work = work_on(pool, found, laboratory, 0)

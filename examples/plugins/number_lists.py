@@ -1,17 +1,20 @@
 """An input type of its own, lists of numbers, with a task that has such inputs and a model that reads them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from outgrow import Examples, InputType, Labels, Model, RawTask
+from outgrow.core.files.tables import Table
+from outgrow.core.inputs import Read
 
 
 class NumberList(InputType):
     """A list of numbers; equal lists are one example."""
 
     name = "numbers"
+    columns = ("numbers",)
 
     def identity(self, value: Sequence[float]) -> list[float]:
         """The numbers themselves: a list of them is JSON already."""
@@ -26,6 +29,23 @@ class NumberList(InputType):
     def preview(self, value: Sequence[float]) -> str:
         """The numbers, rounded, in a row."""
         return "  ".join(f"{number:.2f}" for number in value)
+
+    def rows(
+        self, table: Table, keys: Mapping[str, Any], labels: Sequence[str | None], problems: list[str]
+    ) -> Read | None:
+        """A column of lists, as JSONL and Parquet have them, or of numbers with spaces between, as in CSV."""
+        if not table.has(keys["numbers"], "the numbers", problems):
+            return None
+        try:
+            return Read([numbers(cell) for cell in table.columns[keys["numbers"]]])
+        except (TypeError, ValueError) as error:
+            problems.append(f"{table.name}: column {keys['numbers']!r} holds something other than numbers: {error}")
+            return None
+
+
+def numbers(cell: Any) -> list[float]:
+    """The numbers of a cell. Raises TypeError, ValueError."""
+    return [float(number) for number in (cell.split() if isinstance(cell, str) else cell)]
 
 
 def clouds(rows: int = 400, width: int = 4) -> RawTask:

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 from written_tables import write
 
-from outgrow.core.files.row_text import render
 from outgrow.core.files.tables import Table, read_table, table_format
+from outgrow.core.inputs import TEXT, read_rows
 from outgrow.tasks.files import file_task
 
 ROWS: dict[str, list[Any]] = {"text": ["good", "bad, very", 'so "so"\nla'], "label": [1, 0, 1]}
@@ -153,7 +153,8 @@ def test_files_that_are_not_there_or_no_files(tmp_path: Path) -> None:
 def rendered(columns: dict[str, list[Any]], text: str) -> tuple[list[str] | None, list[str]]:
     problems: list[str] = []
     read = Table("f", columns, range(1, len(next(iter(columns.values()))) + 1), unit="row")
-    return render(read, text, problems), problems
+    found = read_rows(TEXT, read, {"text": text}, [None] * len(read), problems)
+    return (None if found is None or problems else list(found.values)), problems
 
 
 QA: dict[str, list[Any]] = {"question": ["two?", "three?"], "answer": [2, 3.0], "{odd}": ["a", "b"]}

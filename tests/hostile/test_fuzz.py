@@ -18,6 +18,7 @@ from outgrow.core.files.streams import chunks, writer
 from outgrow.core.files.tables import read_table
 from outgrow.experiment.spec.schema import Experiment
 from outgrow.teaching.cheap_labels import Form, read_cheap_labels
+from outgrow.teaching.reading import Reading
 
 FUZZ = settings(
     max_examples=int(os.environ.get("OUTGROW_FUZZ", "8")) * 5,
@@ -99,7 +100,7 @@ def read(path: Path) -> None:
     if found is not None:
         assert {len(values) for values in found.columns.values()} <= {len(found)}
         for column in list(found.columns)[:2]:
-            read_cheap_labels(path, column, Form.of([list(found.columns)[-1]], None, None), [])
+            read_cheap_labels(path, Reading.of(column), Form.of([list(found.columns)[-1]], None, None), [])
     try:
         with writer(str(path.with_name("out.jsonl")), str(path)) as append:
             for part in chunks(str(path), rows=2):

@@ -51,7 +51,7 @@ def taught(written: object, classes: int = 3) -> tuple[HeadStudent, np.ndarray]:
     targets = np.eye(classes, dtype=np.float32)[rows % classes]
     solver = Solver(options.steps, options.lr)
     (head,) = solve(values, [Problem(rows, targets, None, Naive(), options.l2, 0)], solver)
-    return HeadStudent(options, location, head, solver.norm), predict(values, head, solver)
+    return HeadStudent(options, location, head, solver.norm, found.spec.member.identity), predict(values, head, solver)
 
 
 def saved(out: Path, written: object, classes: int = 3) -> np.ndarray:

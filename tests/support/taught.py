@@ -12,7 +12,9 @@ from outgrow.core.pool import Pool
 from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.tasks.sentiment import sentiment
 from outgrow.teaching.cheap_labels import Form
-from outgrow.teaching.dataset import Dataset, Evidence, notes, read_dataset
+from outgrow.teaching.dataset import Dataset, Evidence, read_dataset
+from outgrow.teaching.dataset_notes import notes
+from outgrow.teaching.reading import Reading
 
 
 def write(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> Path:
@@ -68,7 +70,7 @@ class Known:
 def evidence(folder: Path, columns: Sequence[str] = ("rule",), **options: Any) -> Known:
     """What is known by the files of a folder; probabilities, voter and read_dataset's own options."""
     form = Form.of(columns, options.pop("probabilities", None), options.pop("voter", None))
-    given = {"text": "text", "form": form, "truth": folder / "gold.csv", **options}
+    given = {"reading": Reading.of(options.pop("text", "text")), "form": form, "truth": folder / "gold.csv", **options}
     data = read_dataset(folder / "labels.csv", **given)
     joined, habits = data.given.joined(data.given.rules[0])
     return Known(data, Evidence(data.pool, data.over_pool(joined)), habits, notes(data, "labels.csv", "gold.csv"))

@@ -83,7 +83,7 @@ def test_the_order_of_rows_changes_nothing(raw: RawTask, seed: int) -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(40, 150), st.text(min_size=1, max_size=20), st.integers(0, 1), st.integers(0, 99))
+@given(st.integers(40, 150), st.text(min_size=1, max_size=20).filter(str.strip), st.integers(0, 1), st.integers(0, 99))
 def test_one_row_more_moves_few(n: int, text: str, label: int, seed: int) -> None:
     raw = task(n, n)
     more = RawTask([*raw.inputs, text], [*raw.labels, label])

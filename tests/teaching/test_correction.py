@@ -16,6 +16,7 @@ from outgrow.execution.store import Store
 from outgrow.teaching.cheap_labels import Form
 from outgrow.teaching.correction import Clues, corrected, dealt, lengths, trusted
 from outgrow.teaching.options import CORRECTED_WEIGHT, CORRECTIONS, for_labels, learning
+from outgrow.teaching.reading import Reading
 from outgrow.teaching.steps import dataset_step, folds
 from outgrow.teaching.teach import Laboratory, Report, Work, work_on
 from outgrow.teaching.teach_files import teach_files
@@ -85,7 +86,7 @@ def test_lengths_and_parts() -> None:
 
 def work(files: Path, gold: Path, place: Path) -> tuple[Work, Any]:
     sources: dict[str, Any] = {}
-    pool = dataset_step(files / "labels.csv", "text", Form.of(["rule"]), gold, None, sources)
+    pool = dataset_step(files / "labels.csv", Reading.of("text"), Form.of(["rule"]), gold, None, sources)
     found, choices = learning("wordllama", "naive", careful=True)
     laboratory = Laboratory(Store(place), Machine(), {**sources, **found.sources}, Silent())
     made = work_on(pool, found, laboratory, 0)
@@ -97,7 +98,7 @@ def test_no_fold_is_scored_by_what_it_taught(files: Path, tmp_path: Path) -> Non
     """With the opposite truth in one fold, the student of that fold is the same to the bit, and the kept one is not."""
     before, choice = work(files, files / "gold.csv", tmp_path / "store")
     careful = before.evidence.careful
-    fold = careful[folds(len(careful), 0)[3]]
+    fold = careful[folds(before.evidence.careful_groups, 0)[3]]
     turned = {before.evidence.pool.inputs[row] for row in fold}
     rows = [(text, str(1 - int(label)) if text in turned else label) for text, label in read(files / "gold.csv")]
     write(tmp_path / "gold.csv", ["text", "label"], rows)

@@ -11,6 +11,7 @@ from outgrow.experiment.spec.model_entries import model_spec
 from outgrow.models.label_sources.aggregate import join, usual_rule
 from outgrow.teaching.cheap_labels import Form
 from outgrow.teaching.dataset import read_dataset
+from outgrow.teaching.reading import Reading
 from outgrow.teaching.sentences import sentences
 from outgrow.teaching.teach_files import teach_files
 
@@ -29,7 +30,7 @@ def test_gold_leaves_the_training_set(files: Path) -> None:
     assert not set(known.careful) & set(known.taught)
     assert (known.hard[known.careful] >= 0).sum() == 120
     assert (
-        "120 of 200 texts of gold.csv are in labels.csv too: their cheap labels are not used for training"
+        "120 of 200 texts of gold.csv are in labels.csv too: they show how often the cheap labels are right"
         in found.notes
     )
 
@@ -81,6 +82,23 @@ def test_gold_that_says_nothing_or_two_things(tmp_path: Path) -> None:
     assert "1 row of gold.csv without a label is left out" in found.notes
     assert "1 text of gold.csv with contradicting labels is left out" in found.notes
     assert "t1" not in found.texts  # neither to be scored on, nor to learn from
+
+
+def test_careful_texts_are_found_in_another_spelling(tmp_path: Path) -> None:
+    """What a spreadsheet does to a file of careful labels does not put its texts into training."""
+    rows = [(f"Caf\u00e9 number {place} is fine.", "ab"[place % 2]) for place in range(60)]
+    write(tmp_path / "labels.csv", ["text", "rule"], [*rows, ("CAFE\u0301 number 3 is fine.", "a")])
+    respelled = [(f"  cafe\u0301 NUMBER {place}  is fine.\r\n", label) for place, (_, label) in enumerate(rows[:30])]
+    write(tmp_path / "gold.csv", ["text", "label"], [*respelled, ("caf\u00e9 number 4 is fine.", "b")])
+    found = evidence(tmp_path)
+    assert len(found.known.careful) == 29  # the fifth has two labels
+    assert len(found.known.taught) == 30
+    assert found.texts.count("Caf\u00e9 number 3 is fine.") == 1
+    assert "CAFE\u0301 number 3 is fine." not in found.texts
+    assert (
+        "30 texts of gold.csv are in labels.csv in another spelling (case, white space, Unicode form): taken for the same"
+    ) in found.notes
+    assert "1 further spelling in labels.csv of texts of gold.csv is left out" in found.notes
 
 
 def test_gold_that_overlaps_nothing_measures_the_student_only(tmp_path: Path, files: Path) -> None:
@@ -250,4 +268,4 @@ def test_a_label_that_is_a_list(tmp_path: Path) -> None:
     with pytest.raises(
         UsageError, match="holds something other than a word or a number in line 1; a label is one value"
     ):
-        read_dataset(tmp_path / "labels.jsonl", text="text", form=Form.of(["rule"]))
+        read_dataset(tmp_path / "labels.jsonl", reading=Reading.of("text"), form=Form.of(["rule"]))

@@ -19,6 +19,7 @@ from outgrow.models.label_sources.aggregate import join_answers, usual_rule
 from outgrow.teaching.cheap_labels import Form
 from outgrow.teaching.joins import Joins, best_join
 from outgrow.teaching.options import learning
+from outgrow.teaching.reading import Reading
 from outgrow.teaching.sentences import sentences
 from outgrow.teaching.steps import dataset_step, folds
 from outgrow.teaching.teach import Laboratory, Work, work_on
@@ -63,7 +64,7 @@ def work(tmp_path_factory: pytest.TempPathFactory, tiny: str) -> Work:
     folder = files(tmp_path_factory.mktemp("voters"))
     sources: dict[str, Any] = {}
     form = Form.of([f"v{place}" for place in range(7)])
-    pool = dataset_step(folder / "labels.csv", "text", form, folder / "gold.csv", "label", sources)
+    pool = dataset_step(folder / "labels.csv", Reading.of("text"), form, folder / "gold.csv", "label", sources)
     learner, _ = learning(tiny, None)
     laboratory = Laboratory(Store(folder / "store"), Machine(device="cpu"), {**sources, **learner.sources}, Silent())
     return work_on(pool, learner, laboratory, 0)
@@ -80,7 +81,7 @@ def test_careful_labels_choose_the_join(work: Work) -> None:
 
 def test_no_fold_has_a_part_in_its_own_join(work: Work) -> None:
     """Whatever the careful labels of a fold are, its students learn from the same labels, and its labels score the same."""
-    parts = folds(len(work.evidence.careful), 0)
+    parts = folds(work.evidence.careful_groups, 0)
     close = np.ones((3, len(work.joins.both)))
     close[0, [part[0] for part in parts[:4]]] = 0
     close[1:, [part[0] for part in parts[4:6]]] = 0

@@ -19,6 +19,7 @@ from outgrow.methods.losses import Confidence, Naive
 from outgrow.teaching.cheap_labels import Form
 from outgrow.teaching.options import Learner, candidates, for_labels, learning_method, student_spec
 from outgrow.teaching.options import learning as learning_of
+from outgrow.teaching.reading import Reading
 from outgrow.teaching.saved_student import load
 from outgrow.teaching.sentences import sentences
 from outgrow.teaching.steps import dataset_step
@@ -97,7 +98,7 @@ def learning(files: Path, folder: Path, name: str, **options: Any) -> Learner:
 
 def taught(files: Path, folder: Path, found: Learner, *, choose: bool, mix: bool) -> tuple[Taught, Laboratory]:
     sources = dict(found.sources)
-    pool = dataset_step(files / "labels.csv", "text", Form.of(["rule"]), files / "gold.csv", None, sources)
+    pool = dataset_step(files / "labels.csv", Reading.of("text"), Form.of(["rule"]), files / "gold.csv", None, sources)
     laboratory = Laboratory(Store(folder / "store"), Machine(), sources, Silent())
     names = found.methods if choose else found.methods[:1]
     weights = (1.0,) if mix else (0.0,)  # a model of this kind takes no others

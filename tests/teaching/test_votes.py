@@ -10,7 +10,9 @@ import pytest
 from taught import write
 
 from outgrow.teaching.cheap_labels import Form, read_cheap_labels
-from outgrow.teaching.dataset import notes, read_dataset
+from outgrow.teaching.dataset import read_dataset
+from outgrow.teaching.dataset_notes import notes
+from outgrow.teaching.reading import Reading
 from outgrow.teaching.teach_files import teach_files
 
 WORDS = [("good", "great", "fine"), ("bad", "poor", "dull")]
@@ -27,13 +29,13 @@ def test_a_voter_has_one_vote_on_a_text(tmp_path: Path) -> None:
     write(tmp_path / "votes.csv", ["text", "who", "label"], lines)
     problems: list[str] = []
     form = Form.of(["label"], None, "who")
-    cheap = read_cheap_labels(tmp_path / "votes.csv", "text", form, problems)
+    cheap = read_cheap_labels(tmp_path / "votes.csv", Reading.of("text"), form, problems)
     assert cheap is not None
-    place = {text: row for row, text in enumerate(dict.fromkeys(cheap.texts))}
-    given = cheap.given(np.array([place[text] for text in cheap.texts]), len(place))
+    place = {text: row for row, text in enumerate(dict.fromkeys(cheap.read.values))}
+    given = cheap.given(np.array([place[text] for text in cheap.read.values]), len(place))
     assert given.answers[:, 0].tolist() == [0, -1, 1, -1, -1, 0, -1, 1, 1]
     assert given.counts.tolist() == [[1, 1], [0, 0], [1, 0], [0, 2]]
-    found = notes(read_dataset(tmp_path / "votes.csv", text="text", form=form), "votes.csv", "")
+    found = notes(read_dataset(tmp_path / "votes.csv", reading=Reading.of("text"), form=form), "votes.csv", "")
     assert found[:2] == [
         "1 repeated vote of one voter on one text: counted once",
         "1 text with contradicting votes of one voter: these votes are left out",

@@ -22,8 +22,20 @@ from outgrow.core.units import plural
 
 def teach(
     labels: Annotated[Path, typer.Argument(metavar="LABELS", help="Cheap labels: a CSV, JSONL or Parquet file.")],
-    text: Annotated[str, typer.Option("--text", help="The column of the texts, or a template: '{title} {body}'.")],
     out: Annotated[Path, typer.Option("--out", help="The student's folder.")],
+    text: Annotated[
+        str | None, typer.Option("--text", help="The column of the texts, or a template: '{title} {body}'.")
+    ] = None,
+    chosen: Annotated[
+        str | None, typer.Option("--chosen", help="Of preferences: the column of the better text; with --rejected.")
+    ] = None,
+    rejected: Annotated[str | None, typer.Option("--rejected", help="The column of the other one.")] = None,
+    prompt: Annotated[
+        str | None, typer.Option("--prompt", help="The column of what both answer. [default: what they begin with]")
+    ] = None,
+    inputs: Annotated[
+        str | None, typer.Option("--inputs", help="Other inputs: their columns, as '{prompt: q, a: one, b: two}'.")
+    ] = None,
     label: Annotated[
         list[str] | None,
         typer.Option("--label", help="The column of the cheap labels; several (a,b,c, or again) are joined."),
@@ -70,6 +82,7 @@ def teach(
         report = teach_files(
             labels,
             text=text,
+            inputs=_inputs(inputs, {"chosen": chosen, "rejected": rejected, "prompt": prompt}),
             columns=[name for one in label or () for name in _listed(one)],
             probabilities=None if probabilities is None else _columns(probabilities),
             voter=voter,
@@ -96,6 +109,17 @@ def teach(
     say(f"The student is in {out}; its README.md is a model card. Next: outgrow predict {out} new.csv -o out.csv")
 
 
+def _inputs(written: str | None, columns: dict[str, str | None]) -> Any:
+    """A mapping of columns, from --inputs or from options of their own; None where neither is given."""
+    from outgrow.core.errors import UsageError
+    from outgrow.core.files.yaml_file import option_value
+
+    given = {name: column for name, column in columns.items() if column is not None}
+    if written is None or not given:
+        return given or None if written is None else option_value(written, "--inputs")
+    raise UsageError(f"--inputs, --{min(given)}: name all columns by the one or by the other")
+
+
 def _listed(written: str) -> list[str]:
     return [name.strip() for name in written.split(",")]
 
@@ -111,6 +135,16 @@ def predict(
     student: Annotated[Path, typer.Argument(metavar="STUDENT", help="A folder that teach wrote.")],
     rows: Annotated[str, typer.Argument(metavar="ROWS", help="A CSV, JSONL or Parquet file of any size; - for stdin.")],
     out: Annotated[str, typer.Option("-o", "--out", help="The file to write; - for stdout.")],
+    text: Annotated[
+        str | None, typer.Option("--text", help="The column of the texts. [default: as the student's own were called]")
+    ] = None,
+    inputs: Annotated[
+        str | None, typer.Option("--inputs", help="The columns of other inputs, as '{prompt: q, a: one, b: two}'.")
+    ] = None,
+    plugin: Annotated[
+        list[Path] | None,
+        typer.Option("--plugin", help="A Python file with the student's own model kind or input type."),
+    ] = None,
     threads: ThreadsOption = None,
     device: DeviceOption = "auto",
     leave_formulas: Annotated[
@@ -118,13 +152,26 @@ def predict(
     ] = False,
 ) -> None:
     """Write a student's label, probabilities and margin beside every row of a file."""
+    from outgrow.core.errors import UsageError
+    from outgrow.core.registry import remember_file
     from outgrow.execution.progress import display
     from outgrow.teaching.predict_files import predict_file
     from outgrow.teaching.saved_student import load
 
+    for path in plugin or ():
+        remember_file(path)
     kept = load(student)
+    if text is not None and inputs is not None:
+        raise UsageError("--text, --inputs: name the columns by one of them")
     with display() as shown:
         count = predict_file(
-            kept, rows, out, threads=threads, device=device, display=shown, leave_formulas=leave_formulas
+            kept,
+            rows,
+            out,
+            inputs=text if text is not None else _inputs(inputs, {}),
+            threads=threads,
+            device=device,
+            display=shown,
+            leave_formulas=leave_formulas,
         )
     say(f"{plural(count, 'row')} labelled" + ("" if out == "-" else f" in {out}"), error=True)

@@ -59,3 +59,14 @@ def within(probabilities: Floats, allowed: Allowed | None) -> Floats:
 def uniform(allowed: Allowed) -> Floats:
     """Each row's probabilities where nothing is known: equal over the classes it allows, `[n, classes]`."""
     return np.asarray(allowed / allowed.sum(axis=1, keepdims=True))
+
+
+def chosen_among(scores: Floats, places: Ints) -> Floats:
+    """Probabilities `[n, k]` float32 of each row's parts: the softmax of their scores `[parts]`, 0 where there is no part.
+
+    places `[n, k]`: the part that each class of a row is, -1 where it has fewer. Of two that is Bradley & Terry 1952, of
+    more the conditional logit (McFadden 1974).
+    """
+    logits = np.where(places < 0, OUT, scores[places]).astype(np.float64)
+    exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(exponents / exponents.sum(axis=1, keepdims=True), dtype=np.float32)

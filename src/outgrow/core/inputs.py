@@ -134,11 +134,29 @@ class Text(InputType):
         self, table: Table, keys: Mapping[str, Any], labels: Sequence[str | None], problems: list[str]
     ) -> Read | None:
         """Each row's text; see `core.files.row_text.render`."""
-        found = render(table, keys["text"], problems, distinct=False)
+        found = render(table, keys["text"], problems)
         return None if found is None else Read(found)
 
 
 TEXT = Text()
+
+
+def read_rows(
+    inputs: InputType,
+    table: Table,
+    keys: Mapping[str, Any],
+    labels: Sequence[str | None],
+    problems: list[str],
+    *,
+    distinct: bool = True,
+) -> Read | None:
+    """`inputs.rows`, where with `distinct` not all values are the same; None where something is wrong."""
+    read = inputs.rows(table, keys, labels, problems)
+    if not distinct or read is None or len(table) < 2 or len({inputs.id(value) for value in read.values}) > 1:
+        return read
+    named = " and ".join(repr(value) for value in keys.values() if isinstance(value, str))
+    problems.append(f"{table.name}: all {len(table)} {inputs.name}s are the same; is {named} the right column?")
+    return read
 
 
 def input_type(name: str) -> InputType:
@@ -165,8 +183,8 @@ def type_with_identity(identity: Mapping[str, str]) -> InputType:
 
 
 def type_with_columns(keys: Mapping[str, Any]) -> str:
-    """The name of the built-in type whose columns a task entry names; `text` where it names none's."""
-    return next((name for name in BUILT_IN["inputs"] if set(input_type(name).columns) & set(keys)), TEXT.name)
+    """The name of the built-in type most of whose columns a task entry names; `text` where it names none's."""
+    return max(BUILT_IN["inputs"], key=lambda name: len(set(input_type(name).columns) & set(keys)))
 
 
 def all_columns() -> set[str]:

@@ -141,7 +141,8 @@ def find_identity(group: str, identity: Mapping[str, str]) -> Member:
     if "file" in identity:
         if identity["file"] not in FILES:
             raise OutgrowError(
-                f"the plug-in file of {name} (SHA-256 {identity['file'][:12]}…) is not there; put it back"
+                f"the plug-in file of {name} (SHA-256 {identity['file'][:12]}…) is not there; put it back "
+                "(`outgrow predict` takes it by --plugin)"
             )
         name = f"{FILES[identity['file']]}:{name}"
     found = find(group, name)
@@ -165,6 +166,13 @@ def identity_of(group: str, thing: Any) -> Mapping[str, str]:
     raise OutgrowError(
         f"{target}: is not registered under outgrow.{group}; name it by path/to/file.py:Name or register it"
     )
+
+
+def remember_file(path: Path) -> None:
+    """Note a plug-in file for `find_identity`. Raises UsageError where there is none."""
+    if not path.is_file():
+        raise UsageError(f"{path}: there is no such file")
+    FILES[digest_file(path)] = str(path)
 
 
 def remember(sources: Mapping[str, Any]) -> None:

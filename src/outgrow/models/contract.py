@@ -48,18 +48,24 @@ Reader = Callable[[Sequence[str], Callable[[int, int], None]], Features]
 
 @dataclass(frozen=True)
 class Saved:
-    """How a trained model is kept for others: what it is in words, which library loads it, and by which code."""
+    """How a trained model is kept for others: what it is in words, which library loads it, and by which code.
+
+    scores: the code where it was taught choices, and gives a text one score.
+    """
 
     what: str
     library: str
     code: str
+    scores: str | None = None
 
 
-SENTENCE_TRANSFORMERS = (  # of `Saved`: library and code
+SENTENCE_TRANSFORMERS = (  # of `Saved`: library, and code for classes and for scores
     "sentence-transformers",
     "import torch\nfrom sentence_transformers import SentenceTransformer\n\n"
     "logits = SentenceTransformer(folder).encode(texts, convert_to_tensor=True)\n"
     "probabilities = torch.softmax(logits, dim=1)  # one column per class, in the order above",
+    "from sentence_transformers import SentenceTransformer\n\n"
+    "scores = SentenceTransformer(folder).encode(texts)[:, 0]  # of context and answer as one text: higher is better",
 )
 
 

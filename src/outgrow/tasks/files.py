@@ -12,7 +12,7 @@ from outgrow.core.errors import UsageError
 from outgrow.core.examples import sorted_classes
 from outgrow.core.files.label_checks import label_faults
 from outgrow.core.files.tables import Table, read_table
-from outgrow.core.inputs import TEXT, InputType, Read
+from outgrow.core.inputs import TEXT, InputType, Read, read_rows
 from outgrow.core.registry import nearest
 from outgrow.tasks.contract import RawTask
 
@@ -154,19 +154,15 @@ def _rows(table: Table, columns: Columns, unlabelled: bool, problems: list[str])
     wrong: list[str] = []
     if label is not None and not (unlabelled and label not in table.columns) and table.has(label, "label", wrong):
         labels = table.names(label, "label", wrong)
-        wrong += label_faults(table, label, labels, columns.max_classes)
+        if not columns.inputs.exchangeable:  # where a label may be the right candidate itself
+            wrong += label_faults(table, label, labels, columns.max_classes)
         missing = [row for row, name in enumerate(labels) if name is None]
         if missing and not unlabelled:
             wrong.append(
                 f"{table.name}: column {label!r} holds no label in {table.where(missing)}; "
                 "fill it in, leave the rows out, or set unlabelled: true"
             )
-    read = columns.inputs.rows(table, columns.keys, labels, problems)
-    if read is not None and len(table) > 1 and len({columns.inputs.id(value) for value in read.values}) == 1:
-        named = " and ".join(repr(value) for value in columns.keys.values() if isinstance(value, str))
-        problems.append(
-            f"{table.name}: all {len(table)} {columns.inputs.name}s are the same; is {named} the right column?"
-        )
+    read = read_rows(columns.inputs, table, columns.keys, labels, problems)
     problems += wrong
     groups = None if read is None else read.groups
     if group is not None:

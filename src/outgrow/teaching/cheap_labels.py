@@ -9,13 +9,16 @@ from typing import Any, Literal
 
 import numpy as np
 
+from outgrow.core.answers import uniform
 from outgrow.core.examples import Floats, Ints, class_name, sorted_classes
 from outgrow.core.files.label_checks import abstention_faults, label_faults
 from outgrow.core.files.label_columns import class_probabilities
-from outgrow.core.files.row_text import render
-from outgrow.core.files.tables import read_table
+from outgrow.core.files.tables import Table, read_table
+from outgrow.core.inputs import Read
 from outgrow.models.label_sources.aggregate import MODELS, Rule, join_answers, join_votes, rules, shares
 from outgrow.models.label_sources.dawid_skene import Votes, one_sided
+from outgrow.models.label_sources.label_file import reordered
+from outgrow.teaching.reading import Reading
 
 Kind = Literal["classes", "columns", "votes", "probabilities"]
 
@@ -47,14 +50,17 @@ class Form:
             pairs = tuple((_spelled(name.removeprefix("p_") if strip else name), name) for name in names)
         return cls(tuple(columns), pairs if probabilities is not None else None, voter)
 
-    def problems(self) -> list[str]:
-        """What does not fit together, a sentence each."""
+    def problems(self, reading: Reading) -> list[str]:
+        """What does not fit together, or with the columns of the inputs, a sentence each."""
         wrong = []
         if self.columns and self.probabilities is not None:
             wrong.append("--label and --probabilities exclude each other: take one away")
-        if not self.columns and self.probabilities is None:
+        if not self.columns and self.probabilities is None and not reading.labels_inside:
             wrong.append("--label: name the column of the cheap labels, or several; or give --probabilities")
-        if self.voter is not None and len(self.columns) != 1:
+        wrong += [f"--inputs: {problem}" for problem in reading.problems(label=not reading.labels_inside)]
+        if (self.columns or self.probabilities is not None) and reading.labels_inside:
+            wrong.append("--label, --probabilities: the columns of the inputs say which is right: leave the labels out")
+        if self.voter is not None and (len(self.columns) > 1 or self.probabilities is not None):
             wrong.append("--voter: each row is then one vote, so name its label by one --label")
         wrong += [
             f"--label: column {one!r} is named twice"
@@ -98,15 +104,16 @@ class Form:
 
 @dataclass(frozen=True)
 class CheapLabels:
-    """The lines of a file: their texts, and the labels they give."""
+    """The lines of a file: their inputs, and the labels they give."""
 
     name: str
-    form: Form
-    texts: Sequence[str]
+    kind: Kind
+    read: Read
     classes: tuple[str, ...]
     answers: Ints  # [lines, columns] class numbers, -1 where blank; of probabilities none
     shares: Floats  # [lines, classes], NaN where blank; of class names none
     voters: Sequence[str | None] = ()  # [lines] whose label it is, where rows are votes: blank only without a label
+    ties: int = 0  # votes for several classes at once, which are left out
 
     def given(self, rows: Ints, texts: int) -> GivenLabels:
         """The labels of `n` distinct texts, where line i of the file is about text `rows[i]`."""
@@ -115,8 +122,8 @@ class CheapLabels:
         ]
         names = {name: place for place, name in enumerate(sorted({name for name in labelled if name is not None}))}
         voter = np.array([-1 if name is None else names[name] for name in labelled], dtype=np.int64)
-        answers = _one_vote_each(rows, voter, self.answers) if self.form.kind == "votes" else self.answers
-        return GivenLabels(self.form.kind, self.classes, texts, rows, answers, self.shares, voter, len(names))
+        answers = _one_vote_each(rows, voter, self.answers) if self.kind == "votes" else self.answers
+        return GivenLabels(self.kind, self.classes, texts, rows, answers, self.shares, voter, len(names))
 
 
 def _one_vote_each(rows: Ints, voter: Ints, answers: Ints) -> Ints:
@@ -212,9 +219,9 @@ class GivenLabels:
 
 
 def read_cheap_labels(
-    path: str | Path, text: str, form: Form, problems: list[str], max_classes: int | None = None
+    path: str | Path, reading: Reading, form: Form, problems: list[str], max_classes: int | None = None
 ) -> CheapLabels | None:
-    """The labels in a file; `text` is a column or a template. What is wrong is added to `problems`.
+    """The labels in a file, and its inputs. What is wrong is added to `problems`.
 
     max_classes: None to take a column of very many different values for a mistake.
     """
@@ -222,42 +229,77 @@ def read_cheap_labels(
     if table is None:
         return None
     before = len(problems)
-    texts = render(table, text, problems)
-    problems += form.problems()
-    lines = len(table)
-    nothing = np.zeros((lines, 0), dtype=np.int64)
+    problems += form.problems(reading)
+    nothing: list[str | None] = [None] * len(table)
     voters: list[str | None] = []
     if form.voter is not None and table.has(form.voter, "the voter", problems):
         voters = table.names(form.voter, "voter", problems)
-    if form.probabilities is not None:
-        classes = sorted_classes(name for name, _ in form.probabilities)
-        wrong = len(problems) > before
-        shares = None if wrong else class_probabilities(table, classes, None, dict(form.probabilities), problems)
-        if shares is None or texts is None:
-            return None
-        return CheapLabels(table.name, form, texts, classes, nothing, shares)
     known = [column for column in form.columns if table.has(column, "label", problems)]
     names = [table.names(column, "label", problems) for column in known]
-    for column, values in zip(known, names, strict=True):
-        problems += label_faults(table, column, values, max_classes)
-        problems += abstention_faults(table, column, values)
-    if len(problems) > before or texts is None:
+    if not reading.inputs.exchangeable:  # where a label may be the right candidate itself
+        for column, values in zip(known, names, strict=True):
+            problems += label_faults(table, column, values, max_classes)
+            problems += abstention_faults(table, column, values)
+    reads = [reading.rows(table, values, problems) for values in names or [nothing]]
+    if form.probabilities is not None:
+        return _of_probabilities(table, form, reads[0], problems, before)
+    if len(problems) > before or (read := reads[0]) is None:
         return None
-    classes = sorted_classes(name for column in names for name in column if name is not None)
+    columns = [
+        values if one is None or one.labels is None else one.labels
+        for one, values in zip(reads, names or [nothing], strict=True)
+    ]
+    ties = [[name == "" for name in column] for column in columns]
+    classes = read.classes or sorted_classes(name for column in columns for name in column if name)
     if len(classes) < 2:
-        several = len(form.columns) > 1
-        which = f"columns {', '.join(form.columns)}" if several else f"column {form.columns[0]!r}"
-        does = ("say", "hold") if several else ("says", "holds")
-        said = f"{does[0]} {classes[0]!r} in every row" if classes else f"{does[1]} no label at all"
-        problems.append(f"{table.name}: {which} {said}; a student needs at least two classes to tell apart")
+        problems.append(_one_class(table, form.columns, classes))
         return None
     number = {name: place for place, name in enumerate(classes)}
-    answers = np.array([[-1 if name is None else number[name] for name in column] for column in names]).T
+    answers = np.array([[-1 if not name else number[name] for name in column] for column in columns]).T
     nobody = [line for line, name in enumerate(voters) if name is None and answers[line, 0] >= 0]
     if nobody:
         problems.append(f"{table.name}: column {form.voter!r} is blank in {table.where(nobody)}: say whose label it is")
         return None
-    return CheapLabels(table.name, form, texts, classes, answers, np.zeros((lines, 0)), voters)
+    if len(columns) == 1 and not voters and any(ties[0]):
+        return CheapLabels(table.name, "probabilities", read, classes, answers[:, :0], _shared(answers, ties[0], read))
+    left_out = sum(map(sum, ties))
+    return CheapLabels(table.name, form.kind, read, classes, answers, np.zeros((len(table), 0)), voters, left_out)
+
+
+def _of_probabilities(
+    table: Table, form: Form, read: Read | None, problems: list[str], before: int
+) -> CheapLabels | None:
+    classes = sorted_classes(name for name, _ in form.probabilities or ())
+    if len(problems) > before or read is None:
+        return None
+    if read.classes is not None and classes != read.classes:
+        problems.append(f"--probabilities: the rows have the classes {', '.join(read.classes)}: name a column for each")
+        return None
+    shares = class_probabilities(table, classes, None, dict(form.probabilities or ()), problems)
+    if shares is None:
+        return None
+    if read.orders is not None:
+        shares = reordered(shares, read.orders)
+    return CheapLabels(table.name, "probabilities", read, classes, np.zeros((len(table), 0), dtype=np.int64), shares)
+
+
+def _shared(answers: Ints, ties: Sequence[bool], read: Read) -> Floats:
+    """One column of labels as probabilities: a tie is shared by all classes that its row can have."""
+    classes = len(read.classes or ())
+    allowed = np.ones((len(answers), classes), bool) if read.allowed is None else np.array(read.allowed)
+    found = np.full((len(answers), classes), np.nan)
+    known = answers[:, 0] >= 0
+    found[known] = np.eye(classes)[answers[known, 0]]
+    found[np.array(ties)] = uniform(allowed)[np.array(ties)]
+    return found
+
+
+def _one_class(table: Table, columns: Sequence[str], classes: Sequence[str]) -> str:
+    several = len(columns) > 1
+    which = f"columns {', '.join(columns)}" if several else f"column {columns[0]!r}"
+    says, holds = ("say", "hold") if several else ("says", "holds")
+    found = f"{says} {classes[0]!r} in every row" if classes else f"{holds} no label at all"
+    return f"{table.name}: {which} {found}; a student needs at least two classes to tell apart"
 
 
 def _spelled(name: Any) -> str:

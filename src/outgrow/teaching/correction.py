@@ -21,6 +21,7 @@ DOUBT = 0.02  # no cheap label is less sure of a class: a hard one would rule al
 SHRINK = (
     3.0  # towards one belief for all classes and lengths, and no leaning to a class: a normal prior of variance 1/3
 )
+FIXED = 1e6  # to 0
 LOOSE = 0.1  # towards believing the student as far as it says and the cheap label not at all: variance 10
 
 
@@ -43,8 +44,10 @@ def trusted(label: Floats) -> Floats:
     return found
 
 
-def corrected(clues: Clues, truth: Ints, known: Ints) -> Floats:
+def corrected(clues: Clues, truth: Ints, known: Ints, *, places: bool = False) -> Floats:
     """p(true class) `[n, classes]` of texts, learned from the truth `[m]` of those at `known [m]`.
+
+    places: classes are places in the input, which tell nothing: no class has coefficients of its own.
 
     Multinomial logistic regression: score_k = a log opinion_k + (b + b_k + e length) cheap_k + d_k, with normal priors
     around a = 1 and 0 for all others.
@@ -55,7 +58,7 @@ def corrected(clues: Clues, truth: Ints, known: Ints) -> Floats:
     target = np.eye(classes)[truth]
     student, cheap, length = _inputs(clues.at(known))
     centre = np.concatenate([[1.0, 0.0, 0.0], np.zeros(2 * classes)])
-    strength = np.concatenate([[LOOSE, LOOSE, SHRINK], np.full(2 * classes, SHRINK)])
+    strength = np.concatenate([[LOOSE, LOOSE, SHRINK], np.full(2 * classes, FIXED if places else SHRINK)])
 
     def loss(at: Floats) -> tuple[float, Floats]:
         logs = _logs(at, student, cheap, length)

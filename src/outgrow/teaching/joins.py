@@ -70,7 +70,7 @@ class Joins:
     @property
     def _folds(self) -> list[NDArray[np.bool_]]:
         """Which texts are in each fold of the careful rows."""
-        return [np.isin(self.both, part) for part in folds(len(self.tried[0].evidence.careful), self.seed)]
+        return [np.isin(self.both, part) for part in folds(self.tried[0].evidence.careful_groups, self.seed)]
 
     @property
     def told(self) -> tuple[dict[str, Any], ...]:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from outgrow.core.registry import find
+from outgrow.core.registry import find_identity
 from outgrow.models.contract import Saved
+from outgrow.teaching.reading import columns_read
 from outgrow.teaching.sentences import JOINS, sentences, share
 
 LICENCES = {  # of the weights, where their folder does not say
@@ -35,21 +36,28 @@ def licence(name: str, folder: str | None) -> str | None:
 def model_card(about: Mapping[str, Any]) -> str:
     """The card, from what student.json holds."""
     model, made, numbers, classes = about["model"], about["made"], about["numbers"], about["classes"]
-    kept: Saved = find("models", about["kind"]).load().saved
-    front = [f"library_name: {kept.library}", "pipeline_tag: text-classification", "tags: [outgrow, weak-to-strong]"]
+    kept: Saved = find_identity("models", about.get("member") or {"name": about["kind"]}).load().saved
+    choices = not isinstance(about["text"], str) and about["text"]["type"].get("name") == "choice"
+    task = "text-ranking" if choices else "text-classification"
+    what = (
+        "which of several texts is the best"
+        if choices
+        else f"apart: {', '.join(f'`{_plain(name)}`' for name in classes)}"
+    )
+    front = [f"library_name: {kept.library}", f"pipeline_tag: {task}", "tags: [outgrow, weak-to-strong]"]
     if model["licence"]:
         front.append(f"license: {model['licence']}")
     if model["hub"]:
         front.append(f"base_model: {model['hub']}")
     parts = [
         "---\n" + "\n".join(front) + "\n---",
-        f"# A text classifier taught by cheap labels\n\n{kept.what} ({_plain(model['name'])}), trained by outgrow "
-        f"{about['outgrow']} to tell apart: {', '.join(f'`{_plain(name)}`' for name in classes)}. It reads "
-        f"`{_plain(about['text'])}` of a row.",
+        f"# A {'reward model' if choices else 'classifier'} taught by cheap labels\n\n{kept.what} "
+        f"({_plain(model['name'])}), trained by outgrow {about['outgrow']} to tell {what}. It reads "
+        f"`{_plain(columns_read(about['text']))}` of a row.",
         "## Use\n\n"
         "```\noutgrow predict this-folder/ new.csv -o out.csv\n```\n\n"
         f"Without outgrow (`{kept.library}`):\n\n"
-        f"```python\n{kept.code}\n```",
+        f"```python\n{kept.scores if choices else kept.code}\n```",
         f"## Data and method\n\n{_data(made, numbers)}",
         "## How good it is\n\n" + "\n\n".join(sentences(numbers)) + _table(numbers),
         "## Limits\n\n" + "\n".join(f"- {limit}" for limit in _limits(model, numbers)),
@@ -69,7 +77,8 @@ def _data(made: Mapping[str, Any], numbers: Mapping[str, Any]) -> str:
     if numbers["joins"]:
         tried = ", ".join(f"{JOINS[one['by']]} {one['accuracy']:.3f}" for one in numbers["joins"])
         how += f" (chosen by the careful labels; right on: {tried})"
-    lines = [f"- Cheap labels of {numbers['taught']:,} distinct texts: column{'s' if several else ''} {columns}{how}."]
+    where = f": column{'s' if several else ''} {columns}{how}" if columns else ""
+    lines = [f"- Cheap labels of {numbers['taught']:,} distinct texts{where}."]
     lines += [
         f"  - `{_plain(name)}` speaks of {100 * habits['covers']:.0f}% of the rows, and is right on "
         f"{100 * habits['right']:.0f}% of them, as the Dawid-Skene model has it."

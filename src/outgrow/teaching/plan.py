@@ -95,7 +95,7 @@ class TeachPlan:
         evidence = self.evidence
         learned = evidence.careful[:0] if learn == "none" else evidence.careful
         if not isinstance(learn, str):
-            fold = folds(len(evidence.careful), self.seed)[learn[1]]
+            fold = folds(evidence.careful_groups, self.seed)[learn[1]]
             learned = np.delete(evidence.careful, fold)
         targets = evidence.targets(learned)
         method = candidate.method

@@ -12,13 +12,14 @@ from typing import Any
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.files import disk
 from outgrow.core.files.json_file import parse_json
+from outgrow.core.registry import find_identity
 from outgrow.models.heads import saved as export
 from outgrow.teaching.model_card import model_card
+from outgrow.teaching.reading import Reading
 from outgrow.teaching.sealed import check_seal, sealed
 from outgrow.teaching.students import FinetunedStudent, HeadStudent, Student
 
 SCHEMA = 1
-HEADS = ("static", "probe")  # kinds that are a head on frozen features
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Kept:
 
     student: Student
     classes: tuple[str, ...]
-    text: str  # the column or template that its texts come from
+    reading: Reading  # the input type, and the columns that its inputs come from
     about: Mapping[str, Any]  # student.json
 
 
@@ -44,12 +45,16 @@ def check_place(out: Path) -> None:
 def save(out: Path, student: Student, about: Mapping[str, Any]) -> None:
     """Write a student's folder, whole or not at all; an older student there is replaced.
 
-    about: classes, text, model, made, numbers; schema, version, kind and reading are added.
+    about: classes, text (see `Reading.identity`), model, made, numbers; schema, version, kind, reading and, of a
+    kind from a plug-in, its identity as `member` are added.
     """
     check_place(out)
     with disk.sentences(out, "the student's folder", "--out"), disk.replacing_folder(out) as new:
         reading = student.write(new)
-        whole = {"schema": SCHEMA, "outgrow": version("outgrow"), "kind": student.kind, "reading": reading, **about}
+        member = dict(student.member)
+        whole = {"schema": SCHEMA, "outgrow": version("outgrow"), "kind": member["name"], "reading": reading, **about}
+        if len(member) > 1:
+            whole["member"] = member
         (new / "README.md").write_text(model_card(whole), encoding="utf-8")
         (new / "student.json").write_text(
             json.dumps(sealed(new, whole), indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
@@ -61,20 +66,36 @@ def load(folder: str | Path) -> Kept:
     folder = Path(folder)
     about = _about(folder)
     check_seal(folder, about)
+    kind = _kind(folder, about)
     try:
-        kind, classes, text = about["kind"], tuple(map(str, about["classes"])), str(about["text"])
-        if kind == "finetune":
-            return Kept(FinetunedStudent(folder), classes, text, about)
-        if kind not in HEADS:
-            raise UsageError(f"{folder}: holds a student of the kind {kind!r}, which this outgrow cannot load")
+        classes, reading = tuple(map(str, about["classes"])), Reading.from_identity(about["text"])
+        if not kind.has_features:
+            return Kept(FinetunedStudent(folder, _member(about)), classes, reading, about)
         model, location, head, norm = export.read(folder, kind, about["reading"])
-        if head.bias.shape != (len(classes),):
+        if head.bias.shape != (1 if reading.inputs.exchangeable else len(classes),):
             raise ValueError("classes and head differ")
         if len(set(classes)) < len(classes):
             raise ValueError("a class twice")
     except (KeyError, TypeError, ValueError) as error:  # ValueError: pydantic's too
         raise OutgrowError(f"{folder}: its student.json does not fit the rest; copy the folder again") from error
-    return Kept(HeadStudent(model, location, head, norm), classes, text, about)
+    return Kept(HeadStudent(model, location, head, norm, _member(about)), classes, reading, about)
+
+
+def _member(about: Mapping[str, Any]) -> Mapping[str, str]:
+    return dict(about.get("member") or {"name": str(about["kind"])})
+
+
+def _kind(folder: Path, about: Mapping[str, Any]) -> Any:
+    """The class of its model kind. Raises UsageError for one that this outgrow does not know or cannot load."""
+    try:
+        kind = find_identity("models", _member(about)).load()
+    except KeyError as error:
+        raise OutgrowError(f"{folder}: its student.json names no kind; copy the folder again") from error
+    except UsageError:
+        kind = None
+    if getattr(kind, "saved", None) is None:
+        raise UsageError(f"{folder}: holds a student of the kind {about['kind']!r}, which this outgrow cannot load")
+    return kind
 
 
 def _about(folder: Path) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from outgrow.core.answers import within
 from outgrow.core.errors import OutgrowError, UsageError
-from outgrow.core.examples import Ints
+from outgrow.core.examples import Ints, Strings
 from outgrow.core.files.tables import read_table, table_format
 from outgrow.core.identity import digest_file
 from outgrow.core.pool import Pool
@@ -20,6 +21,7 @@ from outgrow.models.label_sources.aggregate import Rule
 from outgrow.teaching.cheap_labels import Form
 from outgrow.teaching.correction import PARTS, Clues, corrected, dealt, lengths
 from outgrow.teaching.dataset import Dataset, read_dataset
+from outgrow.teaching.reading import Reading
 
 FOLDS = 10
 Careful = Literal["none", "all"] | tuple[Literal["fold", "others"], int]  # which of the careful rows
@@ -27,7 +29,7 @@ Careful = Literal["none", "all"] | tuple[Literal["fold", "others"], int]  # whic
 
 def dataset_step(
     labels: str | Path,
-    text: str,
+    reading: Reading,
     form: Form,
     truth: str | Path | None,
     truth_label: str | None,
@@ -51,7 +53,7 @@ def dataset_step(
             sources[file["sha256"]] = str(path)
     if problems:
         raise UsageError(*problems)
-    params: dict[str, Any] = {"labels": files[0], "text": text, "form": form.identity()}
+    params: dict[str, Any] = {"labels": files[0], "reading": reading.identity(), "form": form.identity()}
     if truth is not None:
         params |= {"truth": files[1], "truth_label": truth_label}
     if max_classes is not None:
@@ -65,7 +67,7 @@ def dataset(jobs: Sequence[Job], context: Context) -> None:
         truth = job.params.get("truth")
         read_dataset(
             _path(job.params["labels"], context),
-            text=job.params["text"],
+            reading=Reading.from_identity(job.params["reading"]),
             form=Form.from_identity(job.params["form"]),
             truth=None if truth is None else _path(truth, context),
             truth_label=job.params.get("truth_label"),
@@ -169,8 +171,10 @@ def corrections(jobs: Sequence[Job], context: Context) -> None:
         rows = np.concatenate([taught, known])
         clues = Clues(opinion[rows], cheap[rows], lengths(data.sizes)[rows])
         found = np.full(cheap.shape, np.nan)
-        found[taught] = corrected(clues, data.labels[known], len(taught) + np.arange(len(known)))[: len(taught)]
-        save(job.folder, found)
+        places = data.input_type.exchangeable
+        made = corrected(clues, data.labels[known], len(taught) + np.arange(len(known)), places=places)
+        found[taught] = made[: len(taught)]
+        save(job.folder, within(found, data.allowed))
 
 
 def _careful(data: Pool, params: Mapping[str, Any], which: Any) -> Ints:
@@ -180,15 +184,20 @@ def _careful(data: Pool, params: Mapping[str, Any], which: Any) -> Ints:
     if which == "all":
         return rows
     use, place = which
-    fold = folds(len(rows), params["seed"], params["folds"])[place]
+    fold = folds(data.groups[rows], params["seed"], params["folds"])[place]
     found: Ints = rows[np.sort(fold)] if use == "fold" else np.delete(rows, fold)
     return found
 
 
-def folds(careful: int, seed: int, count: int = FOLDS) -> list[Ints]:
-    """The careful rows dealt into disjoint parts, as positions among them."""
-    order = np.random.default_rng(seed).permutation(careful)
-    return [order[place::count] for place in range(count)]
+def folds(groups: Strings, seed: int, count: int = FOLDS) -> list[Ints]:
+    """Careful rows, of which these are the groups, dealt into disjoint parts: positions among them.
+
+    Rows of one group, such as choices under one context, stay together.
+    """
+    _, first, group = np.unique(groups, return_index=True, return_inverse=True)
+    members = [np.flatnonzero(group == one) for one in group[np.sort(first)]]
+    order = np.random.default_rng(seed).permutation(len(members))
+    return [np.concatenate([members[one] for one in order[place::count]] or [np.arange(0)]) for place in range(count)]
 
 
 def careful_order_step(pool: Step, seed: int, repeat: int) -> Step:
@@ -207,9 +216,10 @@ def careful_order(jobs: Sequence[Job], context: Context) -> None:
         random = np.random.default_rng([job.params["seed"], job.params["repeat"]])
         order = random.permutation(rows)
         labels = data.labels[order]
-        other = int(np.flatnonzero(labels != labels[0])[0])
-        place = min(other, 1 + int(random.integers(_FIRST - 1)))
-        order[[place, other]] = order[[other, place]]
+        others = np.flatnonzero(labels != labels[0])
+        if len(others):  # of choices, whose classes are places, one may be all there is
+            place = min(int(others[0]), 1 + int(random.integers(_FIRST - 1)))
+            order[[place, others[0]]] = order[[others[0], place]]
         np.save(job.folder / "transfer.npy", order)
         np.save(job.folder / "validation.npy", rows)
 
@@ -224,7 +234,7 @@ def handed_over(jobs: Sequence[Job], context: Context) -> None:
             shutil.copyfile(path, job.folder / path.name)
 
 
-DATASET = Kind(2, dataset, exact=True)
+DATASET = Kind(3, dataset, exact=True)
 CHEAP_LABELS = Kind(1, cheap_labels)
 LESSON = Kind(1, lesson, exact=True)
 CORRECTED = Kind(1, corrections)

@@ -13,9 +13,11 @@ from outgrow.core.examples import Floats
 from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.models.contract import FeatureModel, Location
 from outgrow.models.heads import saved as heads
+from outgrow.models.heads.choices import scores as scores_of
 from outgrow.models.heads.solver import Head, Solver, predict
 
 Progress = Callable[[int, int], None]
+Read = Callable[[Sequence[Any], Progress], Floats]
 
 
 def no_progress(done: int, total: int) -> None:
@@ -26,11 +28,14 @@ class Student(Protocol):
     """A trained model that predicts and can be written."""
 
     @property
-    def kind(self) -> str:
-        """`probe`, `static` or `finetune`."""
+    def member(self) -> Mapping[str, str]:
+        """The identity of its model kind in the registry."""
 
-    def reader(self, device: str) -> Callable[[Sequence[str], Progress], Floats]:
-        """A function from texts to class probabilities `[n, classes]` that loads what it needs once."""
+    def reader(self, device: str, *, scores: bool = False) -> Read:
+        """A function from inputs to class probabilities `[n, classes]` that loads what it needs once.
+
+        scores: of a student of choices, from candidates to their scores `[n]`.
+        """
 
     def write(self, folder: Path) -> dict[str, Any]:
         """Write the files that others can load into an empty folder; what `saved_student.load` needs besides."""
@@ -47,19 +52,13 @@ class HeadStudent:
     location: Location
     head: Head
     norm: float
+    member: Mapping[str, str]
 
-    @property
-    def kind(self) -> str:
-        return type(self.model).__name__.lower()
-
-    def reader(self, device: str) -> Callable[[Sequence[str], Progress], Floats]:
+    def reader(self, device: str, *, scores: bool = False) -> Read:
         read = self.model.reader(self.location, device)
         solver = Solver(norm=self.norm)
-
-        def probabilities(texts: Sequence[str], progress: Progress) -> Floats:
-            return predict(read(texts, progress).values, self.head, solver)
-
-        return probabilities
+        answer = scores_of if scores else predict
+        return lambda inputs, progress: answer(read(inputs, progress).values, self.head, solver)
 
     def write(self, folder: Path) -> dict[str, Any]:
         return heads.write(folder, self.model, self.location, self.head, self.norm)
@@ -73,12 +72,12 @@ class FinetunedStudent:
     """A finetuned model in its folder."""
 
     folder: Path
-    kind: str = "finetune"
+    member: Mapping[str, str]
 
-    def reader(self, device: str) -> Callable[[Sequence[str], Progress], Floats]:
+    def reader(self, device: str, *, scores: bool = False) -> Read:
         from outgrow.models.finetune.saved import reader
 
-        return reader(self.folder, device)
+        return reader(self.folder, device, scores=scores)
 
     def write(self, folder: Path) -> dict[str, Any]:
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
@@ -86,7 +85,7 @@ class FinetunedStudent:
 
     def packed(self) -> PackedStudent:
         files = [path for path in sorted(self.folder.rglob("*")) if path.is_file()]
-        return PackedStudent({str(path.relative_to(self.folder)): path.read_bytes() for path in files})
+        return PackedStudent({str(path.relative_to(self.folder)): path.read_bytes() for path in files}, self.member)
 
 
 @dataclass(frozen=True)
@@ -94,20 +93,20 @@ class PackedStudent:
     """A finetuned model as the bytes of its files: what an estimator holds, which can be pickled."""
 
     files: Mapping[str, bytes]
-    kind: str = "finetune"
+    member: Mapping[str, str]
 
-    def reader(self, device: str) -> Callable[[Sequence[str], Progress], Floats]:
+    def reader(self, device: str, *, scores: bool = False) -> Read:
         from outgrow.models.finetune.saved import reader
 
         place = tempfile.TemporaryDirectory()
         self.write(Path(place.name))
-        read = reader(Path(place.name), device)
+        read = reader(Path(place.name), device, scores=scores)
 
-        def probabilities(texts: Sequence[str], progress: Progress) -> Floats:
+        def answers(texts: Sequence[str], progress: Progress) -> Floats:
             assert place  # the files stay as long as this function does: the tokenizer is read from them
             return read(texts, progress)
 
-        return probabilities
+        return answers
 
     def write(self, folder: Path) -> dict[str, Any]:
         for name, data in self.files.items():
@@ -122,9 +121,11 @@ class PackedStudent:
 def trained(spec: ModelSpec, location: Location, params: Mapping[str, Any], folder: Path) -> Student:
     """The student that a training step left in its folder; params: the step's."""
     if not spec.able.has_features:
-        return FinetunedStudent(folder / "model")
+        return FinetunedStudent(folder / "model", spec.member.identity)
     from safetensors.numpy import load_file
 
     tensors = load_file(folder / "head.safetensors")
     solver = Solver(**params["solver"])
-    return HeadStudent(spec.options, location, Head(tensors["weight"], tensors["bias"]), solver.norm)
+    return HeadStudent(
+        spec.options, location, Head(tensors["weight"], tensors["bias"]), solver.norm, spec.member.identity
+    )

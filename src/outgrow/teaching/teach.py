@@ -216,7 +216,7 @@ class Work:
     def _by_fold(self, steps: Sequence[Sequence[Step]]) -> Floats:
         """1 where right, `[choices, careful rows]`, by the students of each fold, `[choices][folds]`."""
         careful = self.evidence.careful
-        parts = folds(len(careful), self.plan.seed)
+        parts = folds(self.evidence.careful_groups, self.plan.seed)
         self.laboratory.made(list(dict.fromkeys(step for of_choice in steps for step in of_choice)))
         right = np.empty((len(steps), len(careful)))
         for row, of_choice in zip(right, steps, strict=True):
@@ -227,7 +227,7 @@ class Work:
     def chosen(self, right: Floats) -> tuple[int, Floats]:
         """The place of the best choice, and `[careful rows]` scores: each by what the other folds would have chosen."""
         scores = np.empty(right.shape[1])
-        for part in folds(right.shape[1], self.plan.seed):
+        for part in folds(self.evidence.careful_groups, self.plan.seed):
             scores[part] = right[_best(np.delete(right, part, axis=1)), part]
         return _best(right), scores
 
@@ -271,7 +271,7 @@ class Work:
             weight=choice.weight,
             corrections=choice.rounds,
             agreement=float((predicted == hard[rows]).mean()),
-            notes=_far_from_labels(predicted, hard[rows], pool.classes),
+            notes=() if pool.input_type.exchangeable else _far_from_labels(predicted, hard[rows], pool.classes),
         )
         if self.data.given.kind == "columns":
             columns = self.plan.pool.params["form"]["columns"]

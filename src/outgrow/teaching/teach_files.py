@@ -17,9 +17,11 @@ from outgrow.execution.progress import Display, Silent
 from outgrow.execution.store import Store, default_store
 from outgrow.models.checkpoints.locate import SHORT
 from outgrow.teaching.cheap_labels import Form
-from outgrow.teaching.dataset import Dataset, notes
+from outgrow.teaching.dataset import Dataset
+from outgrow.teaching.dataset_notes import notes
 from outgrow.teaching.model_card import licence
 from outgrow.teaching.options import for_labels, learning
+from outgrow.teaching.reading import Reading
 from outgrow.teaching.saved_student import check_place, save
 from outgrow.teaching.sealed import without_folders
 from outgrow.teaching.steps import dataset_step
@@ -32,7 +34,8 @@ T = TypeVar("T")
 def teach_files(
     labels: str | Path,
     *,
-    text: str,
+    text: str | None = None,
+    inputs: Mapping[str, Any] | None = None,
     columns: Sequence[str] = (),
     probabilities: Sequence[str] | Mapping[str, str] | None = None,
     voter: str | None = None,
@@ -52,13 +55,16 @@ def teach_files(
 ) -> Report:
     """Teach a student by the labels in a file, save it in `out`, and report how good it is.
 
-    The labels are `columns` of class names, or `probabilities`, one column per class; with `voter` each row is one vote.
+    text: the column of the texts, or a template; of other inputs `inputs`, the columns of their type, as a task has them:
+    `{"chosen": …, "rejected": …}`. The labels are `columns` of class names, or `probabilities`, one column per class;
+    with `voter` each row is one vote.
     machine: what the work may use. docs/guide/teach.md explains the other options. What was trained is kept in the
     store: after a kill, the same call goes on where it was.
     Raises UsageError with everything that is wrong, before torch is loaded.
     """
     form = Form.of(columns, probabilities, voter)
     problems: list[str] = []
+    reading = _tried(problems, lambda: _reading(text, inputs))
     needing = [option for option, given in (("--choose", choose), ("--mix", mix)) if given and truth is None]
     problems += [f"{option}: needs careful labels; give them by --truth" for option in needing]
     _tried(problems, lambda: check_place(Path(out)))
@@ -66,13 +72,20 @@ def teach_files(
         problems, lambda: learning(student, method, l2=l2, careful=truth is not None, choose=choose, mix=mix)
     )
     sources: dict[str, Any] = {}
-    pool = _tried(problems, lambda: dataset_step(labels, text, form, truth, truth_label, sources, max_classes))
+    pool = None
+    if reading is not None:
+        sources |= reading.files
+        if chosen is not None and not (spec := chosen[0].spec).able.can_read(reading.inputs):
+            problems.append(
+                f"--student: {spec.name} does not read inputs of type {reading.inputs.name}; take another one"
+            )
+        pool = _tried(problems, lambda: dataset_step(labels, reading, form, truth, truth_label, sources, max_classes))
     opened = store if isinstance(store, Store) else Store(disk.home(store) if store else default_store())
     shown = display or Silent()
     data = Laboratory(opened, Machine(device="cpu"), sources, shown)
     if pool is not None:
         _tried(problems, lambda: data.made([pool]))
-    if problems or chosen is None or pool is None:
+    if problems or chosen is None or pool is None or reading is None:
         raise UsageError(*dict.fromkeys(problems))
     found, choices = chosen
     if method is None and not choose:
@@ -95,7 +108,7 @@ def teach_files(
         "options": spec.options.model_dump(mode="json", exclude={"checkpoint"}),
     }
     made = {
-        "labels": form.written,
+        "labels": form.written or list(reading.keys.values()),
         "form": "joined" if report.voters else form.kind,
         "method": report.method,
         "l2": report.l2 if report.l2 is not None else getattr(spec.options, "l2", None),
@@ -106,7 +119,7 @@ def teach_files(
     }
     about = {
         "classes": list(taught.evidence.pool.classes),
-        "text": text,
+        "text": reading.identity(),
         "model": model,
         "made": made,
         "numbers": report.plain(),
@@ -114,6 +127,12 @@ def teach_files(
     step = laboratory.trained(taught.student)
     save(Path(out), trained(spec, place, step.params, laboratory.opened(step)), about)
     return report
+
+
+def _reading(text: str | None, inputs: Mapping[str, Any] | None) -> Reading:
+    if (text is None) == (inputs is None):
+        raise UsageError("--text: name the column of the texts; of other inputs their columns, by --chosen or --inputs")
+    return Reading.of(text if text is not None else inputs or {})
 
 
 def _tried(problems: list[str], make: Callable[[], T]) -> T | None:

@@ -67,7 +67,7 @@ def offered(
     above = keys.get("context") or keys.get("prompt")
     before: Sequence[Any] | None = [""] * len(table)
     if above:
-        before = table.columns[above] if above in table.columns else render(table, above, problems, distinct=False)
+        before = table.columns[above] if above in table.columns else render(table, above, problems)
     if before is None:
         return None
     cells: list[_Cell | str] = [_cell(keys, table, row, before[row]) for row in range(len(table))]

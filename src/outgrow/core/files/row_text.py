@@ -12,11 +12,10 @@ from outgrow.core.registry import nearest
 _PARTS = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
-def render(table: Table, text: str, problems: list[str], *, distinct: bool = True) -> list[str] | None:
+def render(table: Table, text: str, problems: list[str]) -> list[str] | None:
     """Each row's text, or None where there is a problem. `{{` and `}}` in a template are braces.
 
-    A text is never empty, and with `distinct` they are not all the same.
-    In a template numbers are written as `core.class_name` spells them.
+    A text is never empty. In a template numbers are written as `core.class_name` spells them.
     """
     before = len(problems)
     columns = columns_of(table, text, problems)
@@ -41,9 +40,6 @@ def render(table: Table, text: str, problems: list[str], *, distinct: bool = Tru
     ]
     if blank:
         problems.append(f"{table.name}: the text is empty in {table.where(blank)}; fill it in or leave the rows out")
-        return None
-    if distinct and len(table) > 1 and len(set(texts)) == 1:
-        problems.append(f"{table.name}: all {len(table)} texts are the same; is {text!r} the right column?")
         return None
     return texts
 

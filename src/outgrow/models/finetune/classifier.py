@@ -223,9 +223,13 @@ def predict(
     rows: Ints,
     options: Finetune,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    *,
+    scores: bool = False,
 ) -> NDArray[np.float32]:
-    """Probabilities `[rows, classes]` of the texts at `rows`, in batches of like length. Raises OutgrowError on NaN."""
+    """Probabilities `[rows, classes]` of the texts at `rows`, or `scores`: logits, in batches of like length.
 
+    Raises OutgrowError on NaN.
+    """
     module = loaded.module
     device = next(module.parameters()).device
     lengths = np.maximum(tokens.lengths[rows], 1)
@@ -235,7 +239,7 @@ def predict(
         waiting = []
         for places in batches(lengths, budget):
             logits = tokens.logits(module, rows[places], loaded.filler, device)
-            waiting.append((places, logits.float().softmax(dim=-1)))
+            waiting.append((places, logits.float() if scores else logits.float().softmax(dim=-1)))
             done += len(places)
             progress(done, len(rows))
         found = np.zeros((len(rows), tokens.width(module.config.num_labels)), dtype=np.float32)

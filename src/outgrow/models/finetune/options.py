@@ -44,6 +44,9 @@ class Finetune(Model):
         "transformers",
         "from transformers import pipeline\n\n"
         'pipeline("text-classification", folder, top_k=None)(texts)  # every class with its probability',
+        "from transformers import pipeline\n\n"
+        'score = pipeline("text-classification", folder, function_to_apply="none")\n'
+        "score(texts)  # of context and answer as one text: higher is better",
     )
 
     checkpoint: Annotated[str, Field(min_length=1)]

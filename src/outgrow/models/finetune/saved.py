@@ -47,10 +47,12 @@ def train_texts(
     return made
 
 
-def reader(folder: Path, device: str) -> Callable[[Sequence[str], Progress], NDArray[np.float32]]:
+def reader(
+    folder: Path, device: str, *, scores: bool = False
+) -> Callable[[Sequence[str], Progress], NDArray[np.float32]]:
     """A function from texts to class probabilities `[n, classes]`, of a folder that `keep` wrote; loads it once.
 
-    Raises OutgrowError where the folder is damaged.
+    scores: of a model that scores candidates, to their scores `[n]`. Raises OutgrowError where the folder is damaged.
     """
     try:
         facts = json.loads((folder / "outgrow.json").read_text())
@@ -67,7 +69,8 @@ def reader(folder: Path, device: str) -> Callable[[Sequence[str], Progress], NDA
 
     def read(inputs: Sequence[str], progress: Progress = lambda done, total: None) -> NDArray[np.float32]:
         tokens = read_texts(location, inputs, **reading)
-        return predict(loaded, tokens, np.arange(len(inputs)), options, progress)
+        found = predict(loaded, tokens, np.arange(len(inputs)), options, progress, scores=scores)
+        return found[:, 0] if scores else found
 
     return read
 

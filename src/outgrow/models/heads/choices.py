@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from outgrow.core.answers import OUT
+from outgrow.core.answers import OUT, chosen_among
 from outgrow.core.examples import Floats, Ints
 from outgrow.models.heads.solver import DEVIATION, Head, Problem, Solver, _adam, scale
 
@@ -45,18 +45,18 @@ def solve_choices(
 
 def predict_choices(features: Floats, places: Ints, head: Head, solver: Solver) -> Floats:
     """Probabilities `[n, k]` float32 of each row's candidates, 0 where there is none."""
+    return chosen_among(scores(features, head, solver), places)
+
+
+def scores(features: Floats, head: Head, solver: Solver) -> Floats:
+    """The score of each candidate `[parts]`, of its features `[parts, d]`; only differences mean anything."""
     import torch
 
     weight = torch.tensor(head.weight)
-    scores = np.concatenate(
-        [
-            (scale(features[start : start + 8192], solver.norm) @ weight).numpy()
-            for start in range(0, len(features), 8192)
-        ]
-    )[:, 0]
-    logits = np.where(places < 0, OUT, scores[places]).astype(np.float64)
-    exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(exponents / exponents.sum(axis=1, keepdims=True), dtype=np.float32)
+    chunks = range(0, len(features), 8192)
+    return np.concatenate(
+        [(scale(features[start : start + 8192], solver.norm) @ weight).numpy()[:, 0] for start in chunks]
+    )
 
 
 def side_by_side(features: Floats, places: Ints) -> Floats:

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from outgrow.core.errors import OutgrowError, UsageError
-from outgrow.core.registry import find
 from outgrow.models.contract import FeatureModel, Location
 from outgrow.models.heads.solver import Head
 
@@ -45,8 +44,13 @@ def write(folder: Path, model: FeatureModel, location: Location, head: Head, nor
     return {**reading, "norm": norm}
 
 
-def read(folder: Path, kind: str, reading: Mapping[str, Any]) -> tuple[FeatureModel, Location, Head, float]:
-    """What `write` wrote, for `FeatureModel.reader` and `heads.predict`. Raises OutgrowError where files are missing."""
+def read(
+    folder: Path, kind: type[FeatureModel], reading: Mapping[str, Any]
+) -> tuple[FeatureModel, Location, Head, float]:
+    """What `write` wrote of a model of this kind, for `FeatureModel.reader` and `heads.predict`.
+
+    Raises OutgrowError where files are missing.
+    """
     from safetensors.numpy import load_file
 
     options = dict(reading)
@@ -60,7 +64,7 @@ def read(folder: Path, kind: str, reading: Mapping[str, Any]) -> tuple[FeatureMo
             raise ValueError("it holds values that are not finite numbers")
     except Exception as error:  # no file, safetensors' own errors, no such tensor
         raise OutgrowError(f"{dense}: the head cannot be read ({error}): copy the student's folder again") from error
-    model, location = find("models", kind).load().open_body(folder, options)
+    model, location = kind.open_body(folder, options)
     return model, location, head, norm
 
 

@@ -98,7 +98,7 @@ def given_labels(
     if problems or votes is None or found is None:
         raise UsageError(*dict.fromkeys(problems))
     if not places and found.orders is not None:
-        votes = _reordered(votes, found.orders)
+        votes = reordered(votes, found.orders)
 
     place = {id_: row for row, id_ in enumerate(ids.tolist())}
     of_task = set(source.ids.tolist())
@@ -143,7 +143,7 @@ def _of_places(found: Found, classes: int) -> Floats:
     return votes
 
 
-def _reordered(votes: Floats, orders: Sequence[Sequence[int] | None]) -> Floats:
+def reordered(votes: Floats, orders: Sequence[Sequence[int] | None]) -> Floats:
     """Votes on places of the file as votes on places of the input, `[rows, classes]`."""
     moved = np.where(np.isnan(votes), votes, 0.0)
     for row, order in enumerate(orders):

@@ -1,0 +1,77 @@
+"""What people should know of the files that a student learned from, a sentence each."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from outgrow.core.units import plural
+from outgrow.teaching.dataset import Dataset
+
+
+def notes(dataset: Dataset, labels: str, truth: str) -> list[str]:
+    """What people should know of the files, under the names that these have now."""
+    counts, pool = dataset.counts, dataset.pool
+    found = []
+    if counts.get("repeated"):
+        found.append(f"{plural(counts['repeated'], 'repeated vote')} of one voter on one text: counted once")
+    if counts.get("torn"):
+        found.append(
+            f"{plural(counts['torn'], 'text')} with contradicting votes of one voter: these votes are left out"
+        )
+    parts = {name: re.split(r"\s*[|;,]\s*", name) for name in pool.classes}
+    combined = [name for name, several in parts.items() if len(several) > 1 and set(several) <= set(pool.classes)]
+    if combined:
+        found.append(
+            f"classes such as {combined[0]!r} look like several labels in one cell: each combination is a class of its own"
+        )
+    if counts["ties"]:
+        found.append(f"{plural(counts['ties'], 'label')} of {labels} {_are(counts['ties'])} a tie, and left out")
+    if dataset.given.kind != "votes" and counts["texts"] < counts["lines"]:
+        found.append(
+            f"{counts['lines']} rows of {labels} hold {counts['texts']} distinct texts; labels of the same text are joined"
+        )
+    if counts["unlabelled"]:
+        found.append(
+            f"{counts['unlabelled']} of {counts['texts']} texts have no cheap label and are not used for training"
+        )
+    if dataset.given.kind in ("columns", "votes") and dataset.given.rules == ("mean",):
+        found.append("fewer than three give labels: nothing indicates who is right more often, so they are averaged")
+    if "careful" not in counts:
+        return found
+    if counts["blank"]:
+        found.append(f"{plural(counts['blank'], 'row')} of {truth} without a label {_are(counts['blank'])} left out")
+    if counts["contradicting"]:
+        found.append(
+            f"{plural(counts['contradicting'], 'text')} of {truth} with contradicting labels "
+            f"{_are(counts['contradicting'])} left out"
+        )
+    if counts["respelled"]:
+        found.append(
+            f"{plural(counts['respelled'], 'text')} of {truth} {_are(counts['respelled'])} in {labels} in another spelling "
+            "(case, white space, Unicode form): taken for the same"
+        )
+    if counts["twins"]:
+        found.append(
+            f"{plural(counts['twins'], 'further spelling')} in {labels} of texts of {truth} {_are(counts['twins'])} left out"
+        )
+    if not counts["overlap"]:
+        found.append(f"no text of {truth} is in {labels}, so the accuracy of the cheap labels themselves is not known")
+    else:
+        show = "it shows" if counts["overlap"] == 1 else "they show"
+        found.append(
+            f"{counts['overlap']} of {counts['careful']} texts of {truth} {_are(counts['overlap'])} in {labels} too: "
+            f"{show} how often the cheap labels are right"
+        )
+    missing = np.bincount(pool.labels[pool.labels >= 0], minlength=len(pool.classes)) == 0
+    found += [
+        f"no row of {truth} is of class {name!r}, so nothing is known about it"
+        for name, absent in zip(pool.classes, missing.tolist(), strict=True)
+        if absent
+    ]
+    return found
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
