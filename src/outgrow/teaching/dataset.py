@@ -187,9 +187,8 @@ def _check_enough(found: Evidence, labels: str, truth: str) -> None:
             f"{labels}: every text with a cheap label is in {truth} too, so nothing is left to learn from; "
             "give more cheap labels or fewer careful ones"
         )
-    if (
-        not found.pool.input_type.exchangeable and np.ptp(found.cheap[rows], axis=0).max() == 0
-    ):  # soft labels of one class may differ, and are informative
+    alike = np.ptp(found.cheap[rows], axis=0).max() == 0  # soft labels of one class may differ, and are informative
+    if alike and not found.pool.input_type.exchangeable:
         name = found.pool.classes[int(found.hard[rows][0])]
         raise UsageError(
             f"{labels}: all {len(rows)} texts to learn from are of class {name!r}; a student needs at least two classes"
