@@ -2,10 +2,12 @@
 
 import copy
 import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tiny_models
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -186,9 +188,11 @@ def test_clone_copy_and_pickle(reviews: Reviews) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Implicitly cleaning up:ResourceWarning")
-def test_a_finetuned_student(reviews: Reviews) -> None:
-    texts, labels = reviews[0][:24], reviews[1][:24]
-    made = WeakToStrongClassifier({"finetune": "minilm", "epochs": 6, "lr": 1e-3}, method="naive").fit(texts, labels)
+def test_a_finetuned_student(tmp_path: Path) -> None:
+    texts = list(dict.fromkeys(tiny_models.TEXTS))
+    labels = ["film" in text for text in texts]
+    student = {"finetune": str(tiny_models.make("bert", tmp_path / "bert")), "epochs": 60, "lr": 3e-3}
+    made = WeakToStrongClassifier(student, method="naive").fit(texts, labels)
     assert made.score(texts, labels) > 0.8
     again = pickle.loads(pickle.dumps(made))
     np.testing.assert_allclose(again.predict_proba(texts), made.predict_proba(texts), atol=1e-6)

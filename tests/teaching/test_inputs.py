@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny_models
 from taught import write
 from typer.testing import CliRunner
 
@@ -145,12 +146,14 @@ assert "outgrow" not in sys.modules
 """
 
 
-def test_a_finetuned_reward_model_is_loaded_by_transformers_alone(preferences: Path, tmp_path: Path) -> None:
-    lines = (preferences / "pairs.jsonl").read_text().splitlines()[:40]
-    (tmp_path / "pairs.jsonl").write_text("\n".join(lines))
-    student = {"finetune": "minilm", "epochs": 1, "lr": 1e-3, "max_length": 32}
-    teach_files(tmp_path / "pairs.jsonl", inputs=CHOSEN, out=tmp_path / "student", student=student)
-    texts = [f"{row['prompt']}\n{row['good']}" for row in map(json.loads, lines[:10])]
+def test_a_finetuned_reward_model_is_loaded_by_transformers_alone(tmp_path: Path) -> None:
+    words = tiny_models.SENTENCE.split()
+    rows = [{"good": " ".join(words[at : at + 9]), "bad": " ".join(words[at : at + 3])} for at in range(9)]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    student = {"finetune": str(tiny_models.make("bert", tmp_path / "bert")), "lr": 1e-3}
+    where = {"chosen": "good", "rejected": "bad"}
+    teach_files(tmp_path / "pairs.jsonl", inputs=where, out=tmp_path / "student", student=student)
+    texts = [row[side] for row in rows for side in ("good", "bad")]
     ours = load(tmp_path / "student").student.reader("cpu", scores=True)(texts, no_progress)
     ran = subprocess.run(
         [sys.executable, "-c", ALONE, str(tmp_path / "student")],

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny_models
 from taught import make_files, read, write
 from typer.testing import CliRunner
 
@@ -202,17 +203,16 @@ assert "outgrow" not in sys.modules
 
 
 def test_a_finetuned_student_is_loaded_by_transformers_alone(tmp_path: Path, files: Path) -> None:
-    rows = read(files / "labels.csv")[:40]
-    names = {"0": "bad", "1": "good"}
-    write(tmp_path / "labels.csv", ["text", "rule"], [(row[0], names[row[3]]) for row in rows])
+    texts = [*dict.fromkeys(tiny_models.TEXTS), tiny_models.SENTENCE * 20]
+    write(tmp_path / "labels.csv", ["text", "rule"], [(text, ["bad", "good"]["film" in text]) for text in texts])
+    body = str(tiny_models.make("bert", tmp_path / "bert"))
     teach_files(
         tmp_path / "labels.csv",
         text="text",
         columns=["rule"],
         out=tmp_path / "student",
-        student={"finetune": "minilm", "epochs": 2, "lr": 1e-3},
+        student={"finetune": body, "lr": 1e-2},
     )
-    texts = [*(row[0] for row in rows[:10]), "A text of many words. " * 200]
     kept = load(tmp_path / "student")
     ours = kept.student.reader("cpu")(texts, no_progress)
     ran = subprocess.run(
@@ -241,7 +241,7 @@ def test_a_finetuned_student_is_measured_as_any_other(tmp_path: Path, files: Pat
         text="text",
         columns=["rule"],
         out=tmp_path / "student",
-        student={"finetune": "minilm", "epochs": 1, "lr": 5e-4, "max_length": 16},
+        student={"finetune": str(tiny_models.make("bert", tmp_path / "bert")), "epochs": 1, "max_length": 16},
         truth=tmp_path / "gold.csv",
     )
     said = load(tmp_path / "student").student.reader("cpu")([text for text, _ in careful], no_progress)
