@@ -26,6 +26,9 @@ def show(
     agreement: Annotated[
         bool, typer.Option("--agreement", help="How far the student copies its supervisor's mistakes.")
     ] = False,
+    sensitivity: Annotated[
+        bool, typer.Option("--sensitivity", help="Student, ceiling and PGR at each l2 that was tried.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="The whole results.json.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="One line per cell.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="A table for a README.")] = False,
@@ -40,6 +43,7 @@ def show(
     """Print a run's cells as a table, and what came out in three sentences."""
     from outgrow.core.errors import UsageError
     from outgrow.report import papers, tables
+    from outgrow.report.sensitivity import SENSITIVITY, at_each_strength
     from outgrow.results.metrics.scores import metric_named
     from outgrow.results.run_folder import with_metric
 
@@ -47,21 +51,22 @@ def show(
         raise UsageError("show: ask for one of --json, --csv, --markdown and --latex at a time")
     if pivot is not None and not (latex or markdown):
         raise UsageError("show: --pivot is for --latex and --markdown")
-    if agreement and metric != "accuracy":
-        raise UsageError("show: ask for --metric or for --agreement, one at a time")
+    if agreement + sensitivity + (metric != "accuracy") > 1:
+        raise UsageError("show: ask for one of --metric, --agreement and --sensitivity at a time")
     asked = metric_named(metric)
     results = with_metric(folder, metric)
-    shows = tables.AGREEMENT if agreement else tables.view(asked)
+    shows = tables.AGREEMENT if agreement else SENSITIVITY if sensitivity else tables.view(asked)
+    cells = at_each_strength(results.cells) if sensitivity else results.cells
     if json:
         say_json(results.to_json())
     elif csv:
-        say(tables.csv_text(results.cells, shows), end="")
+        say(tables.csv_text(cells, shows), end="")
     elif pivot is not None:
-        say(papers.pivot(results.cells, pivot, shows, latex=latex), end="")
+        say(papers.pivot(cells, pivot, shows, latex=latex), end="")
     elif markdown:
-        say(tables.markdown(tables.rows(results.cells, shows)), end="")
+        say(tables.markdown(tables.rows(cells, shows)), end="")
     elif latex:
-        say(papers.table(results.cells, shows), end="")
+        say(papers.table(cells, shows), end="")
     else:
         print_results(results, shows, sentences=sentences)
 
@@ -166,18 +171,24 @@ def print_results(results: Results, shows: View | None = None, *, sentences: boo
     from outgrow.report import sentences as words
     from outgrow.report import tables
     from outgrow.report.method_sentences import besides_training
+    from outgrow.report.sensitivity import SENSITIVITY, at_each_strength, most_moved, sensitivities
     from outgrow.report.summary import summary
 
     shows = shows or tables.ACCURACIES
     console = console_of(sys.stdout)
-    console.print(tables.terminal(results.cells, shows, console.width))
+    tried = shows is SENSITIVITY
+    cells = at_each_strength(results.cells) if tried else results.cells
+    console.print(tables.terminal(cells, shows, console.width))
     said: list[str] = []
-    if shows is tables.AGREEMENT:
+    if tried:
+        said = sensitivities(results.cells)
+    elif shows is tables.AGREEMENT:
         said = words.agreements(results.cells)
     elif shows.caption == "" and sentences:
         said = [*words.verdicts(results.cells), *words.equivalents(results.cells), *besides_training(results.runs)]
+        said += sensitivities(results.cells)
     elif shows.caption == "":
-        said = [*summary(results.cells)]
+        said = [*summary(results.cells), *most_moved(results.cells)]
     for line in said:
         console.print(f"\n{line}")
     for line in words.controls(results.controls, short=not sentences):

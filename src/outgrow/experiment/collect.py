@@ -20,6 +20,7 @@ from outgrow.experiment.steps.job_files import fold_of
 from outgrow.results.cells import NO_LESSON, Entry, RunToScore, cells_of
 from outgrow.results.equivalents import CURVE
 from outgrow.results.predictions import HeldOut, ModelKey, Predictions
+from outgrow.results.sensitivity import CEILING_AT, STUDENT_AT
 
 UNBALANCED = 0.05  # of the rows: how far shares must be from equal ones for a note
 Open = Callable[[Step], Path]  # a step's folder in the store, verified
@@ -49,8 +50,7 @@ def collect(plan: Plan, open_step: Open) -> tuple[list[RunToScore], Predictions,
                 if (curve := kind_of(step.kind).curve) is not None:
                     curves[speaker] = curve(open_step(step))
         for role, step in run.extras.items():
-            whose = None if role.startswith(CURVE) else run.weak.name
-            speaker = ModelKey(run.task, role, whose, run.strong.name, None, run.seed)
+            speaker = _of_extra(run, role)
             if speaker not in predictions:
                 predictions[speaker] = heard(step, pool)[pool.test]
         transfer = np.load(open_step(run.split) / "transfer.npy")
@@ -72,6 +72,13 @@ def _speakers(run: Run) -> dict[str, ModelKey | None]:
         if run.ceiling is None
         else ModelKey(run.task, "ceiling", None if shared else weak, strong, None, run.seed),
     }
+
+
+def _of_extra(run: Run, role: str) -> ModelKey:
+    """Whose predictions those of an extra are: those of a ceiling serve every supervisor, as the ceiling itself."""
+    shared = role.startswith(CURVE) or (role.startswith(CEILING_AT) and not run.weak.partial)
+    method = run.method.name if role.startswith(STUDENT_AT) else None
+    return ModelKey(run.task, role, None if shared else run.weak.name, run.strong.name, method, run.seed)
 
 
 def _test_set(pool: Pool) -> HeldOut:

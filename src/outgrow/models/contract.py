@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,6 +116,15 @@ class Model(BaseModel):
         return None
 
     @property
+    def strengths(self) -> Sequence[float]:
+        """The l2 that it learns with, several where it chooses among them, if others cost little to try; else none."""
+        return ()
+
+    def at_strength(self, l2: float) -> Self:
+        """Itself with this l2 alone, of a kind that has `strengths`."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how it is regularised")
+
+    @property
     def validates(self) -> str | None:
         """What it needs validation rows for, as the end of a sentence; None: nothing."""
         return None
@@ -166,6 +175,15 @@ class FeatureModel(Model, ABC):
     def first_rows(self) -> int | None:
         """`rows`."""
         return self.rows
+
+    @property
+    def strengths(self) -> Sequence[float]:
+        """`l2`: heads are cheap."""
+        return self.l2 if isinstance(self.l2, list) else [self.l2]
+
+    def at_strength(self, l2: float) -> Self:
+        """The same features, another head."""
+        return self.model_copy(update={"l2": l2})
 
     @property
     def validates(self) -> str | None:

@@ -42,6 +42,7 @@ class View:
     columns: Mapping[str, str]
     part: str | None = None  # the key of the cell that holds them; None: the cell itself
     caption: str = ""
+    in_order: bool = False  # cells stay as they are; else the best PGR comes first
 
     def intervals(self, cell: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         """One a column."""
@@ -106,12 +107,13 @@ def _reason(interval: Mapping[str, Any]) -> str:
 
 
 def _by_recovery(cells: Cells, shows: View) -> tuple[Cells, list[str]]:
-    """The cells by falling PGR, undefined ones last, and a bar of it each; as they are where no PGR is shown."""
+    """The cells by falling PGR, undefined ones last, and a bar of it each; as they are where no PGR is shown, or in order."""
     if "PGR" not in shows.columns.values():
         return cells, [""] * len(cells)
     place = list(shows.columns.values()).index("PGR")
     found = [(shows.intervals(cell)[place], cell) for cell in cells]
-    found.sort(key=lambda pair: -math.inf if pair[0]["estimate"] is None else pair[0]["estimate"], reverse=True)
+    if not shows.in_order:
+        found.sort(key=lambda pair: -math.inf if pair[0]["estimate"] is None else pair[0]["estimate"], reverse=True)
     return [cell for _, cell in found], pgr_bars([interval for interval, _ in found])
 
 

@@ -177,13 +177,13 @@ def cell_rows(
                 "method": first.method.written,
                 "seeds": [run.seed for run in runs],
                 "n_test": len(scored.test(first.task).ids),
-                **_intervals(runs, scored, ACCURACY),
+                **intervals_of(runs, scored, ACCURACY),
                 "agreement": _agreements(runs, scored),
             }
         )
     for name in _others(metrics):
         for runs, row in zip(together, rows, strict=True):
-            found = _intervals(runs, scored, metric_named(name))
+            found = intervals_of(runs, scored, metric_named(name))
             row.update({key: value for key, value in found.items() if key != "covers"})
     return rows
 
@@ -204,7 +204,8 @@ def _others(metrics: Sequence[str]) -> list[str]:
     return [name for name in metrics if name != "accuracy"]
 
 
-def _intervals(runs: Sequence[RunToScore], scored: Scored, metric: Metric) -> dict[str, Any]:
+def intervals_of(runs: Sequence[RunToScore], scored: Scored, metric: Metric = ACCURACY) -> dict[str, Any]:
+    """A cell's intervals of the three models, gain and PGR in one metric, and what they cover."""
     test = scored.test(runs[0].task)
     groups = scored.groups(runs[0].task)
     keys = {role: f"{role}_{metric.name}" for role in ROLES}

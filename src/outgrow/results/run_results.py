@@ -18,6 +18,7 @@ from outgrow.results.equivalents import add_equivalents
 from outgrow.results.frames import flat_cell, flat_difference, flat_run, frame, html, predictions
 from outgrow.results.predictions import Predictions
 from outgrow.results.run_content import AGAIN, NOT_WHOLE, check_content
+from outgrow.results.sensitivity import add_sensitivity
 from outgrow.results.shares import far_from_labels
 
 __all__ = ["SCHEMA", "Entry", "Results", "RunToScore"]
@@ -55,6 +56,7 @@ class Results:
         runs, cells = run_rows(asked, scored, metrics), cell_rows(asked, scored, metrics)
         leave_undefined(runs, asked, cells)
         add_equivalents(cells, asked, scored)
+        add_sensitivity(cells, asked, scored)
         held = control_rows(asked, scored) if controls else []
         return cls(runs, cells, environment, [*notes, *far_from_labels(asked, scored)], held)
 

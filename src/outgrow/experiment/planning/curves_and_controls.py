@@ -1,13 +1,18 @@
-"""What an experiment asks for beside its runs, as ordinary steps: a curve of ceilings, and controls."""
+"""What an experiment asks for beside its runs, as ordinary steps: curves over labels and l2, and controls."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from outgrow.execution.step import Step
+from outgrow.experiment.planning.supervision import ceiling_step, student_step
 from outgrow.experiment.planning.training import training_step
+from outgrow.experiment.spec.method_entries import MethodSpec
 from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.experiment.spec.schema import Experiment
 from outgrow.experiment.steps.controls import shuffled_labels
 from outgrow.experiment.steps.training_request import NAIVE, TRUTH, TaskPlan, Terms
+from outgrow.results.sensitivity import CEILING_AT, STUDENT_AT
 
 SMALLEST = 25  # labels, where the curve begins; it doubles from there
 
@@ -19,12 +24,18 @@ def extras(
     strong: ModelSpec,
     split: Step,
     weak_labels: Step,
+    method: MethodSpec,
     seed: int,
     *,
     truth: bool,
 ) -> dict[str, Step]:
     """Steps by the role that their predictions get; `truth`: whether the truth is known on all training rows."""
     made = dict[str, Step]()
+    for l2 in strengths(asked, strong):
+        other = replace(strong, options=strong.able.at_strength(l2))
+        made[f"{STUDENT_AT}{l2!r}"] = student_step(task, other, method, split, weak_labels, seed, partial=weak.partial)
+        if truth:
+            made[f"{CEILING_AT}{l2!r}"] = ceiling_step(task, weak, other, split, weak_labels, seed)
     if asked.label_curve and truth and strong.able.cheap_ceilings:
         for rows in curve_sizes(task.sizes["transfer"]):
             made[f"ceiling:{rows}"] = training_step(
@@ -39,6 +50,12 @@ def extras(
             made["own_weak"] = training_step(task, strong, "weak_train", split, TRUTH, NAIVE, seed, as_many)
             made["own_student"] = training_step(task, strong, "transfer", split, made["own_weak"], NAIVE, seed)
     return made
+
+
+def strengths(asked: Experiment, strong: ModelSpec) -> list[float]:
+    """The l2 at which a student is tried: those asked for, and its own."""
+    own = strong.able.strengths
+    return sorted({*asked.sensitivity["l2"], *own}) if asked.sensitivity and own else []
 
 
 def curve_sizes(transfer: int) -> list[int]:

@@ -9,14 +9,13 @@ from typing import Any
 from outgrow.core.pool import Pool
 from outgrow.execution.step import Step, kind_of, walk
 from outgrow.experiment.planning.curves_and_controls import extras
-from outgrow.experiment.planning.supervision import student_step, supervisor_step
-from outgrow.experiment.planning.training import training_step
+from outgrow.experiment.planning.supervision import ceiling_step, student_step, supervisor_step
 from outgrow.experiment.spec.method_entries import MethodSpec
 from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.experiment.spec.resolve import Resolved
 from outgrow.experiment.spec.schema import Experiment
 from outgrow.experiment.steps.data import split_step
-from outgrow.experiment.steps.training_request import NAIVE, TRUTH, TaskPlan, Terms
+from outgrow.experiment.steps.training_request import TaskPlan
 
 
 def reporting(trained: Iterable[Step]) -> list[Step]:
@@ -98,8 +97,6 @@ def plan_one(
     ceiling = None
     truth = bool((task.pool.labels[~task.pool.test] >= 0).all())
     if truth and strong.able.learns:
-        # Somebody's labels may leave rows of transfer out: the ceiling then learns from just the rows that they cover.
-        terms = Terms(covered_by=weak_labels if weak.partial else None)
-        ceiling = training_step(task, strong, "transfer", split, TRUTH, NAIVE, seed, terms)
-    more = extras(experiment, task, weak, strong, split, weak_labels, seed, truth=truth)
+        ceiling = ceiling_step(task, weak, strong, split, weak_labels, seed)
+    more = extras(experiment, task, weak, strong, split, weak_labels, method, seed, truth=truth)
     return Run(task.title, weak, strong, method, seed, task.step, split, supervisor, student, ceiling, more)

@@ -20,6 +20,12 @@ def supervisor_step(task: TaskPlan, weak: ModelSpec, split: Step, seed: int) -> 
     return training_step(task, weak, "weak_train", split, TRUTH, NAIVE, seed)
 
 
+def ceiling_step(task: TaskPlan, weak: ModelSpec, strong: ModelSpec, split: Step, weak_labels: Step, seed: int) -> Step:
+    """The student's model taught the truth; where somebody's labels leave rows of transfer out, of the rows that they cover."""
+    terms = Terms(covered_by=weak_labels if weak.partial else None)
+    return training_step(task, strong, "transfer", split, TRUTH, NAIVE, seed, terms)
+
+
 def student_step(
     task: TaskPlan,
     strong: ModelSpec,

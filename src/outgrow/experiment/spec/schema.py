@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
@@ -28,10 +28,12 @@ from outgrow.experiment.spec.method_entries import MethodSpec, method_spec, misf
 from outgrow.experiment.spec.model_entries import ModelSpec, model_spec
 from outgrow.experiment.spec.paths import BASE, absolute, find_file
 from outgrow.experiment.spec.task_entries import Split, Strict, TaskSpec
+from outgrow.models.contract import Strength
 from outgrow.results.metrics.scores import metric_named
 
 LONGEST_NAME = 200  # bytes; file systems take 255, and temporary names are longer than the name
 MOST_SEEDS = 1000  # of one experiment: each is a training of every student, and a row of every table
+STRENGTHS = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3]  # l2 of heads on features of length 8: from hardly any to a strong one
 LARGEST_SEED = 2**32 - 1  # what every generator of random numbers takes
 
 
@@ -71,6 +73,10 @@ class Experiment(Strict):
     )  # no part of any key: read from predictions
     label_curve: bool = False  # ceilings at 25, 50, 100, … rows: how many true labels a student is worth
     controls: bool = False  # shuffled labels, and a student as its own supervisor
+    # Students and ceilings at each of these l2, beside their own: {l2: [0.01, 0.1]}, or `l2` for the usual ones.
+    sensitivity: (
+        Annotated[dict[Literal["l2"], Annotated[list[Strength], Field(min_length=1)]], Field(min_length=1)] | None
+    ) = None
     base: Annotated[Path, Field(exclude=True)] = Field(default_factory=lambda: BASE.get())
 
     def __init__(self, **data: Any) -> None:
@@ -142,6 +148,15 @@ class Experiment(Strict):
             raise Problems(*wrong)
         return list(dict.fromkeys(["accuracy", *value]))  # accuracy is always there: PGR is told in it
 
+    @field_validator("sensitivity", mode="before")
+    @classmethod
+    def _usual_strengths(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            if value != "l2":
+                raise ValueError(f'is to "{value}": sensitivity is to l2, as `l2` or as `{{l2: [0.01, 0.1]}}`')
+            return {"l2": list(STRENGTHS)}
+        return value
+
     @field_validator("tasks", "weak", "strong", "methods", "metrics", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
@@ -186,6 +201,8 @@ class Experiment(Strict):
         wrong += [text for method in self.methods for spec in self.strong for text in misfits(method, spec)]
         if self.label_curve and not any(spec.able.cheap_ceilings for spec in self.strong):
             wrong.append("label_curve: no student here is static or a probe, whose ceilings at many sizes are cheap")
+        if self.sensitivity and not any(spec.able.strengths for spec in self.strong):
+            wrong.append("sensitivity: no student here is static or a probe, whose heads are cheap at every l2")
         if self.split.test is None:
             wrong += [
                 f"split: `test` is missing, and task {task.title} has no test split of its own"
@@ -216,6 +233,8 @@ class Experiment(Strict):
         content["tasks"] = [self._resolved(task) for task in self.tasks]
         for part in ("weak", "strong", "methods"):
             content[part] = [self._whole_paths(entry) for entry in content[part]]
+        if self.sensitivity is None:
+            del content["sensitivity"]
         content["split"] = {name: rows for name, rows in content["split"].items() if rows is not None}
         return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 

@@ -8,5 +8,6 @@ from outgrow.report.sections.examples import EXAMPLES
 from outgrow.report.sections.figures import FIGURES
 from outgrow.report.sections.headline import HEADLINE
 from outgrow.report.sections.provenance import PROVENANCE
+from outgrow.report.sections.sensitivity import SENSITIVITY
 
-SECTIONS = (HEADLINE, CELLS, FIGURES, EXAMPLES, CONTROLS, PROVENANCE)
+SECTIONS = (HEADLINE, CELLS, FIGURES, SENSITIVITY, EXAMPLES, CONTROLS, PROVENANCE)
