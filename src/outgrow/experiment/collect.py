@@ -14,7 +14,7 @@ from outgrow.core.pool import Pool
 from outgrow.execution.step import Step, kind_of, walk
 from outgrow.experiment.equal_students import equal_students
 from outgrow.experiment.near_copies import near_copies
-from outgrow.experiment.planning.plan import Plan, Run, reporting
+from outgrow.experiment.planning.plan import Plan, Run, more_than_ceiling, reporting
 from outgrow.experiment.steps.choose import candidates, chosen
 from outgrow.experiment.steps.job_files import fold_of
 from outgrow.results.cells import NO_LESSON, Entry, RunToScore, cells_of
@@ -63,21 +63,23 @@ def collect(plan: Plan, open_step: Open) -> tuple[list[RunToScore], Predictions,
 
 def _speakers(run: Run) -> dict[str, ModelKey | None]:
     weak, strong, method = run.weak.name, run.strong.name, run.method.name
-    # Where somebody's labels leave rows out, the ceiling learned from the covered ones: it belongs to that supervisor.
+    # Where somebody's labels leave rows out, the ceiling learned from the covered ones: it belongs to that supervisor. One
+    # that is trained by a method's procedure belongs to that method.
     shared = None if run.weak.partial else weak
     return {
         "weak": ModelKey(run.task, "weak", weak, None, None, run.seed),
         "student": ModelKey(run.task, "student", weak, strong, method, run.seed),
         "ceiling": None
         if run.ceiling is None
-        else ModelKey(run.task, "ceiling", None if shared else weak, strong, None, run.seed),
+        else ModelKey(run.task, "ceiling", None if shared else weak, strong, method if run.alike else None, run.seed),
     }
 
 
 def _of_extra(run: Run, role: str) -> ModelKey:
     """Whose predictions those of an extra are: those of a ceiling serve every supervisor, as the ceiling itself."""
     shared = role.startswith(CURVE) or (role.startswith(CEILING_AT) and not run.weak.partial)
-    method = run.method.name if role.startswith(STUDENT_AT) else None
+    own = role.startswith(STUDENT_AT) or (role.startswith(CEILING_AT) and run.alike)
+    method = run.method.name if own else None
     return ModelKey(run.task, role, None if shared else run.weak.name, run.strong.name, method, run.seed)
 
 
@@ -106,6 +108,8 @@ def _facts(run: Run, pool: Pool, transfer: Any, weak: Any, open_step: Open) -> d
     }
     if not run.strong.able.learns:
         facts["no_ceiling"] = NO_LESSON
+    if run.ceiling is not None and (more := more_than_ceiling(run)) is not None:
+        facts["more_than_ceiling"] = more
     student, tries = _chosen_method(run, open_step)
     facts |= tries
     chosen_l2 = {}
@@ -214,14 +218,16 @@ def _notes(plan: Plan, pools: dict[str, Pool], open_step: Open) -> list[str]:
         ]
     oracles = [method for method in plan.experiment.methods if method.knows_truth and "(oracle)" not in method.name]
     notes += [f"{method.name}: is an oracle: the truth decides what its students learn" for method in oracles]
-    notes += [
-        f"{method.name}: its students are trained further than their ceiling, which goes without what this method adds: PGR "
-        "holds what that alone brings"
-        for method in plan.experiment.methods
-        if any(
-            one.parts.procedure is not None and one.parts.procedure.starts for one in (method.candidates or (method,))
-        )
-    ]
+    for method in plan.experiment.methods:
+        of_method = [run for run in plan.runs if run.method == method and run.ceiling is not None]
+        if any(run.alike for run in of_method):
+            notes.append(
+                f"{method.name}: its ceilings are trained as its students are, by the truth (`ceiling: plain`: not)"
+            )
+        elif of_method and (more := more_than_ceiling(of_method[0])) is not None:
+            notes.append(
+                f"{method.name}: its students {more}, and their ceiling does not: PGR holds what that alone brings"
+            )
     trained = [step for run in plan.runs for step in (run.supervisor, run.student, run.ceiling) if step is not None]
     for step in sorted(reporting(trained), key=lambda step: step.label):
         says = kind_of(step.kind).notes

@@ -96,6 +96,14 @@ class Method(BaseModel):
         return None
 
     @property
+    def trains_further(self) -> bool:
+        """Whether `procedure` trains a student further than once on its labels: a ceiling may be trained by it too.
+
+        Its `procedure` must then do with the truth as `build.labels` as it does with weak labels.
+        """
+        return self.starts is not None
+
+    @property
     def stops_on(self) -> Literal["weak", "truth"] | None:
         """Whose labels of validation `procedure` stops training on; None: it trains to the end."""
         return None

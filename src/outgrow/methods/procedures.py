@@ -53,6 +53,11 @@ class SelfTrain(Method):
 
     rounds: Annotated[int, Field(ge=1, le=20)] = 1
 
+    @property
+    def trains_further(self) -> bool:
+        """Yes: it learns `rounds` times more, from what it had learned."""
+        return True
+
     def procedure(self, build: Build) -> Any:
         """A chain of the same student."""
         labels = build.labels
@@ -85,8 +90,8 @@ class Generative(Method):
     """Read the texts of transfer first, without labels, by next-token prediction; then learn from the weak labels.
 
     Generative finetuning of Burns et al. 2023 (arXiv 2312.09390), section 5.2.2: it makes the task salient before anybody
-    says what to do with it. For finetuned causal language models. In the paper (figure 10) the ceiling has read the texts too;
-    here it goes without, so that PGR also holds what reading alone brings, and a note says so.
+    says what to do with it. For finetuned causal language models. The ceiling reads the texts too, as in the paper's figure 10;
+    with `ceiling: plain` it goes without, and PGR also holds what reading alone brings.
     """
 
     epochs: Annotated[int, Field(ge=1, le=100)] = 1
@@ -109,7 +114,8 @@ class LpFt(Method):
 
     Linear probing, then finetuning (Kumar et al. 2022, arXiv 2202.10054): a head that already fits does not bend the
     features on its way. For finetuned students; both trainings learn the same labels by the same loss. The paper trains the
-    head until it converges; here it has `epochs`, with the checkpoint's dropout. The ceiling goes without; a note says so.
+    head until it converges; here it has `epochs`, with the checkpoint's dropout. The ceiling's head is trained first
+    too, unless the experiment says `ceiling: plain`.
     """
 
     epochs: Annotated[int, Field(ge=1, le=1000)] = 2  # of the head alone

@@ -111,7 +111,7 @@ def _differences(found: Comparison, width: int) -> RenderableType:
 def best_first(found: Comparison) -> list[Mapping[str, Any]]:
     """The rows that share all but the axis compared stay together, and of these the largest difference is first.
 
-    Within such a group that is the order of PGR too: supervisor and ceiling are the same.
+    Within such a group that is the order of PGR too, where supervisor and ceiling are the same.
     """
     others = [axis for axis in ("task", "weak", "strong", "method") if axis != found.by]
     groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}

@@ -80,9 +80,14 @@ def _undefined(cell: Mapping[str, Any], p: float | None, among: int) -> str:
 
 
 def _caveat(cell: Mapping[str, Any]) -> str:
+    more = (
+        f" Such students {cell['more_than_ceiling']}, and the ceiling does not." if "more_than_ceiling" in cell else ""
+    )
     if cell["covers"] == "examples":
-        return " One seed tells nothing of other seeds: these intervals hold the noise of the test examples alone."
-    return ""
+        return (
+            f"{more} One seed tells nothing of other seeds: these intervals hold the noise of the test examples alone."
+        )
+    return more
 
 
 def _share(interval: Mapping[str, Any]) -> str:

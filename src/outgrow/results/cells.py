@@ -21,6 +21,7 @@ from outgrow.results.predictions import HeldOut, ModelKey, Predictions
 NO_TRUTH = "undefined: no truth on transfer"
 NO_LESSON = "undefined: the student learns nothing, so it has no ceiling"
 NOT_COVERED = "undefined: weak labels do not cover test"
+MORE = "more_than_ceiling"  # of a run's facts: what its students are given that their ceiling is not
 ROLES = ("weak", "student", "ceiling")
 
 
@@ -100,6 +101,16 @@ class Scored:
         return None if any(row is None for row in rows) else np.stack(rows)  # type: ignore[arg-type]
 
 
+def plain_ceilings(runs: Sequence[RunToScore], scored: Scored) -> list[ModelKey | None]:
+    """The ceilings that learn the truth and nothing more, whatever the cell's method; None where there is none."""
+    found = []
+    for run in runs:
+        ceiling = run.speakers["ceiling"]
+        plain = None if ceiling is None else ceiling._replace(method=None)
+        found.append(plain if plain in scored.tables.probabilities else None)
+    return found
+
+
 def _checked(metric: Metric, values: Contributions, test: HeldOut) -> Contributions:
     """A metric's values, one number per row. Raises OutgrowError on anything else, as a plug-in may return."""
     values = np.asarray(values, dtype=np.float64)
@@ -177,6 +188,7 @@ def cell_rows(
                 "method": first.method.written,
                 "seeds": [run.seed for run in runs],
                 "n_test": len(scored.test(first.task).ids),
+                **({key: first.facts[key] for key in [MORE] if key in first.facts}),
                 **intervals_of(runs, scored, ACCURACY),
                 "agreement": _agreements(runs, scored),
             }

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from outgrow.results.cells import NO_LESSON, RunToScore, Scored, cells_of, written
+from outgrow.results.cells import NO_LESSON, RunToScore, Scored, cells_of, plain_ceilings, written
 from outgrow.results.metrics.controls import beyond_chance, chance
 from outgrow.results.metrics.intervals import accuracy, contrast
 from outgrow.results.metrics.recovery import recovery
@@ -45,7 +45,7 @@ def control_rows(asked: Sequence[RunToScore], scored: Scored) -> list[Control]:
 
 def _whose(runs: Cell) -> tuple[str, ...]:
     ceiling = runs[0].speakers["ceiling"]
-    return () if ceiling is None or ceiling.weak is None else (ceiling.weak,)
+    return () if ceiling is None else tuple(name for name in (ceiling.weak, ceiling.method) if name is not None)
 
 
 def _said(speakers: Sequence[ModelKey], scored: Scored) -> Any:
@@ -124,7 +124,7 @@ def _own(runs: Cell, scored: Scored) -> Control:
         return {}
     groups = scored.groups(first.task)
     gain = contrast(np.stack([student == test.truth, teacher == test.truth]), [1, -1], groups)
-    ceiling = scored.table([run.speakers["ceiling"] for run in runs])
+    ceiling = scored.table(plain_ceilings(runs, scored))
     reached, taught = (float((said == test.truth).mean()) for said in (student, teacher))
     text = (
         f"{first.strong.name} as its own supervisor on {first.task}, with as many rows as {first.weak.name}: the supervisor "
@@ -152,12 +152,14 @@ def _noise(runs: Cell, scored: Scored) -> Control:
     if ceiling is None or len(ceiling) < 2:
         return {}
     spread = float(ceiling.mean(axis=1).std(ddof=1))
+    trained = runs[0].speakers["ceiling"]
+    how = "" if trained is None or trained.method is None else f" with {trained.method}"
     return {
         "control": "seed noise floor",
         **_names(first, "strong"),
         "standard_deviation": spread,
         "status": "ok",
-        "says": f"{first.strong.name} taught the truth on {first.task}: its accuracy has a standard deviation of "
+        "says": f"{first.strong.name} taught the truth{how} on {first.task}: its accuracy has a standard deviation of "
         f"{_short(spread)} over {len(ceiling)} seeds; a difference of that size between single runs means nothing",
     }
 

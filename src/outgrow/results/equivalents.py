@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from outgrow.results.cells import RunToScore, Scored, cells_of, written
+from outgrow.results.cells import RunToScore, Scored, cells_of, plain_ceilings, written
 from outgrow.results.metrics.equivalence import Equivalent, equivalent
 from outgrow.results.metrics.intervals import accuracy
 from outgrow.results.metrics.scores import Contributions
@@ -51,7 +51,7 @@ def _labels(
 ) -> dict[str, Any] | None:
     """The number of true labels that bring the same student as far; all of transfer is the ceiling itself."""
     first = runs[0]
-    whole = scored.table([run.speakers["ceiling"] for run in runs])
+    whole = scored.table(plain_ceilings(runs, scored))
     n_transfer = {run.facts.get("n_transfer") for run in runs}
     tables: dict[int, Contributions] = {}
     for size in sizes:
@@ -94,8 +94,7 @@ def _ladder(task: str, together: Sequence[Sequence[RunToScore]], scored: Scored)
     """Each student's ceilings by seed: those that serve every supervisor, in the order of the experiment."""
     ladder: dict[str, dict[int, ModelKey]] = {}
     for runs in together:
-        for run in runs:
-            ceiling = run.speakers["ceiling"]
+        for run, ceiling in zip(runs, plain_ceilings(runs, scored), strict=True):
             if run.task == task and ceiling is not None and ceiling.weak is None:
                 ladder.setdefault(run.strong.name, {})[run.seed] = ceiling
     return ladder

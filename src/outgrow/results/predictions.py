@@ -32,6 +32,16 @@ class ModelKey(NamedTuple):
     seed: int
 
 
+def ceilings_of(task: str, role: str, names: tuple[str, str, str], seed: int) -> list[ModelKey]:
+    """The ceilings that a supervisor, student and method may have, its own first; the one that there is counts.
+
+    One of rows that somebody's labels cover belongs to that supervisor, one that is trained by a method's procedure to that
+    method; any other serves all.
+    """
+    weak, strong, method = names
+    return [ModelKey(task, role, whose, strong, how, seed) for how in (method, None) for whose in (weak, None)]
+
+
 @dataclass(frozen=True)
 class HeldOut:
     """A task's test examples: ids, what people see of the inputs, true class numbers and groups, `[n]` each."""

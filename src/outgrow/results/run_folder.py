@@ -11,7 +11,7 @@ from outgrow.core.entry_names import display
 from outgrow.core.errors import OutgrowError
 from outgrow.results.cells import ROLES, Entry, RunToScore, Scored, cell_rows, run_rows
 from outgrow.results.metrics.scores import ACCURACY, metric_named
-from outgrow.results.predictions import ModelKey, Predictions
+from outgrow.results.predictions import ModelKey, Predictions, ceilings_of
 from outgrow.results.run_content import AGAIN, NOT_WHOLE
 from outgrow.results.run_results import Results
 
@@ -52,8 +52,7 @@ def _asked(row: Mapping[str, Any], tables: Predictions, folder: Path) -> RunToSc
             f"{folder}: results.json names a run that predictions.parquet does not have "
             f"({task}, {weak.name}, {strong.name}, {method.name}, seed {seed}); run the experiment again"
         )
-    # A ceiling of rows that somebody's labels cover belongs to that supervisor; any other serves them all.
-    ceilings = [ModelKey(task, "ceiling", whose, strong.name, None, seed) for whose in (weak.name, None)]
+    ceilings = ceilings_of(task, "ceiling", (weak.name, strong.name, method.name), seed)
     speakers = {
         "weak": next(
             (s for s in [ModelKey(task, "weak", weak.name, None, None, seed)] if s in tables.probabilities), None

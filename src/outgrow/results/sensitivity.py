@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from outgrow.results.cells import RunToScore, Scored, cells_of, intervals_of
-from outgrow.results.predictions import ModelKey
+from outgrow.results.predictions import ModelKey, ceilings_of
 
 STUDENT_AT, CEILING_AT = "student_l2:", "ceiling_l2:"  # roles in predictions.parquet: "student_l2:0.01"
 
@@ -45,12 +45,9 @@ def _tried(scored: Scored) -> dict[tuple[str, str], list[float]]:
 
 def _at(run: RunToScore, l2: float, scored: Scored) -> RunToScore:
     """The same run with another strength of its student and of its ceiling."""
-    names = (run.weak.name, run.strong.name, run.method.name, run.seed)
-    student = ModelKey(run.task, f"{STUDENT_AT}{l2!r}", *names)
-    ceilings = (
-        ModelKey(run.task, f"{CEILING_AT}{l2!r}", whose, run.strong.name, None, run.seed)
-        for whose in (run.weak.name, None)
-    )
+    names = (run.weak.name, run.strong.name, run.method.name)
+    student = ModelKey(run.task, f"{STUDENT_AT}{l2!r}", *names, run.seed)
+    ceilings = ceilings_of(run.task, f"{CEILING_AT}{l2!r}", names, run.seed)
     ceiling = next((speaker for speaker in ceilings if speaker in scored.tables.probabilities), None)
     return replace(run, speakers={**run.speakers, "student": student, "ceiling": ceiling})
 

@@ -122,9 +122,21 @@ def test_finetuned_students_take_every_method(made: Callable[[str], Path], tmp_p
     ended = [row["method"] for row in results.runs if "stopped_at" in row]
     assert ended == ["early_stop", {"early_stop": {"on": "truth"}}]
     assert all(0.1 <= row["stopped_at"] <= 1 for row in results.runs if "stopped_at" in row)
-    longer = [note.partition(":")[0] for note in results.notes if "further than their ceiling" in note]
-    assert longer == ["generative", "lp_ft"]
-    steps = {one.method.name: one.student for one in prepare(asked, store, Machine()).runs}
+    alike = [note.partition(":")[0] for note in results.notes if "its ceilings are trained as its students are" in note]
+    assert alike == ["generative", "lp_ft"]  # as in figure 10 of Burns et al. 2023
+    more = {note.partition(":")[0]: note for note in results.notes if "and their ceiling does not" in note}
+    assert list(more) == ["self_train", "confidence alpha=[0.2,0.7]"]
+    assert "are the best of 2 tried" in more["confidence alpha=[0.2,0.7]"]
+    runs = {one.method.name: one for one in prepare(asked, store, Machine()).runs}
+    steps, ceilings = ({name: getattr(one, role) for name, one in runs.items()} for role in ("student", "ceiling"))
+    # The ceilings of both begin where their students begin, and learn the truth by the loss of naive.
+    assert ceilings["generative"].parents["start"] == steps["generative"].parents["start"]
+    assert ceilings["generative"].params == ceilings["naive"].params
+    assert ceilings["lp_ft"].params == {**ceilings["naive"].params, "probe": {"epochs": 2, "lr": 1e-3}}
+    others = {name for name in runs if name not in ("generative", "lp_ft")}
+    assert {ceilings[name] for name in others} == {ceilings["naive"]}
+    plain = prepare(asked.model_copy(update={"ceiling": "plain"}), store, Machine()).runs
+    assert {one.ceiling for one in plain} == {ceilings["naive"]}
     naive, generative, probed = (steps[name] for name in ("naive", "generative", "lp_ft"))
     # After the texts: the same training, of another checkpoint, which knows no label and no part but transfer.
     assert generative.params == naive.params

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from outgrow.execution.step import Step
-from outgrow.experiment.planning.supervision import ceiling_step, student_step
+from outgrow.experiment.planning.supervision import ceiling_step, student_step, trained_alike
 from outgrow.experiment.planning.training import training_step
 from outgrow.experiment.spec.method_entries import MethodSpec
 from outgrow.experiment.spec.model_entries import ModelSpec
@@ -35,7 +35,9 @@ def extras(
         other = replace(strong, options=strong.able.at_strength(l2))
         made[f"{STUDENT_AT}{l2!r}"] = student_step(task, other, method, split, weak_labels, seed, partial=weak.partial)
         if truth:
-            made[f"{CEILING_AT}{l2!r}"] = ceiling_step(task, weak, other, split, weak_labels, seed)
+            made[f"{CEILING_AT}{l2!r}"] = ceiling_step(
+                task, weak, other, split, weak_labels, seed, method if trained_alike(method, asked.ceiling) else None
+            )
     if asked.label_curve and truth and strong.able.cheap_ceilings:
         for rows in curve_sizes(task.sizes["transfer"]):
             made[f"ceiling:{rows}"] = training_step(

@@ -9,7 +9,7 @@ from typing import Any
 from outgrow.core.pool import Pool
 from outgrow.execution.step import Step, kind_of, walk
 from outgrow.experiment.planning.curves_and_controls import extras
-from outgrow.experiment.planning.supervision import ceiling_step, student_step, supervisor_step
+from outgrow.experiment.planning.supervision import ceiling_step, student_step, supervisor_step, trained_alike
 from outgrow.experiment.spec.method_entries import MethodSpec
 from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.experiment.spec.resolve import Resolved
@@ -37,6 +37,7 @@ class Run:
     supervisor: Step
     student: Step
     ceiling: Step | None  # None: no truth on transfer
+    alike: bool = False  # whether the ceiling is trained by the method's procedure
     extras: Mapping[str, Step] = field(default_factory=dict)  # by role: label curve and controls, where asked for
 
     @property
@@ -44,6 +45,16 @@ class Run:
         """The steps whose results are read when this run is scored."""
         trained = [step for step in (self.supervisor, self.student, self.ceiling) if step is not None]
         return [self.pool, self.split, *trained, *reporting(trained), *self.extras.values()]
+
+
+def more_than_ceiling(run: Run) -> str | None:
+    """What a run's student is given beside its labels that its ceiling is not, after "the student"; None: nothing."""
+    tried = run.method.candidates
+    if run.alike:
+        return None
+    if any(one.parts.procedure is not None and one.parts.procedure.trains_further for one in tried or (run.method,)):
+        return "are trained further"
+    return f"are the best of {len(tried)} tried" if tried else None
 
 
 @dataclass(frozen=True)
@@ -96,7 +107,8 @@ def plan_one(
     student = student_step(task, strong, method, split, weak_labels, seed, partial=weak.partial)
     ceiling = None
     truth = bool((task.pool.labels[~task.pool.test] >= 0).all())
+    alike = trained_alike(method, experiment.ceiling)
     if truth and strong.able.learns:
-        ceiling = ceiling_step(task, weak, strong, split, weak_labels, seed)
+        ceiling = ceiling_step(task, weak, strong, split, weak_labels, seed, method if alike else None)
     more = extras(experiment, task, weak, strong, split, weak_labels, method, seed, truth=truth)
-    return Run(task.title, weak, strong, method, seed, task.step, split, supervisor, student, ceiling, more)
+    return Run(task.title, weak, strong, method, seed, task.step, split, supervisor, student, ceiling, alike, more)

@@ -20,10 +20,45 @@ def supervisor_step(task: TaskPlan, weak: ModelSpec, split: Step, seed: int) -> 
     return training_step(task, weak, "weak_train", split, TRUTH, NAIVE, seed)
 
 
-def ceiling_step(task: TaskPlan, weak: ModelSpec, strong: ModelSpec, split: Step, weak_labels: Step, seed: int) -> Step:
-    """The student's model taught the truth; where somebody's labels leave rows of transfer out, of the rows that they cover."""
+def ceiling_step(
+    task: TaskPlan,
+    weak: ModelSpec,
+    strong: ModelSpec,
+    split: Step,
+    weak_labels: Step,
+    seed: int,
+    alike: MethodSpec | None = None,
+) -> Step:
+    """The student's model taught the truth, by the loss of `naive`.
+
+    Where somebody's labels leave rows of transfer out, it learns from just the rows that they cover. alike: the method by
+    whose procedure it is trained; of several values of it, the one that is best on validation, by the truth.
+    """
     terms = Terms(covered_by=weak_labels if weak.partial else None)
-    return training_step(task, strong, "transfer", split, TRUTH, NAIVE, seed, terms)
+    if alike is None:
+        return training_step(task, strong, "transfer", split, TRUTH, NAIVE, seed, terms)
+    tried = alike.candidates or (alike,)
+    if len(tried) > 1:
+        terms = replace(terms, predict_on=("validation",))
+    procedures = [one.parts.procedure for one in tried]
+    made: dict[Step, None] = dict.fromkeys(
+        procedure.procedure(_Build(TRUTH, task, strong, one, NAIVE, split, seed, terms))
+        for one, procedure in zip(tried, procedures, strict=True)
+        if procedure is not None
+    )
+    if len(made) == 1:
+        return next(iter(made))
+    label = f"{task.title}: ceiling {strong.name}, {alike.name}, seed {seed}: choose"
+    return choose_among({"pool": task.step, "split": split}, [*made], {"targets": TRUTH, "by": "accuracy"}, label)
+
+
+def trained_alike(method: MethodSpec, asked: Literal["same_procedure", "plain"] | None) -> bool:
+    """Whether a method's ceilings are trained by its procedure; `asked`: what the experiment says of ceilings."""
+    procedures = [one.parts.procedure for one in method.candidates or (method,)]
+    return asked != "plain" and all(
+        procedure is not None and procedure.trains_further and (asked is not None or procedure.starts is not None)
+        for procedure in procedures
+    )
 
 
 def student_step(
@@ -69,7 +104,9 @@ def _student(
         labels = changed_labels(task, method, strong, split, weak_labels, seed)
     # Where somebody's labels leave rows out, they stay out: the ceiling has not seen them either.
     covered_by = weak_labels if partial and method.parts.procedure is not None else None
-    build = _Build(labels, task, strong, method, split, seed, Terms(predict_on=predict_on, covered_by=covered_by))
+    build = _Build(
+        labels, task, strong, method, method, split, seed, Terms(predict_on=predict_on, covered_by=covered_by)
+    )
     if method.parts.procedure is not None:
         student: Step = method.parts.procedure.procedure(build)
         return student
@@ -80,17 +117,18 @@ def _student(
 class _Build:
     """What a procedure builds with: see `methods.contract.Build`."""
 
-    labels: Step
+    labels: Step | Literal["truth"]
     task: TaskPlan
     strong: ModelSpec
     method: MethodSpec
+    loss: MethodSpec  # the method's own; of a ceiling `naive`
     split: Step
     seed: int
     terms: Terms
 
     def train(
         self,
-        labels: Step,
+        labels: Step | Literal["truth"],
         *,
         model: int | None = None,
         fold: tuple[int, int] | None = None,
@@ -102,4 +140,4 @@ class _Build:
         learner = self.strong if model is None else self.method.models[model]
         parts: Sequence[str] = ("transfer", "validation") if asked else self.terms.predict_on
         terms = replace(self.terms, fold=fold, stop=stop, start=start, predict_on=tuple(parts))
-        return training_step(self.task, learner, "transfer", self.split, labels, self.method, self.seed, terms)
+        return training_step(self.task, learner, "transfer", self.split, labels, self.loss, self.seed, terms)

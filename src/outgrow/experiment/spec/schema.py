@@ -77,6 +77,9 @@ class Experiment(Strict):
     sensitivity: (
         Annotated[dict[Literal["l2"], Annotated[list[Strength], Field(min_length=1)]], Field(min_length=1)] | None
     ) = None
+    # What teaches ceilings beside the truth: each method's own procedure, or nothing. Left out: the procedure where it
+    # begins elsewhere than at the checkpoint, as in the paper's figure 10.
+    ceiling: Literal["same_procedure", "plain"] | None = None
     base: Annotated[Path, Field(exclude=True)] = Field(default_factory=lambda: BASE.get())
 
     def __init__(self, **data: Any) -> None:
@@ -233,8 +236,9 @@ class Experiment(Strict):
         content["tasks"] = [self._resolved(task) for task in self.tasks]
         for part in ("weak", "strong", "methods"):
             content[part] = [self._whole_paths(entry) for entry in content[part]]
-        if self.sensitivity is None:
-            del content["sensitivity"]
+        for optional in ("sensitivity", "ceiling"):
+            if content[optional] is None:
+                del content[optional]
         content["split"] = {name: rows for name, rows in content["split"].items() if rows is not None}
         return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 
