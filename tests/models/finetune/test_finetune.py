@@ -187,6 +187,24 @@ def test_a_kept_student_is_loaded_by_transformers_pipeline(
         np.testing.assert_allclose(ours, [[row[name] for name in CLASSES] for row in theirs], atol=1e-5)
 
 
+def test_a_kept_student_reads_a_text_that_ends_in_what_its_tokenizer_pads_with(tmp_path: Path) -> None:
+    from transformers import AutoTokenizer, pipeline
+
+    folder = tiny.make("llama", tmp_path / "body", initializer_range=0.3)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.eos_token = tokenizer.pad_token = "light"
+    tokenizer.save_pretrained(folder)
+    location = resolve(str(folder), "finetune")
+    lesson = Lesson(NUMBERS, soft(3), Naive(), 0)
+    train_texts(location, options(epochs=1), TEXTS, CLASSES, lesson, tmp_path / "kept")
+    texts = [*TEXTS, "film light", "light", "light light", "the film was light"]
+    pipe = pipeline("text-classification", str(tmp_path / "kept"), top_k=None, device="cpu")
+    theirs = [{score["label"]: score["score"] for score in row} for row in pipe(texts, batch_size=3)]
+    ours = predict_texts(tmp_path / "kept", texts)
+    np.testing.assert_allclose(ours, [[row[name] for name in CLASSES] for row in theirs], atol=1e-5)
+    assert np.abs(ours[-4] - ours[-2]).max() > 1e-3
+
+
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
 def test_a_token_with_id_0_counts_as_any_other_and_padding_is_never_read(
     made: Callable[[str], Path], family: str

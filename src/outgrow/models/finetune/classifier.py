@@ -33,6 +33,7 @@ FEED_FORWARD = {
     "mlp": {"gpt2", "gpt_neo", "gpt_neox", "llama", "mistral", "olmo2", "phi3", "qwen2", "qwen3", "smollm3"},
     "intermediate": {"bert", "camembert", "electra", "mpnet", "roberta", "xlm-roberta"},
 }
+PADDING = "<|pad|>"  # where a tokenizer has no such token of its own
 PREDICTED = 8192  # padded tokens a batch where nothing is learned, so that no activations are kept
 
 
@@ -186,14 +187,32 @@ def _give_filler(tokenizer: Any, model: Any) -> int:
         if word is not None:
             tokenizer.pad_token = word
         else:
-            tokenizer.add_special_tokens({"pad_token": "<|pad|>"})
+            tokenizer.add_special_tokens({"pad_token": PADDING})
+    tokenizer.padding_side = "right"
+    return _agree_on_padding(tokenizer, model)
+
+
+def _agree_on_padding(tokenizer: Any, model: Any) -> int:
+    """Have the config name the tokenizer's padding token, by which transformers' own classifiers find a last token."""
     filler = int(tokenizer.pad_token_id)
-    # transformers' own classifiers find a text's last token by this id.
-    config.pad_token_id = model.config.pad_token_id = filler
+    model.config.get_text_config().pad_token_id = model.config.pad_token_id = filler
     if filler >= model.get_input_embeddings().num_embeddings:
         model.resize_token_embeddings(filler + 1, mean_resizing=False)
-    tokenizer.padding_side = "right"
     return filler
+
+
+def _part_padding_from_text(tokenizer: Any, model: Any) -> None:
+    """Give a model that reads a text's last token a padding token of its own, where it pads with one that ends texts.
+
+    transformers' classifiers take the last token that is not padding for a text's last one: of a text that ends in the
+    padding token, they would read another. Here the mask says which tokens are real, so nothing that was learned changes.
+    """
+    import torch
+
+    if tokenizer.pad_token_id in (tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.unk_token_id):
+        tokenizer.add_special_tokens({"pad_token": PADDING})
+        with torch.random.fork_rng(devices=[]):
+            _agree_on_padding(tokenizer, model)
 
 
 @contextmanager
@@ -269,6 +288,8 @@ def save(loaded: Loaded, folder: Path, facts: dict[str, Any]) -> None:
     for adapters in getattr(module, "adapters", []):
         module.model = adapters.merge_and_unload()
     module.adapters = []
+    if module.pooling == "last":
+        _part_padding_from_text(loaded.tokenizer, module.model)
     with quiet():
         module.model.save_pretrained(folder)
         loaded.tokenizer.save_pretrained(folder)
