@@ -1,9 +1,10 @@
 """How often the interval of what cheap labels are worth in careful ones holds the truth, on the demo's sentences.
 
-    python benchmarks/science/worth.py            # about five minutes
+    python benchmarks/science/worth.py            # about twenty minutes
 
 One student learns from 800 cheap labels (the truth, flipped at random). The other sentences are the world: its accuracy
-there, and that of students taught by n careful labels from there, say what the cheap labels are worth. Then 300 careful
+there, and that of students taught by n careful labels from there, each n with its best l2, say what the cheap labels are
+worth. Then 300 careful
 labels are drawn from the world again and again, and each time `outgrow teach`'s procedure gives its interval.
 """
 
@@ -16,13 +17,15 @@ import numpy as np
 
 from outgrow.core.examples import Floats, Ints
 from outgrow.methods.losses import Confidence, Naive
+from outgrow.models.contract import TUNED
 from outgrow.models.heads.solver import TOGETHER, Head, Problem, Solver, predict, solve
-from outgrow.results.metrics.worth import sizes, worth
+from outgrow.results.metrics.worth import best_by_others, sizes, worth
 from outgrow.tasks.sentiment import sentiment
 from outgrow.teaching.options import learner, student_spec
+from outgrow.teaching.steps import folds
 from outgrow.teaching.students import no_progress
 
-TRIALS, CAREFUL, CHEAP = 100, 300, 800
+TRIALS, CAREFUL, CHEAP = 60, 300, 800
 L2 = 0.03
 
 
@@ -41,14 +44,25 @@ def right(features: Floats, head: Head, truth: Ints, rows: Ints) -> Floats:
 
 
 def scores(features: Floats, truth: Ints, rows: Ints, count: list[int], repeats: int, seed: int) -> dict[int, Floats]:
-    """Tables `[repeats, rows]` of who is right, of students taught by careful labels alone; NaN where learned."""
+    """Tables `[repeats, rows]` of who is right, of students taught by careful labels alone; NaN where learned.
+
+    Each size has the l2 that is best on the other folds' rows, as in `outgrow teach`.
+    """
+    parts = folds(rows.astype(np.str_), seed)
+    of_l2 = [_scores(features, truth, rows, count, repeats, seed, l2) for l2 in (L2, *(l2 for l2 in TUNED if l2 != L2))]
+    return {size: best_by_others([tables[size] for tables in of_l2], parts) for size in count}
+
+
+def _scores(
+    features: Floats, truth: Ints, rows: Ints, count: list[int], repeats: int, seed: int, l2: float
+) -> dict[int, Floats]:
     orders = [np.random.default_rng([seed, repeat]).permutation(len(rows)) for repeat in range(repeats)]
     targets = np.eye(2, dtype=np.float32)[truth]
     taught = [(size, repeat) for size in count for repeat in range(repeats)]
     problems = []
     for size, repeat in taught:
         lesson = rows[orders[repeat][:size]]
-        problems.append(Problem(lesson, targets[lesson], None, Naive(), L2, 0))
+        problems.append(Problem(lesson, targets[lesson], None, Naive(), l2, 0))
     tables = {size: np.full((repeats, len(rows)), np.nan) for size in count}
     for (size, repeat), head in zip(taught, learned(features, problems), strict=True):
         rest = orders[repeat][size:]
@@ -67,17 +81,18 @@ def main(student: str = "wordllama") -> None:
     taught, world = order[:CHEAP], order[CHEAP:]
     count = sizes(CAREFUL)
     fine = sorted({*count, 35, 70, 140, 170})
-    whole = scores(features, truth, world, fine, 400, 1)
+    whole = scores(features, truth, world, fine, 100, 1)
     curve = [float(np.nanmean(whole[size])) for size in fine]
+    draws = [np.random.default_rng([3, trial]).permutation(len(world))[:CAREFUL] for trial in range(TRIALS)]
+    curves = [scores(features, truth, world[drawn], count, 40, 1000 + trial) for trial, drawn in enumerate(draws)]
     for flipped in (0.3, 0.35, 0.4):
         cheap = np.where(np.random.default_rng(2).random(CHEAP) < flipped, 1 - truth[taught], truth[taught])
         (one,) = learned(features, [Problem(taught, np.eye(2, dtype=np.float32)[cheap], None, Confidence(), L2, 0)])
         student_right = right(features, one, truth, world)
         real = float(np.exp(np.interp(student_right.mean(), curve, np.log(fine), left=-math.inf, right=math.inf)))
         held, below, above, widths = 0, 0, 0, []
-        for trial in range(TRIALS):
-            drawn = np.random.default_rng([3, trial]).permutation(len(world))[:CAREFUL]
-            interval = worth(student_right[drawn], scores(features, truth, world[drawn], count, 40, 1000 + trial))
+        for drawn, of_draw in zip(draws, curves, strict=True):
+            interval = worth(student_right[drawn], of_draw)
             held += interval.low <= max(real, 0.0) <= interval.high
             below += interval.high < real
             above += interval.low > real

@@ -51,9 +51,10 @@ def test_they_change_no_key_and_are_shared(tmp_path: Path) -> None:
     steps = list(walk(plan.wanted))
     assert before < {step.key for step in steps}
     new = [step for step in steps if step.key not in before]
-    # A seed: ceilings at 25 and 50 rows, shuffled labels and their student; not twice for two methods. The student's model
-    # is its supervisor's here, so that it as its own supervisor is there already, rows included.
-    assert sorted(step.kind for step in new) == ["head"] * 2 * 3 + ["shuffle"] * 2
+    # A seed: ceilings at 25 and 50 rows, at these and all rows with three l2 more, shuffled labels and their student; not
+    # twice for two methods. The student's model is its supervisor's here, so that it as its own supervisor is there already,
+    # rows included.
+    assert sorted(step.kind for step in new) == ["head"] * 2 * (2 + 3 * 3 + 1) + ["shuffle"] * 2
     assert all(run.extras.keys() == plan.runs[0].extras.keys() for run in plan.runs)
     assert {step.key for step in walk(planned(tmp_path, metrics=["brier"]).wanted)} == before
 

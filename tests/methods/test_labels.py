@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ from sklearn.neighbors import KNeighborsRegressor
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats, Strings
 from outgrow.methods.contract import Rows
-from outgrow.methods.labels import Balance, Filter, Harden, Relabel
+from outgrow.methods.labels import Balance, Filter, Harden, Relabel, logistic
+from outgrow.methods.losses import Naive
+from outgrow.models.heads.solver import Problem, Solver, predict, solve
 from outgrow.models.label_sources.aggregate import join
 from outgrow.models.label_sources.dawid_skene import join_columns
 from outgrow.models.label_sources.options import Join, Simulate
@@ -97,6 +100,19 @@ def test_a_point_is_not_its_own_neighbour_nor_its_groups() -> None:
     assert (alone == weak).all(axis=1).mean() < 0.75
     twins = Relabel(k=1, folds=80).labels(weak, rows(80, places))
     assert (twins == weak).all(axis=1).all()  # without groups the twin at the same place answers
+
+
+@pytest.mark.parametrize(("classes", "l2"), [(2, 0.06), (3, 0.03)])
+def test_a_logistic_probe_is_a_head_of_known_l2(classes: int, l2: float) -> None:
+    features = np.random.default_rng(5).normal(size=(90, 5)).astype(np.float32)
+    weak = 0.8 * np.eye(classes)[features[:, :classes].argmax(axis=1)] + 0.2 / classes
+    values = features * (8 / np.linalg.norm(features, axis=1, keepdims=True))
+    problem = Problem(np.arange(90), weak.astype(np.float32), None, Naive(), l2, 0)
+    (head,) = solve(features, [problem], Solver(steps=2000))
+    probe = logistic(values, weak, values)
+    np.testing.assert_allclose(predict(features, head, Solver()), probe, atol=2e-3)
+    (twice,) = solve(features, [replace(problem, l2=2 * l2)], Solver(steps=2000))
+    assert np.abs(predict(features, twice, Solver()) - probe).max() > 0.01
 
 
 def test_probes_are_scikit_learns_of_the_other_folds() -> None:

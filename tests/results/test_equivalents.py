@@ -29,6 +29,7 @@ def results(
     others: dict[str, float] | None = None,
     classes: int = 2,
     untaught: dict[str, float] | None = None,
+    tuned: dict[int, float] | None = None,
 ) -> Results:
     """One task, supervisor `w` at .55, a student of each ceiling's name, `others` by role, students that never learn."""
     test = held_out("t", 400, classes)
@@ -45,6 +46,9 @@ def results(
             for number, (size, reached) in enumerate((curve or {}).items()):
                 role = f"ceiling:{size}"
                 spoken[ModelKey("t", role, None, strong, None, seed)] = said(test, reached, 100 + number, seed)
+            for number, (size, reached) in enumerate((tuned or {}).items()):
+                role = f"ceiling:{size}:l2=0.1"
+                spoken[ModelKey("t", role, None, strong, None, seed)] = said(test, reached, 200 + number, seed)
             for number, (role, reached) in enumerate((others or {}).items()):
                 spoken[ModelKey("t", role, "w", strong, None, seed)] = said(test, reached, 50 + number, seed)
             speakers = {"weak": weak, "student": learned, "ceiling": ceiling}
@@ -57,6 +61,20 @@ def results(
             facts = {"n_transfer": 400, "no_ceiling": NO_LESSON}
             asked.append(RunToScore("t", *entries, seed, {"weak": weak, "student": alone, "ceiling": None}, facts))
     return Results.compute(asked, Predictions({"t": test}, spoken), {}, controls=True)
+
+
+def test_a_curve_takes_the_better_l2_at_each_size() -> None:
+    (plain,), (tuned,) = (
+        results(curve=CURVE, tuned=more).cells for more in (None, {50: 0.75, 100: 0.76, 200: 0.5, 400: 0.9})
+    )
+    reached = [
+        {point["rows"]: point["accuracy"]["estimate"] for point in cell["equivalent_labels"]["curve"]}
+        for cell in (plain, tuned)
+    ]
+    assert reached[1] == reached[0] | {
+        size: pytest.approx(to, abs=0.01) for size, to in ((50, 0.75), (100, 0.76), (400, 0.9))
+    }
+    assert tuned["equivalent_labels"]["estimate"] == pytest.approx(50, abs=3)  # the student's .75, and not 141
 
 
 def test_equivalent_labels_between_the_points_of_the_curve() -> None:

@@ -104,7 +104,8 @@ class Filter(_OnFeatures):
     easy part, of which Burns et al. 2023 (arXiv 2312.09390) ask what it teaches. `knn` drops what the neighbours contradict
     (Wilson 1972, *Asymptotic properties of nearest neighbor rules using edited data*), `logistic` what a linear probe
     does; both on the student's frozen features, fitted to the weak labels of other folds. EleutherAI's code for weak-to-strong
-    drops a fixed share of the rows; these drop all that the probe contradicts.
+    drops a fixed share of the rows; these drop all that the probe contradicts. Logistic probes have the l2 of a head at .03, of
+    two classes at .06.
     """
 
     by: Literal["confidence", "knn", "logistic"] = "confidence"
@@ -156,7 +157,8 @@ class Relabel(_OnFeatures):
 
     A label that the student's own representation makes unlikely is corrected before anything is learned: `knn` is the mean
     weak label of the `k` nearest by cosine (as Deep k-NN: Bahri, Jiang & Gupta 2020, arXiv 2004.12289), `logistic` a linear
-    probe (as Northcutt, Jiang & Chuang 2021, arXiv 1911.00068, find label errors out of sample).
+    probe (as Northcutt, Jiang & Chuang 2021, arXiv 1911.00068, find label errors out of sample), of the l2 of a head at .03,
+    of two classes at .06.
     """
 
     by: Literal["knn", "logistic"] = "knn"

@@ -48,7 +48,8 @@ class SelfTrain(Method):
     """Learn from the supervisor, then `rounds` times from scratch from one's own predictions on transfer.
 
     Self-training (Scudder 1965; Lee 2013, *Pseudo-label*; Xie et al. 2020, arXiv 1911.04252); strong-to-strong in Burns et
-    al. 2023 (arXiv 2312.09390), appendix.
+    al. 2023 (arXiv 2312.09390), appendix. With a list of l2, each
+    student's is chosen by the labels that it learned: the first one's by the supervisor's, every other's by its predecessor's.
     """
 
     rounds: Annotated[int, Field(ge=1, le=20)] = 1

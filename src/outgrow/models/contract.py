@@ -17,6 +17,7 @@ from outgrow.core.inputs import InputType
 TEXTS = frozenset({"text"})
 ANY = frozenset({"any"})
 Form = Literal["table", "transformer"]  # of a checkpoint: static embeddings of tokens, or config, tokenizer and weights
+TUNED = (0.01, 0.03, 0.1, 0.3)  # l2 of heads: what is taught the truth in a curve takes the best of these and its own
 Strength = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 
 

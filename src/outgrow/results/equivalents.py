@@ -6,13 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from outgrow.results.cells import RunToScore, Scored, cells_of, plain_ceilings, written
 from outgrow.results.metrics.equivalence import Equivalent, equivalent
 from outgrow.results.metrics.intervals import accuracy
 from outgrow.results.metrics.scores import Contributions
+from outgrow.results.metrics.worth import best_by_others
 from outgrow.results.predictions import ModelKey
 
 CURVE = "ceiling:"  # the role of a ceiling that learned the first rows of transfer alone: "ceiling:50"
+AT_L2 = ":l2="  # with another l2 than its own: "ceiling:50:l2=0.1"
 RUNGS = 3  # students of the shortest ladder
 
 Tables = Mapping[str, Contributions]  # by a ceiling's name
@@ -28,7 +32,7 @@ def add_equivalents(rows: Sequence[dict[str, Any]], asked: Sequence[RunToScore],
         if student is None:
             continue
         groups = scored.groups(runs[0].task)
-        labels = _labels(runs, student, sizes.get((runs[0].task, runs[0].strong.name), []), scored)
+        labels = _labels(runs, student, sizes.get((runs[0].task, runs[0].strong.name), {}), scored)
         if labels is not None:
             row["equivalent_labels"] = labels
         ladder = _same_seeds(ladders[runs[0].task], runs)
@@ -37,42 +41,58 @@ def add_equivalents(rows: Sequence[dict[str, Any]], asked: Sequence[RunToScore],
             row["equivalent_supervision"] = _supervision(student, tables, groups)
 
 
-def _sizes(scored: Scored) -> dict[tuple[str, str], list[int]]:
-    """The sizes of each task's and student's label curve."""
-    sizes: dict[tuple[str, str], set[int]] = {}
+Curve = dict[int, list[str]]  # size -> the roles of ceilings that learned as many rows
+
+
+def _sizes(scored: Scored) -> dict[tuple[str, str], Curve]:
+    """The sizes of each task's and student's label curve, with the roles of each."""
+    sizes: dict[tuple[str, str], dict[str, int]] = {}
     for speaker in scored.tables.probabilities:
         if speaker.role.startswith(CURVE) and speaker.strong is not None:
-            sizes.setdefault((speaker.task, speaker.strong), set()).add(int(speaker.role.removeprefix(CURVE)))
-    return {key: sorted(values) for key, values in sizes.items()}
+            size = int(speaker.role.removeprefix(CURVE).partition(AT_L2)[0])
+            sizes.setdefault((speaker.task, speaker.strong), {})[speaker.role] = size
+    return {
+        key: {size: [role for role, of in roles.items() if of == size] for size in sorted(set(roles.values()))}
+        for key, roles in sizes.items()
+    }
 
 
-def _labels(
-    runs: Sequence[RunToScore], student: Contributions, sizes: Sequence[int], scored: Scored
-) -> dict[str, Any] | None:
-    """The number of true labels that bring the same student as far; all of transfer is the ceiling itself."""
+def _labels(runs: Sequence[RunToScore], student: Contributions, sizes: Curve, scored: Scored) -> dict[str, Any] | None:
+    """The number of true labels that bring the same student as far; all of transfer is the ceiling itself.
+
+    Where there are ceilings of several l2, each half of the test rows takes the one that is best on the other half.
+    """
     first = runs[0]
+    groups = scored.groups(first.task)
+    found: dict[int, list[Contributions]] = {}
+    for size, roles in sizes.items():
+        for role in roles:
+            speakers = [ModelKey(first.task, role, None, first.strong.name, None, run.seed) for run in runs]
+            if all(speaker in scored.tables.probabilities for speaker in speakers):
+                table = scored.table(speakers)
+                found.setdefault(size, []).extend([] if table is None else [table])
     whole = scored.table(plain_ceilings(runs, scored))
     n_transfer = {run.facts.get("n_transfer") for run in runs}
-    tables: dict[int, Contributions] = {}
-    for size in sizes:
-        speakers = [ModelKey(first.task, f"{CURVE}{size}", None, first.strong.name, None, run.seed) for run in runs]
-        table = scored.table(speakers) if all(speaker in scored.tables.probabilities for speaker in speakers) else None
-        if table is not None:
-            tables[size] = table
     rows = n_transfer.pop() if len(n_transfer) == 1 else None
-    if whole is not None and isinstance(rows, int) and rows > max(tables, default=0):
-        tables[rows] = whole
+    if whole is not None and isinstance(rows, int) and rows >= max(found, default=0):
+        found.setdefault(rows, []).insert(0, whole)
+    numbers = np.arange(student.shape[1]) if groups is None else groups  # rows are in the order of hashes
+    halves = [np.flatnonzero(numbers % 2 == half) for half in (0, 1)]
+    tables = {
+        size: best_by_others(of, halves) if len(of) > 1 and all(map(len, halves)) else of[0]
+        for size, of in found.items()
+        if of
+    }
     if len(tables) < 2:
         return None
-    groups = scored.groups(first.task)
-    found = equivalent(student, {math.log(size): table for size, table in tables.items()}, groups)
+    place = equivalent(student, {math.log(size): table for size, table in tables.items()}, groups)
     least, most = min(tables), max(tables)
     curve = [{"rows": size, "accuracy": written(accuracy(table, groups))} for size, table in tables.items()]
     return {
-        "estimate": _count(found.estimate) or None,
-        "low": _count(found.low),
-        "high": _count(found.high),
-        "status": _beyond(found, f"fewer than {least}", f"more than {most}"),
+        "estimate": _count(place.estimate) or None,
+        "low": _count(place.low),
+        "high": _count(place.high),
+        "status": _beyond(place, f"fewer than {least}", f"more than {most}"),
         "smallest": least,
         "largest": most,
         "curve": curve,

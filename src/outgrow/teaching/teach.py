@@ -19,8 +19,9 @@ from outgrow.execution.progress import Display
 from outgrow.execution.step import Step
 from outgrow.execution.store import Store
 from outgrow.experiment.steps.job_files import facts
+from outgrow.models.contract import TUNED
 from outgrow.results.metrics.intervals import Interval, accuracy, contrast
-from outgrow.results.metrics.worth import Worth, sizes, worth
+from outgrow.results.metrics.worth import Worth, best_by_others, sizes, worth
 from outgrow.results.shares import far_apart
 from outgrow.teaching.dataset import Dataset, Evidence
 from outgrow.teaching.joins import Join, Joins
@@ -128,7 +129,8 @@ def teach(
         {"method": choice.method.name, "l2": choice.l2, "weight": choice.weight, "accuracy": float(row.mean())}
         for choice, row in zip(choices, right, strict=True)
     ]
-    curve = work.curve(list(dict.fromkeys(choice.l2 for choice in choices)))
+    heads = TUNED if learner.spec.able.strengths else ()
+    curve = work.curve(list(dict.fromkeys([*(choice.l2 for choice in choices), *heads])))
     worth_of = scores if student == alone else work.alone(choices[best])
     report = work.report(
         choices[best], student, scores, worth(worth_of, curve) if curve else None, tried if len(choices) > 1 else ()
@@ -234,7 +236,8 @@ class Work:
     def curve(self, strengths: Sequence[float | None]) -> dict[int, Floats]:
         """Scores `[repeats, careful rows]` of students that learned some careful labels alone; NaN where learned.
 
-        Of several strengths, each size has its best: anybody with careful labels only would choose too.
+        Of several strengths, each row of a size has the best on all other folds' rows: anybody with careful labels
+        only would choose too.
         """
         careful = self.evidence.careful
         steps = self.plan.curve(sizes(len(careful)), strengths)
@@ -247,7 +250,8 @@ class Work:
                 rest = np.sort(order[size:])
                 table[repeat, np.searchsorted(careful, rest)] = self.right(step, rest)
             tables.setdefault(size, []).append(table)
-        return {size: max(of_size, key=lambda table: float(np.nanmean(table))) for size, of_size in tables.items()}
+        parts = folds(self.evidence.careful_groups, self.plan.seed)
+        return {size: best_by_others(of_size, parts) for size, of_size in tables.items()}
 
     def report(
         self,

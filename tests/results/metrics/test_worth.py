@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from outgrow.core.errors import OutgrowError
-from outgrow.results.metrics.worth import sizes, worth
+from outgrow.results.metrics.worth import best_by_others, sizes, worth
 
 
 def right(share: float, rows: int = 1000) -> np.ndarray:
@@ -16,6 +16,23 @@ def right(share: float, rows: int = 1000) -> np.ndarray:
 
 def curve(*points: tuple[int, float], repeats: int = 3) -> dict[int, np.ndarray]:
     return {size: np.tile(right(share), (repeats, 1)) for size, share in points}
+
+
+def test_the_best_table_is_told_by_the_other_rows() -> None:
+    first, second = np.array([[1, 1, 0, 0], [1, np.nan, 0, 0]]), np.array([[0, 0, 1, 1], [0, 0, 1, np.nan]])
+    halves = [np.array([0, 1]), np.array([2, 3])]
+    # Each half's own rows would choose the other table: none is scored by the rows that chose it.
+    expected = np.concatenate([second[:, :2], first[:, 2:]], axis=1)
+    np.testing.assert_array_equal(best_by_others([first, second], halves), expected)
+    better = np.array([[1.0, 1, 1, 1], [1, 1, 1, 1]])
+    np.testing.assert_array_equal(best_by_others([better, first, second], halves), better)
+
+
+def test_choosing_does_not_raise_a_curve_where_nothing_differs() -> None:
+    random = np.random.default_rng(0)
+    tables = [(random.random((3, 20_000)) < 0.7).astype(float) for _ in range(8)]
+    parts = np.array_split(np.arange(20_000), 400)  # of 50 rows: the best of eight on a part's own would be .75
+    assert abs(best_by_others(tables, parts).mean() - 0.7) < 0.01
 
 
 def test_sizes() -> None:

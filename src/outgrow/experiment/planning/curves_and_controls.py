@@ -11,7 +11,9 @@ from outgrow.experiment.spec.method_entries import MethodSpec
 from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.experiment.spec.schema import Experiment
 from outgrow.experiment.steps.controls import shuffled_labels
-from outgrow.experiment.steps.training_request import NAIVE, TRUTH, TaskPlan, Terms
+from outgrow.experiment.steps.training_request import NAIVE, TRUTH, USUAL, TaskPlan, Terms
+from outgrow.models.contract import TUNED
+from outgrow.results.equivalents import AT_L2, CURVE
 from outgrow.results.sensitivity import CEILING_AT, STUDENT_AT
 
 SMALLEST = 25  # labels, where the curve begins; it doubles from there
@@ -39,10 +41,18 @@ def extras(
                 task, weak, other, split, weak_labels, seed, method if trained_alike(method, asked.ceiling) else None
             )
     if asked.label_curve and truth and strong.able.cheap_ceilings:
-        for rows in curve_sizes(task.sizes["transfer"]):
-            made[f"ceiling:{rows}"] = training_step(
-                task, strong, "transfer", split, TRUTH, NAIVE, seed, Terms(rows=rows)
-            )
+        transfer = task.sizes["transfer"]
+        own = list(strong.able.strengths)
+        others = [l2 for l2 in TUNED if own and own != [l2]]
+        for rows in (*curve_sizes(transfer), transfer):
+            terms = Terms(rows=rows) if rows < transfer else USUAL
+            if rows < transfer:  # all of them are the ceiling itself
+                made[f"{CURVE}{rows}"] = training_step(task, strong, "transfer", split, TRUTH, NAIVE, seed, terms)
+            for l2 in others:
+                tuned = replace(strong, options=strong.able.at_strength(l2))
+                made[f"{CURVE}{rows}{AT_L2}{l2!r}"] = training_step(
+                    task, tuned, "transfer", split, TRUTH, NAIVE, seed, terms
+                )
     if asked.controls and strong.able.learns:  # else the labels that it learned from make no difference
         shuffled = shuffled_labels(task, split, weak_labels, seed)
         made["shuffled"] = training_step(task, strong, "transfer", split, shuffled, NAIVE, seed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +44,18 @@ def sizes(rows: int, smallest: int = 25, share: float = 0.8) -> list[int]:
     largest = int(rows * share)
     doubled = [smallest * 2**power for power in range(40) if smallest * 2**power < largest / 1.15]
     return [*doubled, largest] if doubled else []
+
+
+def best_by_others(tables: Sequence[Floats], parts: Sequence[Ints]) -> Floats:
+    """Of several tables of scores `[repeats, rows]`, for the rows of each part the one that is best on all other rows.
+
+    So a curve of true labels is tuned as anybody would tune it who has them, and no row has a say in how it is scored itself.
+    """
+    chosen: Floats = np.array(tables[0], dtype=np.float64)
+    for part in parts:
+        means = [float(np.nanmean(np.delete(table, part, axis=1))) for table in tables]
+        chosen[:, part] = tables[int(np.argmax(means))][:, part]
+    return chosen
 
 
 def worth(student: Floats, curve: Mapping[int, Floats], level: float = 0.95) -> Worth:
