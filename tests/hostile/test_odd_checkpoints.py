@@ -8,15 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny_models
 from safetensors.numpy import save_file
 
 from outgrow.core.errors import OutgrowError
 from outgrow.execution.step import Context, Job
 from outgrow.experiment.steps.checkpoint import with_checkpoints
+from outgrow.models.checkpoints.headers import headers
 from outgrow.models.checkpoints.locate import resolve
 from outgrow.models.checkpoints.safe_folder import check_folder
-from outgrow.models.checkpoints.weight_files import folder_of, headers, verify
+from outgrow.models.checkpoints.tokens import read_texts
+from outgrow.models.checkpoints.weight_files import folder_of, verify
 from outgrow.models.contract import Location
+from outgrow.models.heads.probe import Probe
 
 POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 90868376\n"
 CONFIG = {"model_type": "bert", "architectures": ["BertModel"], "num_hidden_layers": 2, "hidden_size": 8}
@@ -78,6 +82,10 @@ CASES: list[tuple[str, Callable[[Path], Any], str]] = [
     ("a million layers", config(num_hidden_layers=10**6), "no model has"),
     ("a width of billions", config(hidden_size=10**10), "no model has"),
     ("minus one layer", config(num_hidden_layers=-1), "no model has"),
+    ("a width of text", config(hidden_size="x"), "says hidden_size 'x', which no model has"),
+    ("no heads", config(num_attention_heads=0), "no model has"),
+    ("a tokenizer's config that is a list", lambda at: write(at, "tokenizer_config.json", []), "not a JSON object"),
+    ("special tokens that are nothing", lambda at: write(at, "special_tokens_map.json", "null"), "not a JSON object"),
     ("an architecture that is a number", config(architectures=[1]), "is not text"),
     ("a type that is a list of lists", config(model_type=[["bert"]]), "is not text"),
     ("an adapter", lambda at: write(at, "adapter_config.json", {"base_model_name_or_path": "a/b"}), "PEFT adapter of a/b"),
@@ -107,8 +115,9 @@ def test_a_whole_folder_is_taken(folder: Path) -> None:
 def test_a_change_of_any_file_changes_the_fingerprint_and_is_noticed(folder: Path, name: str) -> None:
     found = resolve(str(folder), "probe")
     verify(found)
-    with (folder / name).open("ab") as file:
-        file.write(b" ")
+    content = (folder / name).read_bytes()
+    weights = name.endswith(".safetensors")
+    (folder / name).write_bytes(content[:-1] + bytes([content[-1] ^ 1]) if weights else content + b" ")
     assert resolve(str(folder), "probe").fingerprint != found.fingerprint
     with pytest.raises(OutgrowError, match="was changed while the run went on"):
         verify(found)
@@ -134,6 +143,8 @@ HEADERS: list[tuple[str, Any]] = [
     ("a shape of true", {"a": {"dtype": "F32", "shape": [True], "data_offsets": [0, 4]}}),
     ("no offsets", {"a": {"dtype": "F32", "shape": [2]}}),
     ("one offset", {"a": {"dtype": "F32", "shape": [2], "data_offsets": [0]}}),
+    ("more numbers than bytes", {"a": {"dtype": "F32", "shape": [10**9, 10**9], "data_offsets": [0, 16]}}),
+    ("fewer numbers than bytes", {"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 16]}}),
     ("a list", [1, 2]),
     ("a list as tensor", {"a": [1]}),
 ]
@@ -147,8 +158,42 @@ def test_headers_of_no_safetensors_file(tmp_path: Path, header: Any) -> None:
         headers(tmp_path / "x.safetensors")
 
 
+def test_bytes_that_no_header_names(tmp_path: Path) -> None:
+    text = json.dumps({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()
+    (tmp_path / "x.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + bytes(16))
+    with pytest.raises(OutgrowError, match="holds 8 bytes that its header does not name"):
+        headers(tmp_path / "x.safetensors")
+
+
 @pytest.mark.parametrize("data", [b"", b"\0", bytes(8), b"\xff" * 100, struct.pack("<Q", 2**60) + b"{}"])
 def test_bytes_of_no_safetensors_file(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "x.safetensors").write_bytes(data)
     with pytest.raises(OutgrowError, match="is not a safetensors file"):
         headers(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize("kind", ["probe", "finetune"])
+@pytest.mark.parametrize(
+    ("name", "change", "sentence"),
+    [
+        ("tokenizer_config.json", {"model_max_length": 1.5}, "model_max_length 1.5, which is not a number of tokens"),
+        ("tokenizer_config.json", {"model_max_length": "abc"}, "'abc', which is not a number of tokens"),
+        ("tokenizer_config.json", {"model_max_length": 2}, "leaves no room for a text beside its 2 special ones"),
+        ("tokenizer.json", {"outgrown": 77}, "its tokenizer gives token 77, and the model knows 40"),
+    ],
+)
+def test_tokenizers_that_do_not_fit(
+    tmp_path: Path, kind: str, name: str, change: dict[str, Any], sentence: str
+) -> None:
+    folder = tiny_models.make("bert", tmp_path / "bert")
+    content = json.loads((folder / name).read_text())
+    (content["model"]["vocab"] if name == "tokenizer.json" else content).update(change)
+    write(folder, name, content)
+    location = resolve(str(folder), kind)
+    texts = ["film light", "outgrown film"]
+    read: dict[str, Callable[[], Any]] = {
+        "probe": lambda: Probe(checkpoint=str(folder)).features(texts, location, "cpu", tiny_models.quiet),
+        "finetune": lambda: read_texts(location, texts, max_length=None, chat_template=False),
+    }
+    with pytest.raises(OutgrowError, match=sentence):
+        read[kind]()

@@ -11,10 +11,9 @@ from pathlib import Path
 from outgrow.core.errors import UsageError
 from outgrow.core.files import disk
 from outgrow.core.registry import find, nearest
+from outgrow.models.checkpoints.headers import count, count_gguf
 from outgrow.models.checkpoints.safe_folder import check_folder
 from outgrow.models.checkpoints.weight_files import (
-    count,
-    count_gguf,
     fingerprint,
     folder_files,
     folder_fingerprint,

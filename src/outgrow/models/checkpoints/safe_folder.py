@@ -23,6 +23,7 @@ _COUNTS = {  # of config.json, with the most that any published text model comes
     "max_position_embeddings": 100_000_000,
     "num_attention_heads": 10_000,
 }
+_LEAST = {"max_position_embeddings": 0, "num_hidden_layers": 0, "n_layer": 0, "num_layers": 0}  # of the others 1
 
 
 def check_folder(folder: Path) -> None:
@@ -40,6 +41,9 @@ def check_folder(folder: Path) -> None:
             "tokenizer there too, and name that folder"
         )
     _check_sizes(folder / "config.json", config)
+    for name in ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"):
+        if (folder / name).is_file():
+            read_object(folder / name)
     own = config.get("transformers_weights")
     if own is not None:
         _check_name(folder / "config.json", own, (".safetensors", ".safetensors.index.json"))
@@ -97,10 +101,10 @@ def _check_sizes(path: Path, config: dict[str, Any]) -> None:
     """Refuse sizes that no model has, before memory is taken for them."""
     for name, most in _COUNTS.items():
         value = config.get(name)
-        if isinstance(value, bool) or not isinstance(value, int):
-            continue
-        if not 0 <= value <= most:
-            raise OutgrowError(f"{path}: says {name} {value}, which no model has: copy the checkpoint again")
+        if isinstance(value, str | bool | float) or (
+            isinstance(value, int) and not _LEAST.get(name, 1) <= value <= most
+        ):
+            raise OutgrowError(f"{path}: says {name} {value!r}, which no model has: copy the checkpoint again")
     for name in ("model_type", "architectures"):
         value = config.get(name)
         listed = value if isinstance(value, list) else [value]

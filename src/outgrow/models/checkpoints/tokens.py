@@ -182,20 +182,38 @@ def read_texts(location: Location, inputs: Sequence[str], *, max_length: int | N
 
         tokenizer = read_tokenizer(folder)
         with torch.device("meta"):  # its shape alone: the weights are not read
-            reach = positions(AutoModel.from_config(read_config(folder), trust_remote_code=False))  # type: ignore[no-untyped-call]
-        limit = limited(tokenizer, reach, max_length, where)
-        return templated(tokenizer, inputs, limit, where) if chat_template else tokenize(tokenizer, inputs, limit)
+            model = AutoModel.from_config(read_config(folder), trust_remote_code=False)  # type: ignore[no-untyped-call]
+        limit = limited(tokenizer, positions(model), max_length, where)
+        made = templated(tokenizer, inputs, limit, where) if chat_template else tokenize(tokenizer, inputs, limit)
+        check_ids(int(made.ids.max(initial=0)), model, where)
+        return made
 
 
-def limited(tokenizer: Any, reach: int | None, asked: int | None, where: str) -> int:
-    """How many tokens of a text are read, by a model with that many positions. Raises UsageError where that cannot be."""
+def check_ids(highest: int, model: Any, where: str) -> None:
+    """Raise OutgrowError on a token that the model's table of embeddings does not have."""
+    known = model.get_input_embeddings().num_embeddings
+    if highest >= known:
+        raise OutgrowError(
+            f"{where}: its tokenizer gives token {highest}, and the model knows {known}: they are of different "
+            "checkpoints: copy the checkpoint again"
+        )
+
+
+def reach_of(tokenizer: Any, reach: int | None, where: str) -> int | float:
+    """How many tokens a model with that many positions can read. Raises OutgrowError where its tokenizer's is no number."""
     said = tokenizer.model_max_length
-    if isinstance(said, bool) or not isinstance(said, int | float) or not said >= 1:
+    whole = isinstance(said, int | float) and not isinstance(said, bool) and said >= 1 and said == said // 1
+    if not whole:
         raise OutgrowError(
             f"{where}: its tokenizer_config.json says model_max_length {said!r}, which is not a number of tokens: "
             "correct it or copy the checkpoint again"
         )
-    limit = min(length for length in (said, reach) if length)
+    return min(length for length in (said, reach) if length)
+
+
+def limited(tokenizer: Any, reach: int | None, asked: int | None, where: str) -> int:
+    """How many tokens of a text are read, by a model with that many positions. Raises UsageError where that cannot be."""
+    limit = reach_of(tokenizer, reach, where)
     if asked is not None and asked > limit:
         raise UsageError(
             f"{where}: max_length {asked} is more than the {limit} tokens the model can read: give at most {limit}"
@@ -205,6 +223,11 @@ def limited(tokenizer: Any, reach: int | None, asked: int | None, where: str) ->
         raise UsageError(
             f"{where}: max_length {asked} leaves no room for a text beside the model's {special} special tokens: "
             "give more"
+        )
+    if limit <= special:
+        raise OutgrowError(
+            f"{where}: reads {limit:g} tokens, which leaves no room for a text beside its {special} special ones: correct "
+            "model_max_length in its tokenizer_config.json or copy the checkpoint again"
         )
     return asked or int(min(limit, LONGEST))
 

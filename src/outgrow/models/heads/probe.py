@@ -27,7 +27,17 @@ from outgrow.models.checkpoints.loading import (
 )
 from outgrow.models.checkpoints.pooling import pooled
 from outgrow.models.checkpoints.safe_folder import read_object
-from outgrow.models.checkpoints.tokens import ON_GPU, SLACK, TOKENS, PaddedOn, Tokens, batches, limited, tokenize
+from outgrow.models.checkpoints.tokens import (
+    ON_GPU,
+    SLACK,
+    TOKENS,
+    PaddedOn,
+    Tokens,
+    batches,
+    check_ids,
+    limited,
+    tokenize,
+)
 from outgrow.models.checkpoints.weight_files import folder_of, quiet
 from outgrow.models.contract import SENTENCE_TRANSFORMERS, FeatureModel, Features, Location, Module, Reader, Saved
 
@@ -147,6 +157,7 @@ class Opened:
 def _read(opened: Opened, inputs: Sequence[str], device: str, progress: Callable[[int, int], None]) -> Features:
     """One pass over the texts. See `Probe.features`."""
     tokens = tokenize(opened.tokenizer, inputs, opened.limit)
+    check_ids(int(tokens.ids.max(initial=0)), opened.model, f"probe:{opened.name}")
     on_gpu = device.startswith("cuda")
     budget, slack = (ON_GPU["budget"], ON_GPU["slack"]) if on_gpu else (TOKENS, SLACK)
     values, padded = with_memory_for(

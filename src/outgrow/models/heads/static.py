@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outgrow.core.errors import OutgrowError
-from outgrow.models.checkpoints.weight_files import folder_of, headers, static_files
+from outgrow.models.checkpoints.headers import headers
+from outgrow.models.checkpoints.weight_files import folder_of, static_files
 from outgrow.models.contract import SENTENCE_TRANSFORMERS, FeatureModel, Features, Location, Module, Reader, Saved
 
 if TYPE_CHECKING:
@@ -118,9 +119,16 @@ def _table(path: Path) -> NDArray[np.float32]:
             f"{path}: cannot be read ({type(error).__name__}: {error}): save the table as float32"
         ) from error
     if "mapping" in tensors:
-        table = table[tensors["mapping"]]
+        places = tensors["mapping"]
+        if places.ndim != 1 or places.dtype.kind not in "iu" or (places < 0).any() or (places >= len(table)).any():
+            raise OutgrowError(f"{path}: `mapping` names rows that the table does not have: copy the checkpoint again")
+        table = table[places]
     if "weights" in tensors:
+        if tensors["weights"].shape != (len(table),):
+            raise OutgrowError(f"{path}: `weights` has not one number per token: copy the checkpoint again")
         table = table * tensors["weights"].astype(np.float32)[:, None]
+    if not table.size:
+        raise OutgrowError(f"{path}: the table is empty: copy the checkpoint again")
     if not np.isfinite(table).all():
-        raise OutgrowError(f"{path}: the table holds values that are not numbers: copy the checkpoint again")
+        raise OutgrowError(f"{path}: the table holds values that are not finite numbers: copy the checkpoint again")
     return table

@@ -13,7 +13,7 @@ from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.examples import Floats, Ints
 from outgrow.models.checkpoints.loading import is_causal, positions, read_config, read_tokenizer, read_weights, told
 from outgrow.models.checkpoints.pooling import padded_in_front
-from outgrow.models.checkpoints.tokens import batches, longest
+from outgrow.models.checkpoints.tokens import batches, check_ids, longest, reach_of
 from outgrow.models.checkpoints.weight_files import folder_of
 from outgrow.models.contract import Location
 from outgrow.models.prompt.options import Prompt
@@ -59,10 +59,11 @@ def ask(
     tokenizer, model = load(location, where)
     model.to(device)
     examples = "".join(f"{_filled(options.template, text, words[label])}\n\n" for text, label in shots)
-    limit = min(length for length in (tokenizer.model_max_length, positions(model)) if length)
-    prompts = _Prompts(tokenizer, options.template, examples, words, min(options.max_length or LONGEST, limit), where)
+    limit = int(min(options.max_length or LONGEST, reach_of(tokenizer, positions(model), where)))
+    prompts = _Prompts(tokenizer, options.template, examples, words, limit, where)
     rows = [prompts.of(text) for text in inputs]
     truncated = prompts.truncated
+    check_ids(max(max(one, default=0) for one in [*rows, *prompts.words]), model, where)
     empty = [prompts.of(text) for text in EMPTY] if options.calibrate else []
     logs = _normalised(_scores(model, [*rows, *empty], prompts.words, device, progress))
     if options.calibrate:

@@ -12,7 +12,7 @@ from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats
 from outgrow.models.checkpoints.loading import positions
 from outgrow.models.checkpoints.pooling import padded_in_front
-from outgrow.models.checkpoints.tokens import batches
+from outgrow.models.checkpoints.tokens import batches, check_ids, reach_of
 from outgrow.models.contract import Location
 from outgrow.models.prompt.ask import LONGEST, Answers, Progress, load
 from outgrow.models.prompt.options import Prompt
@@ -31,10 +31,10 @@ def ask_choices(
 
     What is too long loses the beginning of its context. Raises OutgrowError on a checkpoint that cannot be loaded.
     """
-    tokenizer, model = load(location, f"prompt:{location.name}")
+    where = f"prompt:{location.name}"
+    tokenizer, model = load(location, where)
     model.to(device)
-    limit = min(length for length in (tokenizer.model_max_length, positions(model)) if length)
-    limit = min(options.max_length or LONGEST, limit)
+    limit = int(min(options.max_length or LONGEST, reach_of(tokenizer, positions(model), where)))
     before = tokenizer.bos_token or NOTHING
     texts: dict[tuple[str, str], int] = {}
     places = [
@@ -46,6 +46,7 @@ def ask_choices(
         else []
     )
     rows, truncated = _tokens(tokenizer, list(texts), limit)
+    check_ids(max((max(ids, default=0) for ids, _ in rows), default=0), model, where)
     scores = _scores(model, rows, device, progress, options.per_token)
     widest = max((len(row) for row in places), default=0)
     logits = np.full((len(inputs), widest), -np.inf)
