@@ -65,7 +65,7 @@ def test_static_tables_that_do_not_fit_are_said(tmp_path: Path) -> None:
     assert "not finite numbers" in sentence(a=good * np.nan)
     assert "not finite numbers" in sentence(a=good * np.inf)
     assert "is empty" in sentence(a=good[:, :0])
-    for mapping in (np.full(30, 30), np.full(30, -1), np.zeros(30), np.zeros((30, 1), dtype=int)):
+    for mapping in (np.full(30, 30), np.full(30, -1), np.zeros(30)):
         assert "`mapping` names rows that the table does not have" in sentence(a=good, mapping=mapping)
     assert "`weights` has not one number per token" in sentence(a=good, weights=np.ones(2))
 
