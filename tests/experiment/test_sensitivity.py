@@ -59,7 +59,7 @@ def test_show_and_the_page_print_it(tmp_path: Path) -> None:
     assert [point["l2"] for point in results.cells[0]["sensitivity"]] == [0.001, 0.003, 0.01, 0.03, 0.1, 0.3]
     told = CliRunner().invoke(app, ["show", str(tmp_path / "out"), "--sensitivity", "--csv"]).output.splitlines()
     assert len(told) == 1 + 2 * 6
-    assert [line.split(",")[2] for line in told[1:7]] == [
+    assert [line.split(",")[3] for line in told[1:7]] == [
         f"static:wordllama l2={l2}" for l2 in (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
     ]
     page = (tmp_path / "out" / "report.html").read_text()

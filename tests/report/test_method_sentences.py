@@ -8,6 +8,7 @@ from outgrow.report.method_sentences import besides_training
 def run(seed: int = 0, **facts: Any) -> dict[str, Any]:
     names = {
         "task": "mail",
+        "test_set": "test",
         "weak": "static:wordllama",
         "strong": "probe:minilm",
         "method": facts.pop("method", "naive"),

@@ -45,6 +45,7 @@ def cell(
 ) -> dict[str, Any]:
     return {
         "task": "reviews",
+        "test_set": "test",
         "weak": "static:w",
         "strong": "probe:s",
         "method": method,

@@ -59,6 +59,9 @@ class Kind:
     facts: Callable[[Step, Path], Mapping[str, Any]] | None = None
     labels: Callable[[Path], Mapping[str, Any]] | None = None
     curve: Callable[[Path], Any] | None = None  # the learning curve in a result
+    answer: Callable[[Step, Step], Step] | None = (
+        None  # plans what a step of this kind, once trained, answers to the test rows of another pool; None: it cannot
+    )
 
     @property
     def reports(self) -> bool:

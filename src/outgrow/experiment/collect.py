@@ -39,7 +39,9 @@ def collect(plan: Plan, open_step: Open) -> tuple[list[RunToScore], Predictions,
             said[step] = np.load(open_step(step) / "probabilities.npy")
         return said[step]
 
-    asked = []
+    asked: list[RunToScore] = []
+    whole: list[RunToScore] = []
+    further: dict[tuple[str, str], HeldOut] = {}
     for run in plan.runs:
         pool = pools[run.task]
         speakers = _speakers(run)
@@ -57,8 +59,21 @@ def collect(plan: Plan, open_step: Open) -> tuple[list[RunToScore], Predictions,
         facts = _facts(run, pool, transfer, heard(run.supervisor, pool)[transfer], open_step)
         weak, strong, method = (Entry(spec.name, spec.written) for spec in (run.weak, run.strong, run.method))
         asked.append(RunToScore(run.task, weak, strong, method, run.seed, speakers, facts))
+        whole.append(asked[-1])
+        for name, test in run.also_test.items():
+            title = f"{run.task}: also_test: {name}"
+            if title not in pools:
+                pools[title] = Pool.load(open_step(test.pool))
+            there = pools[title]
+            further.setdefault((run.task, name), _test_set(there))
+            told = {role: key and key._replace(test_set=name) for role, key in speakers.items()}
+            for role, step in (("weak", test.supervisor), ("student", test.student), ("ceiling", test.ceiling)):
+                speaker = told[role]
+                if step is not None and speaker is not None and speaker not in predictions:
+                    predictions[speaker] = heard(step, there)
+            whole.append(RunToScore(run.task, weak, strong, method, run.seed, told, facts, name))
     notes = [*_notes(plan, pools, open_step), *equal_students(plan.runs, asked, predictions), *prior_notes(asked)]
-    return asked, Predictions(tests, predictions, curves), notes
+    return whole, Predictions(tests, predictions, curves, further), notes
 
 
 def _speakers(run: Run) -> dict[str, ModelKey | None]:

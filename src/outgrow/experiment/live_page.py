@@ -24,6 +24,7 @@ from outgrow.experiment.planning.plan import Plan
 from outgrow.report.page import render
 from outgrow.report.scene import Live, Pending, ReportedRun
 from outgrow.results.cells import Scored
+from outgrow.results.predictions import OWN
 from outgrow.results.run_results import Results
 
 ASKED_LATELY = 10.0  # seconds: a browser that follows asks every two
@@ -102,7 +103,7 @@ class Board:
             together.setdefault((run.task, run.weak.name, run.strong.name, run.method.name), []).append(number)
         finished = [self._plan.runs[number] for runs in together.values() if done.issuperset(runs) for number in runs]
         pending = [
-            Pending({"run": self.title, **dict(zip(CELL, names, strict=True))}, ready, len(runs))
+            Pending({"run": self.title, "test_set": OWN, **dict(zip(CELL, names, strict=True))}, ready, len(runs))
             for names, runs in together.items()
             if (ready := len(done.intersection(runs))) < len(runs)
         ]

@@ -36,7 +36,8 @@ def prepare(experiment: Experiment, store: Store, machine: Machine, display: Dis
     ground = resolve_experiment(experiment)
     here = replace(machine, jobs=1, threads=machine.threads_each, executor=None)
     problems = list(ground.problems)
-    for step in (*ground.pools.values(), *ground.given.values()):
+    others = [step.parents["other"] for step in ground.also_test.values()]
+    for step in (*ground.pools.values(), *others, *ground.given.values(), *ground.also_test.values()):
         try:
             if all(store.has(parent.key) for parent in step.parents.values()):  # no given labels beside a faulty pool
                 execute([step], store, here, ground.sources, display)

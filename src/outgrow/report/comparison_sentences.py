@@ -9,6 +9,7 @@ from outgrow.core.entry_names import display
 from outgrow.core.units import plural
 from outgrow.report.tables import short
 from outgrow.results.compare import Comparison
+from outgrow.results.predictions import OWN
 
 
 def quotable(found: Comparison) -> list[str]:
@@ -27,13 +28,18 @@ def _sentence(row: Mapping[str, Any], found: Comparison, count: int) -> str:
         how = f"paired over {tests} of one seed"
     else:
         how = f"paired over {seeds} and {tests}"
-    where = "" if found.by == "task" else f"On {row['task']}, "
+    where = "" if found.by == "task" else f"On {row['task']}{_tested(row)}, "
     return where + _claim(row, found, how, count)
+
+
+def _tested(row: Mapping[str, Any]) -> str:
+    return "" if row["test_set"] == OWN else f" tested on {row['test_set']}"
 
 
 def _mean(row: Mapping[str, Any], found: Comparison, count: int) -> str:
     tasks = plural(len(row["tasks"]), "task")
-    return f"Over {tasks}, on average, {_claim(row, found, f'mean of {tasks}, each paired', count)} {_of_others(row, count)}"
+    over = f"Over {tasks}{_tested(row)}, on average,"
+    return f"{over} {_claim(row, found, f'mean of {tasks}, each paired', count)} {_of_others(row, count)}"
 
 
 def _of_others(row: Mapping[str, Any], count: int) -> str:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from outgrow.core.entry_names import display
 from outgrow.core.files.spreadsheet import harmless
 from outgrow.core.units import plural
-from outgrow.report.tables import TITLES, number, short
+from outgrow.report.tables import NAMES, TITLES, names_of, number, short
 from outgrow.report.terminal import Column, fitted, without_constants
 from outgrow.results.compare import Comparison, in_seeds_and_rows
+from outgrow.results.predictions import OWN
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -44,7 +45,7 @@ TOLD = ("student's difference", "p", "p (Holm)", "PGR's difference", "noise floo
 
 def _axes(found: Comparison) -> tuple[list[str], list[str]]:
     """The axes that tell rows apart, the one compared first; those that all rows share."""
-    axes = [found.by, *(axis for axis in ("task", "weak", "strong", "method") if axis != found.by)]
+    axes = [found.by, *(axis for axis in names_of(found.rows) if axis != found.by)]
     varying = [axis for axis in axes if axis == found.by or len({display(row[axis]) for row in found.rows}) > 1]
     return varying, [axis for axis in axes if axis not in varying and found.rows]
 
@@ -75,10 +76,10 @@ def csv_text(found: Comparison) -> str:
     writer = csv.writer(out, lineterminator="\n")
     ends = ("estimate", "low", "high", "p", "p_holm")
     numbers = [f"{name}_{end}" for name in ("difference", "pgr_difference") for end in ends]
-    writer.writerow(["task", "weak", "strong", "method", "by", "against", "seeds", "n_test", *numbers, "noise_floor"])
+    writer.writerow([*NAMES, "by", "against", "seeds", "n_test", *numbers, "noise_floor"])
     for row in best_first(found):
         values = [row[name][end] for name in ("difference", "pgr_difference") for end in ends] + [row["noise_floor"]]
-        names = [harmless(display(row[axis])) for axis in ("task", "weak", "strong", "method")]
+        names = [harmless(display(row[axis])) for axis in NAMES]
         writer.writerow(
             [*names, harmless(row["by"]), harmless(row["against"]), len(row["seeds"]), row["n_test"]]
             + ["" if value is None else repr(value) for value in values]
@@ -113,7 +114,7 @@ def best_first(found: Comparison) -> list[Mapping[str, Any]]:
 
     Within such a group that is the order of PGR too, where supervisor and ceiling are the same.
     """
-    others = [axis for axis in ("task", "weak", "strong", "method") if axis != found.by]
+    others = [axis for axis in NAMES if axis != found.by]
     groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
     for row in found.rows:
         groups.setdefault(tuple(display(row[axis]) for axis in others), []).append(row)
@@ -182,7 +183,8 @@ def _averages(averages: list[Mapping[str, Any]], width: int) -> RenderableType:
 def _models(rows: list[Mapping[str, Any]]) -> list[Column]:
     return [
         Column(TITLES[axis], [display(row[axis]) for row in rows], is_name=True)
-        for axis in ("weak", "strong", "method")
+        for axis in names_of(rows)
+        if axis != "task"
     ]
 
 
@@ -192,4 +194,5 @@ def _titled(columns: list[Column], width: int, title: str, caption: str = "") ->
 
 
 def _who(row: Mapping[str, Any]) -> str:
-    return f"{display(row['strong'])}, taught by {display(row['weak'])} with {display(row['method'])}"
+    where = "" if row["test_set"] == OWN else f" tested on {row['test_set']}"
+    return f"{display(row['strong'])}, taught by {display(row['weak'])} with {display(row['method'])}{where}"

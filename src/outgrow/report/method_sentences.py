@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from outgrow.core.entry_names import display
+from outgrow.results.predictions import OWN
 
 Run = Mapping[str, Any]  # as in results.json
 
@@ -15,7 +16,7 @@ Run = Mapping[str, Any]  # as in results.json
 def besides_training(runs: Sequence[Run]) -> list[str]:
     """A sentence for each cell whose method did more than to learn; numbers are means over its seeds."""
     cells: dict[tuple[str, ...], list[Run]] = {}
-    for run in runs:
+    for run in (run for run in runs if run["test_set"] == OWN):
         cells.setdefault(tuple(display(run[name]) for name in ("strong", "weak", "method", "task")), []).append(run)
     told = []
     for (strong, weak, method, task), seeds in cells.items():

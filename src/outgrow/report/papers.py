@@ -9,7 +9,7 @@ from typing import Any
 from outgrow.core.entry_names import display
 from outgrow.core.errors import UsageError
 from outgrow.core.registry import nearest
-from outgrow.report.tables import ACCURACIES, NAMES, TITLES, Cells, View, markdown, number, short
+from outgrow.report.tables import ACCURACIES, NAMES, TITLES, Cells, View, markdown, names_of, number, short
 
 ESCAPES = {
     **{char: f"\\{char}" for char in "&%$#_{}"},
@@ -47,8 +47,9 @@ def table(cells: Cells, shows: View = ACCURACIES) -> str:
     What all cells share becomes a comment.
     """
     titles = list(shows.columns.values())
-    names = [name for name in NAMES if len(cells) < 2 or len({display(cell[name]) for cell in cells}) > 1]
-    same = [f"{TITLES[name]} {display(cells[0][name])}" for name in NAMES if name not in names and cells]
+    all_names = names_of(cells)
+    names = [name for name in all_names if len(cells) < 2 or len({display(cell[name]) for cell in cells}) > 1]
+    same = [f"{TITLES[name]} {display(cells[0][name])}" for name in all_names if name not in names and cells]
     seeds = sorted({len(cell["seeds"]) for cell in cells})
     rows = []
     for cell in cells:

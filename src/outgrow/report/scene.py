@@ -18,7 +18,7 @@ from outgrow.results.run_folder import read_run
 from outgrow.results.run_results import Results
 
 WORK = "work.json"  # in a run folder, beside the results: it differs each time that the same is made
-NAMES = ("run", "task", "weak", "strong", "method")
+NAMES = ("run", "task", "test_set", "weak", "strong", "method")
 
 
 @dataclass(frozen=True)

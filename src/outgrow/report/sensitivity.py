@@ -27,7 +27,7 @@ SENSITIVITY = View(
 def at_each_strength(cells: Sequence[Cell]) -> list[Cell]:
     """A cell for each l2 that was tried, its student named with it; raises UsageError where none was."""
     tried: list[Cell] = [
-        {**{name: cell[name] for name in ("task", "weak", "method", "seeds", "n_test")}, **point}
+        {**{name: cell[name] for name in ("task", "test_set", "weak", "method", "seeds", "n_test")}, **point}
         for cell in cells
         for point in cell.get("sensitivity", ())
     ]

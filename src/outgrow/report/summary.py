@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from outgrow.core.entry_names import display
-from outgrow.report.tables import undetermined
+from outgrow.report.tables import NAMES, undetermined
 from outgrow.results.metrics.comparison import holm
 
 Cell = Mapping[str, Any]
@@ -212,9 +212,7 @@ def _interval(interval: Mapping[str, Any]) -> str:
 
 def _who(cell: Cell, cells: Sequence[Cell], named: Named) -> str:
     """The names that tell this cell from the others."""
-    return ", ".join(
-        named(display(cell[name])) for name in ("task", "weak", "strong", "method") if len(_names(cells, name)) > 1
-    )
+    return ", ".join(named(display(cell[name])) for name in NAMES if len(_names(cells, name)) > 1)
 
 
 def _names(cells: Sequence[Cell], name: str) -> list[str]:

@@ -16,14 +16,16 @@ from outgrow.report.interval_bars import pgr_bars
 from outgrow.report.terminal import Column, fitted, without_constants
 from outgrow.results.metrics.recovery import gain_key, pgr_key
 from outgrow.results.metrics.scores import ACCURACY, Metric
+from outgrow.results.predictions import OWN
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 
-NAMES = ("task", "weak", "strong", "method")
+NAMES = ("task", "test_set", "weak", "strong", "method")
 TITLES = {
     "task": "task",
+    "test_set": "test set",
     "weak": "weak supervisor",
     "strong": "strong student",
     "method": "method",
@@ -83,7 +85,7 @@ def terminal(cells: Cells, shows: View = ACCURACIES, width: int = 140) -> Table:
     Where it does not fit, the bars leave first, then the intervals of supervisor and ceiling, then these columns.
     """
     cells, bars = _by_recovery(cells, shows)
-    names = [Column(TITLES[name], [display(cell[name]) for cell in cells], is_name=True) for name in NAMES]
+    names = [Column(TITLES[name], [display(cell[name]) for cell in cells], is_name=True) for name in names_of(cells)]
     numbers = []
     for place, title in enumerate(shows.columns.values()):
         intervals = [shows.intervals(cell)[place] for cell in cells]
@@ -115,6 +117,11 @@ def _by_recovery(cells: Cells, shows: View) -> tuple[Cells, list[str]]:
     if not shows.in_order:
         found.sort(key=lambda pair: -math.inf if pair[0]["estimate"] is None else pair[0]["estimate"], reverse=True)
     return [cell for _, cell in found], pgr_bars([interval for interval, _ in found])
+
+
+def names_of(cells: Cells) -> tuple[str, ...]:
+    """What names a row of a table for people: the test set too where there are others beside the tasks' own."""
+    return tuple(name for name in NAMES if name != "test_set" or any(cell[name] != OWN for cell in cells))
 
 
 def over(cells: Cells) -> str:
@@ -155,12 +162,13 @@ def short(value: float) -> str:
 
 def rows(cells: Cells, shows: View = ACCURACIES) -> list[list[str]]:
     """The table's texts, header first."""
-    header = [*(TITLES[name] for name in (*NAMES, "seeds")), *shows.columns.values()]
+    names = names_of(cells)
+    header = [*(TITLES[name] for name in (*names, "seeds")), *shows.columns.values()]
     return [
         header,
         *(
             [
-                *(display(cell[name]) for name in NAMES),
+                *(display(cell[name]) for name in names),
                 str(len(cell["seeds"])),
                 *(number(interval) for interval in shows.intervals(cell)),
             ]

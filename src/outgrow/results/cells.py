@@ -16,7 +16,7 @@ from outgrow.results.metrics.comparison import difference
 from outgrow.results.metrics.intervals import Interval, contrast
 from outgrow.results.metrics.recovery import gain_key, pgr_key, recovery
 from outgrow.results.metrics.scores import ACCURACY, Contributions, Metric, metric_named
-from outgrow.results.predictions import HeldOut, ModelKey, Predictions
+from outgrow.results.predictions import OWN, HeldOut, ModelKey, Predictions
 
 NO_TRUTH = "undefined: no truth on transfer"
 NO_LESSON = "undefined: the student learns nothing, so it has no ceiling"
@@ -44,11 +44,12 @@ class RunToScore:
     seed: int
     speakers: Mapping[str, ModelKey | None]  # weak, student, ceiling; None: there is no such model
     facts: Mapping[str, Any]
+    test_set: str = OWN
 
     @property
-    def cell(self) -> tuple[str, str, str, str]:
+    def cell(self) -> tuple[str, ...]:
         """What its cell's other seeds share."""
-        return self.task, self.weak.name, self.strong.name, self.method.name
+        return self.task, self.test_set, self.weak.name, self.strong.name, self.method.name
 
 
 class Scored:
@@ -59,17 +60,18 @@ class Scored:
         self._answers: dict[ModelKey, Answers] = {}
         self._contributions: dict[ModelKey, Contributions] = {}
         self._metric: Metric | None = None
-        self._groups: dict[str, Ints | None] = {}
+        self._groups: dict[tuple[str, str], Ints | None] = {}
 
-    def test(self, task: str) -> HeldOut:
-        return self.tables.tests[task]
+    def test(self, task: str, test_set: str = OWN) -> HeldOut:
+        return self.tables.test(task, test_set)
 
-    def groups(self, task: str) -> Ints | None:
+    def groups(self, task: str, test_set: str = OWN) -> Ints | None:
         """The group of each test row by number; None where every row is its own: sorting names is slow, once is enough."""
-        if task not in self._groups:
-            names, numbers = np.unique(self.test(task).groups, return_inverse=True)
-            self._groups[task] = None if len(names) == len(numbers) else numbers
-        return self._groups[task]
+        key = task, test_set
+        if key not in self._groups:
+            names, numbers = np.unique(self.test(*key).groups, return_inverse=True)
+            self._groups[key] = None if len(names) == len(numbers) else numbers
+        return self._groups[key]
 
     def hard(self, speaker: ModelKey | None) -> Ints | None:
         """Predicted classes `[n]`; None where there is no such model or it leaves test rows out."""
@@ -91,7 +93,7 @@ class Scored:
         if metric is not self._metric:
             self._metric, self._contributions = metric, {}
         if speaker not in self._contributions:
-            test = self.test(speaker.task)
+            test = self.test(speaker.task, speaker.test_set)
             self._contributions[speaker] = _checked(metric, metric.contributions(self.answers(speaker), test), test)
         return self._contributions[speaker]
 
@@ -122,9 +124,14 @@ def _checked(metric: Metric, values: Contributions, test: HeldOut) -> Contributi
     return values
 
 
+def on_own(asked: Sequence[RunToScore]) -> list[RunToScore]:
+    """The runs as scored on their tasks' own test rows: one a run."""
+    return [run for run in asked if run.test_set == OWN]
+
+
 def cells_of(asked: Sequence[RunToScore]) -> list[list[RunToScore]]:
     """The runs by cell, in their order."""
-    together: dict[tuple[str, str, str, str], list[RunToScore]] = {}
+    together: dict[tuple[str, ...], list[RunToScore]] = {}
     for run in asked:
         together.setdefault(run.cell, []).append(run)
     return list(together.values())
@@ -141,13 +148,14 @@ def run_rows(
         rows.append(
             {
                 "task": run.task,
+                "test_set": run.test_set,
                 "weak": run.weak.written,
                 "strong": run.strong.written,
                 "method": run.method.written,
                 "seed": run.seed,
                 **_scores(run, scored, ACCURACY),
                 "agreement": None if weak is None or student is None else agreement(student, weak),
-                "n_test": len(scored.test(run.task).ids),
+                "n_test": len(scored.test(run.task, run.test_set).ids),
                 **run.facts,
             }
         )
@@ -159,7 +167,7 @@ def run_rows(
 
 def _scores(run: RunToScore, scored: Scored, metric: Metric) -> dict[str, float | None]:
     values: dict[str, float | None] = {}
-    undefined = metric.undefined(scored.test(run.task))
+    undefined = metric.undefined(scored.test(run.task, run.test_set))
     for role in ROLES:
         row = None if undefined else scored.contributions(run.speakers[role], metric)
         values[f"{role}_{metric.name}"] = None if row is None else float(row.mean())
@@ -183,11 +191,12 @@ def cell_rows(
         rows.append(
             {
                 "task": first.task,
+                "test_set": first.test_set,
                 "weak": first.weak.written,
                 "strong": first.strong.written,
                 "method": first.method.written,
                 "seeds": [run.seed for run in runs],
-                "n_test": len(scored.test(first.task).ids),
+                "n_test": len(scored.test(first.task, first.test_set).ids),
                 **({key: first.facts[key] for key in [MORE] if key in first.facts}),
                 **intervals_of(runs, scored, ACCURACY),
                 "agreement": _agreements(runs, scored),
@@ -218,8 +227,8 @@ def _others(metrics: Sequence[str]) -> list[str]:
 
 def intervals_of(runs: Sequence[RunToScore], scored: Scored, metric: Metric = ACCURACY) -> dict[str, Any]:
     """A cell's intervals of the three models, gain and PGR in one metric, and what they cover."""
-    test = scored.test(runs[0].task)
-    groups = scored.groups(runs[0].task)
+    which = runs[0].task, runs[0].test_set
+    test, groups = scored.test(*which), scored.groups(*which)
     keys = {role: f"{role}_{metric.name}" for role in ROLES}
     undefined = metric.undefined(test)
     if undefined:
@@ -259,7 +268,8 @@ def gain(weak: Any, student: Any, groups: Any = None, metric: Metric = ACCURACY)
 
 def _agreements(runs: Sequence[RunToScore], scored: Scored) -> dict[str, Any] | None:
     """None where the supervisor's labels do not cover test."""
-    test, groups = scored.test(runs[0].task), scored.groups(runs[0].task)
+    which = runs[0].task, runs[0].test_set
+    test, groups = scored.test(*which), scored.groups(*which)
     speakers = [(run.speakers["weak"], run.speakers["student"]) for run in runs]
     weak = [said for run in runs if (said := scored.hard(run.speakers["weak"])) is not None]
     student = [said for run in runs if (said := scored.hard(run.speakers["student"])) is not None]

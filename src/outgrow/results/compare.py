@@ -24,6 +24,7 @@ from outgrow.results.metrics.comparison import (
 )
 from outgrow.results.metrics.crossed import crossed
 from outgrow.results.metrics.intervals import Interval
+from outgrow.results.predictions import OWN
 from outgrow.results.run_folder import Reading
 
 AXES = ("method", "weak", "strong", "task")
@@ -95,8 +96,8 @@ def _name(cell: Cell, axis: str) -> str:
 
 
 def _rest(cell: Cell, by: str) -> tuple[str, ...]:
-    """The other axes' names: what two cells that are compared share."""
-    return tuple(_name(cell, axis) for axis in AXES if axis != by)
+    """The other axes' names and the test set: what two cells that are compared share."""
+    return (cell[0].test_set, *(_name(cell, axis) for axis in AXES if axis != by))
 
 
 def _same_seeds(first: Cell, second: Cell, by: str, notes: list[str]) -> tuple[Cell, Cell] | None:
@@ -115,8 +116,14 @@ def _same_seeds(first: Cell, second: Cell, by: str, notes: list[str]) -> tuple[C
     return before, after
 
 
+def _set(cell: Cell) -> tuple[str, str]:
+    """The task and the test set that a cell is scored on."""
+    return cell[0].task, cell[0].test_set
+
+
 def _title(cell: Cell) -> str:
-    return ", ".join(_name(cell, axis) for axis in ("task", "weak", "strong", "method"))
+    further = () if cell[0].test_set == OWN else (f"tested on {cell[0].test_set}",)
+    return ", ".join((cell[0].task, *further, *(_name(cell, axis) for axis in ("weak", "strong", "method"))))
 
 
 def _triple(cell: Cell, scored: Scored) -> Triple | str:
@@ -126,7 +133,7 @@ def _triple(cell: Cell, scored: Scored) -> Triple | str:
     )
     if weak is None or student is None:
         return NOT_COVERED
-    return NO_TRUTH if ceiling is None else Triple(weak, student, ceiling, scored.groups(cell[0].task))
+    return NO_TRUTH if ceiling is None else Triple(weak, student, ceiling, scored.groups(*_set(cell)))
 
 
 def _student(cell: Cell, scored: Scored) -> Any:
@@ -137,9 +144,9 @@ def _student(cell: Cell, scored: Scored) -> Any:
 
 def _row(first: Cell, second: Cell, by: str, against: str, scored: Scored) -> dict[str, Any]:
     before, after = _student(first, scored), _student(second, scored)
-    groups = scored.groups(second[0].task)
+    groups = scored.groups(*_set(second))
     if by == "task":
-        other = scored.groups(first[0].task)
+        other = scored.groups(*_set(first))
         found = unpaired(crossed(before[None], other), crossed(after[None], groups))
     else:
         found = difference(before, after, groups)
@@ -153,13 +160,14 @@ def _row(first: Cell, second: Cell, by: str, against: str, scored: Scored) -> di
     run = second[0]
     return {
         "task": run.task,
+        "test_set": run.test_set,
         "weak": run.weak.written,
         "strong": run.strong.written,
         "method": run.method.written,
         "by": by,
         "against": against,
         "seeds": [run.seed for run in second],
-        "n_test": len(scored.test(run.task).ids),
+        "n_test": len(scored.test(run.task, run.test_set).ids),
         "difference": {**written(found.interval), "p": found.p},
         "pgr_difference": {**written(pgr.interval), "p": pgr.p},
         "covers": found.interval.covers,
@@ -185,7 +193,7 @@ def _say_what_is_needed(rows: Sequence[dict[str, Any]], pairs: Sequence[tuple[Ce
     """How much data would show each difference at the level that Holm's correction demands of those not shown."""
     p = demanded([row["difference"]["p_holm"] for row in rows])
     for row, (first, second) in zip(rows, pairs, strict=True):
-        more = needed(_student(first, scored), _student(second, scored), scored.groups(second[0].task), 1 - p)
+        more = needed(_student(first, scored), _student(second, scored), scored.groups(*_set(second)), 1 - p)
         row["needed"] = {"seeds": more.seeds, "rows": more.rows, "both": more.both, "p": p}
 
 
@@ -193,14 +201,14 @@ def _across(pairs: Sequence[tuple[Cell, Cell]], by: str, scored: Scored) -> list
     """The mean over tasks of what is compared task by task, where there are two tasks or more."""
     together: dict[tuple[str, ...], list[tuple[Cell, Cell]]] = {}
     for first, second in pairs:
-        names = tuple(_name(second, axis) for axis in ("weak", "strong", "method"))
+        names = (second[0].test_set, *(_name(second, axis) for axis in ("weak", "strong", "method")))
         together.setdefault(names, []).append((first, second))
     rows = []
     for members in together.values():
         if len(members) < 2:
             continue
         tables = [
-            (_student(first, scored), _student(second, scored), scored.groups(second[0].task))
+            (_student(first, scored), _student(second, scored), scored.groups(*_set(second)))
             for first, second in members
         ]
         found = mean_difference(tables)
@@ -224,7 +232,7 @@ def _averages(cells: Sequence[Cell], scored: Scored) -> list[dict[str, Any]]:
     """Average PGR of every supervisor, student and method that has two tasks or more."""
     together: dict[tuple[str, ...], dict[str, Cell]] = {}
     for cell in cells:
-        names = tuple(_name(cell, axis) for axis in ("weak", "strong", "method"))
+        names = (cell[0].test_set, *(_name(cell, axis) for axis in ("weak", "strong", "method")))
         together.setdefault(names, {})[cell[0].task] = cell
     rows = []
     for members in together.values():
@@ -247,7 +255,12 @@ def _averages(cells: Sequence[Cell], scored: Scored) -> list[dict[str, Any]]:
 
 def _names(cell: Cell) -> dict[str, Any]:
     run = cell[0]
-    return {"weak": run.weak.written, "strong": run.strong.written, "method": run.method.written}
+    return {
+        "test_set": run.test_set,
+        "weak": run.weak.written,
+        "strong": run.strong.written,
+        "method": run.method.written,
+    }
 
 
 def in_seeds_and_rows(row: Mapping[str, Any]) -> str:

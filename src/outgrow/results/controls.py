@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from outgrow.results.cells import NO_LESSON, RunToScore, Scored, cells_of, plain_ceilings, written
+from outgrow.results.cells import NO_LESSON, RunToScore, Scored, cells_of, on_own, plain_ceilings, written
 from outgrow.results.metrics.controls import beyond_chance, chance
 from outgrow.results.metrics.intervals import accuracy, contrast
 from outgrow.results.metrics.recovery import recovery
@@ -22,7 +22,7 @@ Cell = Sequence[RunToScore]
 
 def control_rows(asked: Sequence[RunToScore], scored: Scored) -> list[Control]:
     """One mapping a control: which, of what, its interval, `ok`, `noticed` or `failed`, and a sentence."""
-    cells = cells_of(asked)
+    cells = cells_of(on_own(asked))
     found: dict[tuple[Any, ...], Control] = {}
     for runs in cells:
         first = runs[0]

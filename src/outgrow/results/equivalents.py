@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from outgrow.results.cells import RunToScore, Scored, cells_of, plain_ceilings, written
+from outgrow.results.cells import RunToScore, Scored, cells_of, on_own, plain_ceilings, written
 from outgrow.results.metrics.equivalence import Equivalent, equivalent
 from outgrow.results.metrics.intervals import accuracy
 from outgrow.results.metrics.scores import Contributions
 from outgrow.results.metrics.worth import best_by_others
-from outgrow.results.predictions import ModelKey
+from outgrow.results.predictions import OWN, ModelKey
 
 CURVE = "ceiling:"  # the role of a ceiling that learned the first rows of transfer alone: "ceiling:50"
 AT_L2 = ":l2="  # with another l2 than its own: "ceiling:50:l2=0.1"
@@ -26,8 +26,12 @@ def add_equivalents(rows: Sequence[dict[str, Any]], asked: Sequence[RunToScore],
     """Give each cell `equivalent_labels` where there is a label curve, `equivalent_supervision` where there is a ladder."""
     together = cells_of(asked)
     sizes = _sizes(scored)
-    ladders = {task: _ladder(task, together, scored) for task in dict.fromkeys(run.task for run in asked)}
+    ladders = {
+        task: _ladder(task, cells_of(on_own(asked)), scored) for task in dict.fromkeys(run.task for run in asked)
+    }
     for runs, row in zip(together, rows, strict=True):
+        if runs[0].test_set != OWN:  # the ladder and the curve are of the task's own test rows
+            continue
         student = scored.table([run.speakers["student"] for run in runs])
         if student is None:
             continue

@@ -54,14 +54,17 @@ def flat_cell(cell: Mapping[str, Any]) -> dict[str, Any]:
 
 def flat_run(run: Mapping[str, Any]) -> dict[str, Any]:
     """A run: names, seed, accuracies, and what is known beside; what is not one value is its JSON."""
-    return {**_named(run), **{name: _plain(value) for name, value in run.items() if name not in ("task", *MODELS)}}
+    return {
+        **_named(run),
+        **{name: _plain(value) for name, value in run.items() if name not in ("task", "test_set", *MODELS)},
+    }
 
 
 def predictions(reading: Reading) -> list[dict[str, Any]]:
     """One row for each run and test example: the truth, and each model's class and its probability; None: not known."""
     rows: list[dict[str, Any]] = []
     for run in reading.asked:
-        test = reading.scored.test(run.task)
+        test = reading.scored.test(run.task, run.test_set)
         columns: dict[str, Sequence[Any]] = {"id": test.ids.tolist(), "truth": _classes(test.truth, test.classes)}
         for role, speaker in run.speakers.items():
             if speaker is None:
@@ -76,7 +79,13 @@ def predictions(reading: Reading) -> list[dict[str, Any]]:
             columns[f"{role}_probability"] = [
                 float(value) if one else None for value, one in zip(sure, known, strict=True)
             ]
-        who = {"task": run.task, "weak": run.weak.name, "strong": run.strong.name, "method": run.method.name}
+        who = {
+            "task": run.task,
+            "test_set": run.test_set,
+            "weak": run.weak.name,
+            "strong": run.strong.name,
+            "method": run.method.name,
+        }
         rows += [
             {**who, "seed": run.seed, **dict(zip(columns, values, strict=True))}
             for values in zip(*columns.values(), strict=True)
@@ -95,8 +104,13 @@ def flat_difference(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def html(cells: Sequence[Mapping[str, Any]], most: int = 50) -> str:
     """The cells as a table for a notebook; all text is escaped."""
-    names = [name for name in ("task", *MODELS) if len({display(cell[name]) for cell in cells}) > 1] or ["task"]
-    titles = [*names, *(name.removesuffix("_accuracy").replace("pgr", "PGR") for name in SHOWN)]
+    names = [name for name in ("task", "test_set", *MODELS) if len({display(cell[name]) for cell in cells}) > 1] or [
+        "task"
+    ]
+    titles = [
+        *(name.replace("_", " ") for name in names),
+        *(name.removesuffix("_accuracy").replace("pgr", "PGR") for name in SHOWN),
+    ]
     head = "".join(f"<th>{escape(title)}</th>" for title in titles)
     lines = [
         "".join(f"<td>{escape(text)}</td>" for text in (*(display(cell[name]) for name in names), *_numbers(cell)))
@@ -121,7 +135,7 @@ def _numbers(cell: Mapping[str, Any]) -> list[str]:
 
 
 def _named(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {"task": row["task"], **{name: display(row[name]) for name in MODELS}}
+    return {"task": row["task"], "test_set": row["test_set"], **{name: display(row[name]) for name in MODELS}}
 
 
 def _interval(name: str, interval: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,9 @@ from outgrow.results.run_content import AGAIN, NOT_WHOLE
 SUM = 2e-3  # how far from one the stored probabilities of a row may sum to
 
 
+OWN = "test"  # the test set that a task's own test rows are
+
+
 class ModelKey(NamedTuple):
     """Whose predictions they are: the names that make up a run, None where they play no part."""
 
@@ -30,6 +33,7 @@ class ModelKey(NamedTuple):
     strong: str | None
     method: str | None
     seed: int
+    test_set: str = OWN
 
 
 def ceilings_of(task: str, role: str, names: tuple[str, str, str], seed: int) -> list[ModelKey]:
@@ -40,6 +44,9 @@ def ceilings_of(task: str, role: str, names: tuple[str, str, str], seed: int) ->
     """
     weak, strong, method = names
     return [ModelKey(task, role, whose, strong, how, seed) for how in (method, None) for whose in (weak, None)]
+
+
+NAMES = tuple(name for name in ModelKey._fields if name != "seed")  # columns of words
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,18 @@ class Predictions:
     tests: Mapping[str, HeldOut]
     probabilities: Mapping[ModelKey, Floats]
     curves: Mapping[ModelKey, Sequence[Mapping[str, float | None]]] = field(default_factory=dict)
+    further: Mapping[tuple[str, str], HeldOut] = field(
+        default_factory=dict
+    )  # (task, test set): those beside the task's own
+
+    def test(self, task: str, test_set: str = OWN) -> HeldOut:
+        """The examples of one of a task's test sets."""
+        return self.tests[task] if test_set == OWN else self.further[task, test_set]
+
+    @property
+    def sets(self) -> dict[tuple[str, str], HeldOut]:
+        """All test sets by task and name."""
+        return {**{(task, OWN): test for task, test in self.tests.items()}, **self.further}
 
     def hard(self, speaker: ModelKey) -> Ints | None:
         """The classes that a speaker predicts, `[n]`; None where it leaves any test example out."""
@@ -86,8 +105,8 @@ class Predictions:
         return answers.hard if answers.complete else None
 
     def answers(self, speaker: ModelKey) -> Answers:
-        """What a speaker answers to its task's test examples, as metrics read it."""
-        test = self.tests[speaker.task]
+        """What a speaker answers to its test examples, as metrics read it."""
+        test = self.test(speaker.task, speaker.test_set)
         return Answers(test.ids, self.probabilities[speaker], test.allowed)
 
     def write(self, folder: Path) -> None:
@@ -98,10 +117,13 @@ class Predictions:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        examples = [_examples(task, test) for task, test in self.tests.items()]
+        examples = [_examples(*names, test) for names, test in self.sets.items()]
         pq.write_table(pa.concat_tables(examples).unify_dictionaries(), folder / "examples.parquet", compression="zstd")
         # One row group a speaker: a reader takes one at a time, whatever the number of runs.
-        parts = (_rows(speaker, self.tests[speaker.task].ids, values) for speaker, values in self.probabilities.items())
+        parts = (
+            _rows(speaker, self.test(speaker.task, speaker.test_set).ids, values)
+            for speaker, values in self.probabilities.items()
+        )
         first = next(parts)
         with pq.ParquetWriter(folder / "predictions.parquet", first.schema, compression="zstd") as writer:
             writer.write_table(first)
@@ -122,9 +144,9 @@ class Predictions:
         check_sums(folder, ("examples.parquet", "predictions.parquet", "curves.parquet"), NOT_WHOLE, AGAIN)
         try:
             examples = pq.ParquetFile(folder / "examples.parquet").read()
-            tests = {task: _test_set(examples, task) for task in examples["task"].unique().to_pylist()}
+            tests = {names: _test_set(examples, *names) for names in _sets(examples)}
             with pq.ParquetFile(folder / "predictions.parquet") as file:
-                in_order = {task: pa.array(test.ids.tolist(), pa.string()) for task, test in tests.items()}
+                in_order = {names: pa.array(test.ids.tolist(), pa.string()) for names, test in tests.items()}
                 groups = (file.read_row_group(number) for number in range(file.num_row_groups))
                 said = dict(_said(table, tests, in_order) for table in groups)
             curves = folder / "curves.parquet"
@@ -133,7 +155,7 @@ class Predictions:
             raise OutgrowError(f"{folder}: {NOT_WHOLE}: {error}; {AGAIN}") from None
         except (pa.ArrowException, LookupError, ValueError, TypeError, AttributeError, OverflowError, OSError) as error:
             raise OutgrowError(f"{folder}: {NOT_WHOLE}: a table of it is damaged; {AGAIN}") from error
-        for task, test in tests.items():
+        for (task, _), test in tests.items():
             if len(set(test.classes)) < 2 or ((test.truth < 0) | (test.truth >= len(test.classes))).any():
                 raise OutgrowError(f"{folder}: {NOT_WHOLE}: true labels of {task} are none of its classes; {AGAIN}")
             if len(set(test.ids.tolist())) < len(test.ids):
@@ -144,7 +166,8 @@ class Predictions:
                 raise OutgrowError(
                     f"{folder}: {NOT_WHOLE}: probabilities of {speaker.task}, {speaker.role} are none; {AGAIN}"
                 )
-        return cls(tests, said, points)
+        own = {task: test for (task, name), test in tests.items() if name == OWN}
+        return cls(own, said, points, {names: test for names, test in tests.items() if names[1] != OWN})
 
 
 def _words(values: list[str | None]) -> Any:
@@ -153,7 +176,7 @@ def _words(values: list[str | None]) -> Any:
     return pa.array(values, pa.string()).dictionary_encode()
 
 
-def _examples(task: str, test: HeldOut) -> Any:
+def _examples(task: str, test_set: str, test: HeldOut) -> Any:
     import pyarrow as pa
 
     n = len(test.ids)
@@ -162,6 +185,7 @@ def _examples(task: str, test: HeldOut) -> Any:
     return pa.table(
         {
             "task": _words([task] * n),
+            "test_set": _words([test_set] * n),
             "id": pa.array(test.ids.tolist(), pa.string()),
             "input_type": _words([test.input_type] * n),
             "input": pa.array(inputs, pa.large_string()),
@@ -181,7 +205,7 @@ def _rows(speaker: ModelKey, ids: Strings, probabilities: Floats) -> Any:
     offsets = pa.array(np.arange(0, n * classes + 1, classes), pa.int32())
     return pa.table(
         {
-            **{name: _words([getattr(speaker, name)] * n) for name in ModelKey._fields if name != "seed"},
+            **{name: _words([getattr(speaker, name)] * n) for name in NAMES},
             "seed": pa.array(np.full(n, speaker.seed), pa.int64()),
             "id": pa.array(ids.tolist(), pa.string()),
             "probabilities": pa.ListArray.from_arrays(offsets, flat),
@@ -189,12 +213,16 @@ def _rows(speaker: ModelKey, ids: Strings, probabilities: Floats) -> Any:
     )
 
 
-def _said(table: Any, tests: Mapping[str, HeldOut], in_order: Mapping[str, Any]) -> tuple[ModelKey, Floats]:
-    speaker = ModelKey(*(table[name][0].as_py() for name in ModelKey._fields))
-    test = tests[speaker.task]
+def _said(
+    table: Any, tests: Mapping[tuple[str, str], HeldOut], in_order: Mapping[tuple[str, str], Any]
+) -> tuple[ModelKey, Floats]:
+    speaker = ModelKey(**{name: table[name][0].as_py() for name in ModelKey._fields if name in table.column_names})
+    test = tests[speaker.task, speaker.test_set]
     flat = table["probabilities"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
     values = flat.reshape(table.num_rows, len(test.classes))
-    if table["id"].combine_chunks().equals(in_order[speaker.task]):  # as we write them: nothing to look up
+    if (
+        table["id"].combine_chunks().equals(in_order[speaker.task, speaker.test_set])
+    ):  # as we write them: nothing to look up
         return speaker, values
     ids = np.array(table["id"].to_pylist(), dtype=np.str_)
     return speaker, Labels(ids, values).align(test.ids).probabilities
@@ -206,9 +234,7 @@ def _points(curves: Mapping[ModelKey, Sequence[Mapping[str, float | None]]]) -> 
 
     names = ("progress", "test_accuracy", "weak_agreement", "loss")
     points = [(speaker, point) for speaker, curve in curves.items() for point in curve]
-    who = {
-        name: _words([getattr(speaker, name) for speaker, _ in points]) for name in ModelKey._fields if name != "seed"
-    }
+    who = {name: _words([getattr(speaker, name) for speaker, _ in points]) for name in NAMES}
     seeds = pa.array([speaker.seed for speaker, _ in points], pa.int64())
     values = {name: pa.array([point[name] for _, point in points], pa.float64()) for name in names}
     return pa.table({**who, "seed": seeds, **values})
@@ -217,15 +243,24 @@ def _points(curves: Mapping[ModelKey, Sequence[Mapping[str, float | None]]]) -> 
 def _curves(table: Any) -> dict[ModelKey, list[dict[str, float | None]]]:
     curves: dict[ModelKey, list[dict[str, float | None]]] = {}
     for row in table.to_pylist():
-        speaker = ModelKey(*(row.pop(name) for name in ModelKey._fields))
+        speaker = ModelKey(**{name: row.pop(name) for name in ModelKey._fields if name in row})
         curves.setdefault(speaker, []).append(row)
     return curves
 
 
-def _test_set(examples: Any, task: str) -> HeldOut:
+def _sets(examples: Any) -> list[tuple[str, str]]:
+    """Task and test set of all examples; a run before there were further test sets has the tasks' own alone."""
+    tasks = examples["task"].to_pylist()
+    named = examples["test_set"].to_pylist() if "test_set" in examples.column_names else [OWN] * len(tasks)
+    return list(dict.fromkeys(zip(tasks, named, strict=True)))
+
+
+def _test_set(examples: Any, task: str, test_set: str) -> HeldOut:
     import pyarrow.compute as pc
 
     rows = examples.filter(pc.equal(examples["task"], task))
+    if "test_set" in rows.column_names:
+        rows = rows.filter(pc.equal(rows["test_set"], test_set))
     ids, groups = (np.array(rows[name].to_pylist(), dtype=np.str_) for name in ("id", "group"))
     truth = rows["truth"].to_numpy().astype(np.int64)
     inputs, classes = rows["input"].to_pylist(), tuple(rows["classes"][0].as_py())

@@ -23,6 +23,7 @@ class _Part(BaseModel):
 
 class _Names(_Part):
     task: str
+    test_set: str = ""
     weak: Named
     strong: Named
     method: Named

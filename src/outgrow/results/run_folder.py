@@ -45,30 +45,32 @@ def read_run(folder: Path) -> Reading:
 
 def _asked(row: Mapping[str, Any], tables: Predictions, folder: Path) -> RunToScore:
     weak, strong, method = (Entry(display(row[name]), row[name]) for name in ("weak", "strong", "method"))
-    task, seed = row["task"], row["seed"]
-    student = ModelKey(task, "student", weak.name, strong.name, method.name, seed)
+    task, seed, test_set = row["task"], row["seed"], row["test_set"]
+    student = ModelKey(task, "student", weak.name, strong.name, method.name, seed, test_set)
     if student not in tables.probabilities:
         raise OutgrowError(
             f"{folder}: results.json names a run that predictions.parquet does not have "
             f"({task}, {weak.name}, {strong.name}, {method.name}, seed {seed}); run the experiment again"
         )
-    ceilings = ceilings_of(task, "ceiling", (weak.name, strong.name, method.name), seed)
+    plain = ceilings_of(task, "ceiling", (weak.name, strong.name, method.name), seed)
+    ceilings = [ceiling._replace(test_set=test_set) for ceiling in plain]
     speakers = {
         "weak": next(
-            (s for s in [ModelKey(task, "weak", weak.name, None, None, seed)] if s in tables.probabilities), None
+            (s for s in [ModelKey(task, "weak", weak.name, None, None, seed, test_set)] if s in tables.probabilities),
+            None,
         ),
         "student": student,
         "ceiling": next((s for s in ceilings if s in tables.probabilities), None),
     }
     facts = {name: value for name, value in row.items() if name not in _counted(row)}
-    return RunToScore(task, weak, strong, method, seed, speakers, facts)
+    return RunToScore(task, weak, strong, method, seed, speakers, facts, test_set)
 
 
 def _counted(row: Mapping[str, Any]) -> set[str]:
     """The columns of a run that say which it is, or are computed from its predictions by `run_rows`."""
     metrics = [name.removeprefix("student_") for name in row if name.startswith("student_")]
     scores = {f"{what}_{metric}" for metric in metrics for what in (*ROLES, "gain", "pgr")}
-    return {"task", "weak", "strong", "method", "seed", "pgr", "gain", "agreement", "n_test", *scores}
+    return {"task", "test_set", "weak", "strong", "method", "seed", "pgr", "gain", "agreement", "n_test", *scores}
 
 
 def with_metric(folder: Path, name: str) -> Results:

@@ -16,7 +16,7 @@ from outgrow.results.cells import Entry, RunToScore, Scored, cell_rows, leave_un
 from outgrow.results.controls import control_rows
 from outgrow.results.equivalents import add_equivalents
 from outgrow.results.frames import flat_cell, flat_difference, flat_run, frame, html, predictions
-from outgrow.results.predictions import Predictions
+from outgrow.results.predictions import OWN, Predictions
 from outgrow.results.run_content import AGAIN, NOT_WHOLE, check_content
 from outgrow.results.sensitivity import add_sensitivity
 from outgrow.results.shares import far_from_labels
@@ -73,7 +73,12 @@ class Results:
             raise OutgrowError(f"{path}: has schema {found}, and this version of outgrow reads schema {SCHEMA}")
         check_content(path, content)
         more = (content.get("notes", []), content.get("controls", []))
-        return cls(content["runs"], content["cells"], content["environment"], *more, Path(folder))
+        # A run before there were further test sets names none.
+        runs, cells = (
+            [row if "test_set" in row else {"test_set": OWN, **row} for row in content[part]]
+            for part in ("runs", "cells")
+        )
+        return cls(runs, cells, content["environment"], *more, Path(folder))
 
     def to_json(self) -> str:
         """The text of `results.json`."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from outgrow.results.cells import RunToScore, Scored, cells_of, intervals_of
-from outgrow.results.predictions import ModelKey, ceilings_of
+from outgrow.results.predictions import OWN, ModelKey, ceilings_of
 
 STUDENT_AT, CEILING_AT = "student_l2:", "ceiling_l2:"  # roles in predictions.parquet: "student_l2:0.01"
 
@@ -21,6 +21,8 @@ def add_sensitivity(rows: Sequence[dict[str, Any]], asked: Sequence[RunToScore],
     tried = _tried(scored)
     for runs, row in zip(cells_of(asked), rows, strict=True):
         first = runs[0]
+        if first.test_set != OWN:
+            continue
         found = [
             {
                 "l2": l2,

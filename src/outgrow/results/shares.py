@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from outgrow.core.examples import Ints
-from outgrow.results.cells import RunToScore, Scored, cells_of
+from outgrow.results.cells import RunToScore, Scored, cells_of, on_own
 from outgrow.results.metrics.crossed import Groups
 from outgrow.results.metrics.intervals import contrast
 
@@ -44,7 +44,7 @@ def far_apart(student: Ints, labels: Ints, classes: int, groups: Groups = None) 
 def far_from_labels(asked: Sequence[RunToScore], scored: Scored) -> list[str]:
     """A sentence for each cell whose student's shares are far from its supervisor's on the same test rows."""
     notes = []
-    for runs in cells_of(asked):
+    for runs in cells_of(on_own(asked)):
         first = runs[0]
         test = scored.test(first.task)
         said = {role: [scored.hard(run.speakers[role]) for run in runs] for role in ("student", "weak")}

@@ -14,6 +14,7 @@ from outgrow.experiment.spec.method_entries import MethodSpec
 from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.experiment.spec.resolve import Resolved
 from outgrow.experiment.spec.schema import Experiment
+from outgrow.experiment.steps.also_test import answers_of
 from outgrow.experiment.steps.data import split_step
 from outgrow.experiment.steps.training_request import TaskPlan
 
@@ -21,6 +22,21 @@ from outgrow.experiment.steps.training_request import TaskPlan
 def reporting(trained: Iterable[Step]) -> list[Step]:
     """The steps that trained models stand on whose results have something to report: cut texts, changed labels."""
     return [step for step in walk(trained) if kind_of(step.kind).reports]
+
+
+@dataclass(frozen=True)
+class FurtherTest:
+    """A run's models on a further test set of its task: its pool, and each model's answers to the rows."""
+
+    pool: Step
+    supervisor: Step
+    student: Step
+    ceiling: Step | None
+
+    @property
+    def wanted(self) -> list[Step]:
+        """The steps whose results are read when the run is scored there."""
+        return [step for step in (self.pool, self.supervisor, self.student, self.ceiling) if step is not None]
 
 
 @dataclass(frozen=True)
@@ -39,12 +55,14 @@ class Run:
     ceiling: Step | None  # None: no truth on transfer
     alike: bool = False  # whether the ceiling is trained by the method's procedure
     extras: Mapping[str, Step] = field(default_factory=dict)  # by role: label curve and controls, where asked for
+    also_test: Mapping[str, FurtherTest] = field(default_factory=dict)  # by the further test set's name
 
     @property
     def wanted(self) -> list[Step]:
         """The steps whose results are read when this run is scored."""
         trained = [step for step in (self.supervisor, self.student, self.ceiling) if step is not None]
-        return [self.pool, self.split, *trained, *reporting(trained), *self.extras.values()]
+        further = [step for test in self.also_test.values() for step in test.wanted]
+        return [self.pool, self.split, *trained, *reporting(trained), *self.extras.values(), *further]
 
 
 def more_than_ceiling(run: Run) -> str | None:
@@ -93,6 +111,7 @@ def _tasks(experiment: Experiment, ground: Resolved, pools: Mapping[str, Pool]) 
             experiment.split.dealt,
             ground.locations,
             {supervisor: step for (title, supervisor), step in ground.given.items() if title == task.title},
+            {name: step for (title, name), step in ground.also_test.items() if title == task.title},
         )
         for task in experiment.tasks
     ]
@@ -111,4 +130,15 @@ def plan_one(
     if truth and strong.able.learns:
         ceiling = ceiling_step(task, weak, strong, split, weak_labels, seed, method if alike else None)
     more = extras(experiment, task, weak, strong, split, weak_labels, method, seed, truth=truth)
-    return Run(task.title, weak, strong, method, seed, task.step, split, supervisor, student, ceiling, alike, more)
+    further = {
+        name: FurtherTest(
+            pool,
+            answers_of(supervisor, pool),
+            answers_of(student, pool),
+            None if ceiling is None else answers_of(ceiling, pool),
+        )
+        for name, pool in task.also_test.items()
+    }
+    return Run(
+        task.title, weak, strong, method, seed, task.step, split, supervisor, student, ceiling, alike, more, further
+    )

@@ -39,6 +39,7 @@ class Resolved:
     pools: Mapping[str, Step]  # task title -> step
     given: Mapping[tuple[str, str], Step]  # (task title, supervisor) -> step
     locations: Mapping[str, Location]  # model entry -> checkpoint
+    also_test: Mapping[tuple[str, str], Step] = field(default_factory=dict)  # (task title, further set) -> its pool
     sources: Mapping[str, Any] = field(default_factory=dict)  # fingerprint -> where on this machine, as JSON values
     problems: tuple[str, ...] = ()  # a sentence for everything named that is not there
 
@@ -138,6 +139,11 @@ class _Resolving:
             for spec in models
             if spec.able.files
         }
+        further = {
+            (task.title, other.title): self.attempt(self.further, task, other, pools[task.title])
+            for task in experiment.tasks
+            for other in task.also_test
+        }
         for method in experiment.methods:
             reads = any(
                 one.parts.procedure and one.parts.procedure.starts == "texts" for one in method.candidates or [method]
@@ -158,6 +164,7 @@ class _Resolving:
             {name: step for name, step in pools.items() if step},
             {name: step for name, step in given.items() if step},
             {name: location for name, location in locations.items() if location},
+            {names: step for names, step in further.items() if step},
             self.sources,
             tuple(self.problems),
         )
@@ -191,6 +198,13 @@ class _Resolving:
             source = {"task": self.registered(task.task or ""), "options": dict(task.options)}
         params = {"source": source, "test_rows": self.experiment.split.test, "balance": task.balance}
         return Step("pool", params, label=f"{task.title}: read and pool")
+
+    def further(self, task: TaskSpec, other: TaskSpec, pool: Step | None) -> Step | None:
+        rows = self.pool(other)
+        where = f"{task.title}: also_test: {other.title}"
+        return (
+            None if pool is None else Step("further_rows", {"name": where}, {"pool": pool, "other": rows}, label=where)
+        )
 
     def registered(self, name: str) -> dict[str, str]:
         if is_file_name(name):

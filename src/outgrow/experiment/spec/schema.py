@@ -27,7 +27,7 @@ from outgrow.core.validation import Problems, faults
 from outgrow.experiment.spec.method_entries import MethodSpec, method_spec, misfits
 from outgrow.experiment.spec.model_entries import ModelSpec, model_spec
 from outgrow.experiment.spec.paths import BASE, absolute, find_file
-from outgrow.experiment.spec.task_entries import Split, Strict, TaskSpec
+from outgrow.experiment.spec.task_entries import Split, Strict, TaskSpec, with_further_sets
 from outgrow.models.contract import Strength
 from outgrow.results.metrics.scores import metric_named
 
@@ -170,6 +170,12 @@ class Experiment(Strict):
     def _no_twins(cls, value: list[Any]) -> list[Any]:
         return _reject_twins(value, [(canonical_json(spec.identity), spec.name) for spec in value])
 
+    @field_validator("tasks", mode="before")
+    @classmethod
+    def _further_sets_by_title(cls, value: Any) -> Any:
+        """With the task that a name under `also_test` means, where one of the experiment has that title."""
+        return with_further_sets(value) if isinstance(value, list) else value
+
     @field_validator("tasks", mode="after")
     @classmethod
     def _no_twin_tasks(cls, value: list[TaskSpec]) -> list[TaskSpec]:
@@ -209,7 +215,7 @@ class Experiment(Strict):
         if self.split.test is None:
             wrong += [
                 f"split: `test` is missing, and task {task.title} has no test split of its own"
-                for task in self.tasks
+                for task in (further for own in self.tasks for further in (own, *own.also_test))
                 if task.test is None and task.task is None
             ]
         if wrong:
@@ -243,7 +249,10 @@ class Experiment(Strict):
         return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 
     def _resolved(self, task: TaskSpec) -> dict[str, Any]:
-        content = {"name": task.title, **task.model_dump(exclude_defaults=True, exclude={"columns"}), **task.columns}
+        dumped = task.model_dump(exclude_defaults=True, exclude={"columns", "also_test"})
+        content = {"name": task.title, **dumped, **task.columns}
+        if task.also_test:
+            content["also_test"] = [self._resolved(further) for further in task.also_test]
         if task.task:
             content["task"] = self._whole_paths(task.task)
         elif task.file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -10,6 +11,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    ValidationError,
     field_validator,
     model_validator,
 )
@@ -19,6 +21,7 @@ from outgrow.core.inputs import InputType, input_type, type_with_columns
 from outgrow.core.registry import is_file_name, names, nearest
 from outgrow.core.validation import Problems
 from outgrow.experiment.spec.paths import absolute, find_file
+from outgrow.results.predictions import OWN
 
 
 class Strict(BaseModel):
@@ -64,6 +67,7 @@ class TaskSpec(Strict):
     max_classes: Rows | None = None  # None: a label column with very many values is taken for a mistake
     rows: Literal["all"] | None = None  # all: keep a pool that is much larger than its splits
     options: dict[str, Any] = {}
+    also_test: list[TaskSpec] = []  # further sets that its models are scored on
 
     @model_validator(mode="before")
     @classmethod
@@ -115,7 +119,7 @@ class TaskSpec(Strict):
             },
             "task": {"options"},
         }[given[0]]
-        common = {"name", "balance", "rows", given[0]}
+        common = {"name", "balance", "rows", "also_test", given[0]}
         wrong = sorted(self.model_fields_set - allowed - common)
         unfit = [name for key in wrong for name in (self.columns if key == "columns" else [key])]
         sentences = [f"`{key}` has no meaning beside `{given[0]}`" for key in unfit]
@@ -126,6 +130,30 @@ class TaskSpec(Strict):
         if sentences:
             raise Problems(*sentences)
         return self
+
+    @field_validator("also_test", mode="before")
+    @classmethod
+    def _several(cls, value: Any) -> Any:
+        return value if isinstance(value, list) else [value]
+
+    @field_validator("also_test", mode="after")
+    @classmethod
+    def _further_sets(cls, value: list[TaskSpec]) -> list[TaskSpec]:
+        titles = [one.title for one in value]
+        wrong = [f"{title} stands there twice" for title in dict.fromkeys(titles) if titles.count(title) > 1]
+        wrong += [
+            f'"{OWN}" is what the task\'s own test rows are called: give the set another `name`'
+            for title in titles
+            if title == OWN
+        ]
+        wrong += [
+            f"`also_test` has no meaning under {one.title}: name all sets under the task"
+            for one in value
+            if one.also_test
+        ]
+        if wrong:
+            raise Problems(*wrong)
+        return value
 
     @property
     def input_type(self) -> InputType:
@@ -140,3 +168,22 @@ class TaskSpec(Strict):
         if self.file:
             return re.sub(r"(\.(csv|jsonl|json|ndjson|parquet|gz))+$", "", Path(self.file).name)
         return (self.hub or self.task or "").rpartition("/" if self.hub else ":")[2]
+
+
+def with_further_sets(entries: Sequence[Any]) -> list[Any]:
+    """Task entries in which a title under `also_test` is the entry that has it, without further sets of its own."""
+    known: dict[str, Any] = {}
+    for entry in entries:
+        plain = {key: value for key, value in entry.items() if key != "also_test"} if isinstance(entry, dict) else entry
+        try:
+            known.setdefault(TaskSpec.model_validate(plain).title, plain)
+        except (OutgrowError, ValidationError):
+            continue  # told where the entry itself is read
+    made = []
+    for entry in entries:
+        if isinstance(entry, dict) and "also_test" in entry:
+            named = entry["also_test"] if isinstance(entry["also_test"], list) else [entry["also_test"]]
+            found = [known.get(one, one) if isinstance(one, str) else one for one in named]
+            entry = {**entry, "also_test": found}
+        made.append(entry)
+    return made

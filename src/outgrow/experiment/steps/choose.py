@@ -13,6 +13,7 @@ from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Labels
 from outgrow.core.pool import Pool
 from outgrow.execution.step import Context, Job, Kind, Step
+from outgrow.experiment.steps.also_test import answers_of
 from outgrow.experiment.steps.job_files import save, targets_of
 
 
@@ -39,6 +40,15 @@ def choose(jobs: Sequence[Job], context: Context) -> None:
             order = [-accuracy for accuracy in facts["accuracies"]]
         best = min(range(len(predictions)), key=lambda place: (order[place], losses[place], place))
         save(job.folder, predictions[best], chosen=best, **facts)
+
+
+def chosen_answers(jobs: Sequence[Job], context: Context) -> None:
+    """Of the candidates' answers to another pool's rows, those of the candidate that was chosen."""
+    for job in jobs:
+        data = Pool.load(job.parents["pool"])
+        place = json.loads((job.parents["choice"] / "facts.json").read_text(encoding="utf-8"))["chosen"]
+        answers = [path for role, path in sorted(job.parents.items()) if role.startswith("candidate_")]
+        save(job.folder, np.load(answers[place] / "probabilities.npy"), data.allowed)
 
 
 def choose_among(judges: Mapping[str, Step], candidates: Sequence[Step], params: Mapping[str, Any], label: str) -> Step:
@@ -70,4 +80,14 @@ def _decided(step: Step, folder: Path) -> dict[str, Any]:
     return facts
 
 
-CHOOSE = Kind(1, choose, facts=_decided)
+def _answer(trained: Step, pool: Step) -> Step:
+    """What every candidate answers, and of these the chosen one's."""
+    answers = {
+        role: answers_of(trained.parents[role], pool) for role in trained.parents if role.startswith("candidate_")
+    }
+    parents = {"pool": pool, "choice": trained, **answers}
+    return Step("chosen_answers", {}, parents, label=f"{pool.label}: {trained.label}")
+
+
+CHOOSE = Kind(1, choose, facts=_decided, answer=_answer)
+CHOSEN_ANSWERS = Kind(1, chosen_answers, exact=True)

@@ -15,7 +15,7 @@ from outgrow.experiment.steps.training_request import Training
 
 
 def custom(jobs: Sequence[Job], context: Context) -> None:
-    """Somebody's own model: fitted to its part of the data, asked about every row."""
+    """Somebody's own model: fitted to its part of the data, asked about every row, or about those of another pool."""
     for job in jobs:
         data = Pool.load(job.parents["pool"])
         rows, targets = lesson(job)
@@ -26,6 +26,8 @@ def custom(jobs: Sequence[Job], context: Context) -> None:
         fitted = model.fit(
             taught, Labels(taught.ids, targets), method_of(job.params["method"], context, targets), job.params["seed"]
         )
+        if "asked" in job.parents:
+            data = Pool.load(job.parents["asked"])
         everything = data.examples(np.arange(len(data.ids)))
         probabilities = np.asarray(fitted.predict(everything), dtype=np.float32)
         if probabilities.shape != (len(data.ids), len(data.classes)):
@@ -44,4 +46,9 @@ def _plan(asked: Training) -> Step:
     return Step("custom", params, asked.parents, label=asked.label)
 
 
-CUSTOM = Kind(1, custom, plan=_plan)
+def _answer(trained: Step, pool: Step) -> Step:
+    """The same model fitted again, as its own code leaves nothing to load, and asked about the other pool's rows."""
+    return Step("custom", trained.params, {**trained.parents, "asked": pool}, label=f"{pool.label}: {trained.label}")
+
+
+CUSTOM = Kind(1, custom, plan=_plan, answer=_answer)

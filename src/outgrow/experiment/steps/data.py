@@ -118,7 +118,20 @@ def _plan(asked: Training) -> Step:
     return asked.task.given[asked.model.name]
 
 
+def _answer(trained: Step, pool: Step) -> Step:
+    """A file of labels is of the task's rows: to those of another pool it has no answer."""
+    return Step("no_answers", {}, {"pool": pool}, label=f"{pool.label}: {trained.label}")
+
+
+def no_answers(jobs: Sequence[Job], context: Context) -> None:
+    """No label for any row of the pool."""
+    for job in jobs:
+        data = Pool.load(job.parents["pool"])
+        save(job.folder, np.full((len(data), len(data.classes)), np.nan, dtype=np.float32))
+
+
 POOL = Kind(2, pool, exact=True)
 CUT = Kind(1, cut, exact=True)
 SPLIT = Kind(1, split, exact=True)
-GIVEN = Kind(1, given, exact=True, notes=_notes, plan=_plan)
+GIVEN = Kind(1, given, exact=True, notes=_notes, plan=_plan, answer=_answer)
+NO_ANSWERS = Kind(1, no_answers, exact=True)

@@ -19,14 +19,17 @@ from outgrow.experiment.steps.job_files import facts, lesson, method_of, save, t
 from outgrow.experiment.steps.training_request import STOPS, TRUTH, Training
 from outgrow.models.checkpoints.tokens import Candidates, Tokens, read_texts
 from outgrow.models.finetune import train as finetuning
+from outgrow.models.finetune.classifier import predict
 from outgrow.models.finetune.learning_curve import WATCHED, Watch
 from outgrow.models.finetune.options import Finetune
 from outgrow.models.finetune.pretraining import read_on
 from outgrow.models.finetune.resume import Halfway
 from outgrow.models.finetune.saved import keep
 from outgrow.models.finetune.train import HeadFirst
+from outgrow.models.finetune.weights import leave, taken_up
 
 SCORE = ("score",)  # the one output of a model that scores candidates
+WEIGHTS = "learned.safetensors"
 
 
 def tokens(jobs: Sequence[Job], context: Context) -> None:
@@ -71,9 +74,26 @@ def finetune(jobs: Sequence[Job], context: Context) -> None:
         probabilities[wanted] = finetuning.probabilities(made, read, wanted, options)
         save(job.folder, probabilities, data.allowed, taken_at=made.taken_at)
         (job.folder / "curve.json").write_text(json.dumps(made.curve, indent=1))
+        if job.params.get("leave_weights"):
+            leave(made, job.folder / WEIGHTS)
         if job.params.get("keep"):
             (job.folder / "model").mkdir()
             keep(made, options, read.limit, job.folder / "model")
+
+
+def finetune_answers(jobs: Sequence[Job], context: Context) -> None:
+    """What a finetuned model gives the test rows of another pool."""
+    for job, location in with_checkpoints(jobs, context):
+        data = Pool.load(job.parents["pool"])
+        if "start" in job.parents:
+            location = replace(location, path=str(job.parents["start"] / "model"), hub=None, fingerprint="")
+        options = Finetune(checkpoint=location.name, **job.params["options"])
+        texts = Tokens.load(job.parents["tokens"])
+        read = texts if data.parts is None else Candidates(texts, data.parts.places)
+        classes = data.classes if data.parts is None else SCORE
+        loaded = taken_up(location, options, classes, job.parents["trained"] / WEIGHTS, context.device)
+        found = predict(loaded, read, np.arange(len(data)), options, context.progress)
+        save(job.folder, found, data.allowed)
 
 
 def _halfway(job: Job, context: Context) -> Halfway | None:
@@ -143,6 +163,8 @@ def _plan(asked: Training) -> Step:
     params = {**params, **read, "options": identity, "rows": terms.rows or options.rows, "reads": reads}
     if asked.role == "student" and options.keep:
         params["keep"] = True
+    if task.also_test:
+        params["leave_weights"] = True
     words = float(np.minimum(task.pool.sizes / 4 + 2, options.max_length or 512).mean())  # tokens per text, about
     name = f"{task.title}: tokens of {options.checkpoint}"
     tokens = Step("tokens", {**read, **options.reading()}, {"pool": task.step}, label=name)
@@ -166,6 +188,17 @@ def _plan(asked: Training) -> Step:
     return Step("finetune", params, parents, label=label, flops=work, memory=memory)
 
 
+def _answer(trained: Step, pool: Step) -> Step:
+    """The other pool's texts as tokens, and what the model gives them."""
+    params = {name: trained.params[name] for name in ("model", "fingerprint", "options")}
+    read = trained.parents["tokens"]
+    tokens = Step(read.kind, read.params, {"pool": pool}, label=f"{pool.label}: {read.label}")
+    parents = {"pool": pool, "tokens": tokens, "trained": trained}
+    parents |= {role: step for role, step in trained.parents.items() if role == "start"}
+    label = f"{pool.label}: {trained.label}"
+    return Step("finetune_answers", params, parents, label=label, memory=trained.memory)
+
+
 def _curve(folder: Path) -> Any:
     return json.loads((folder / "curve.json").read_text(encoding="utf-8"))
 
@@ -176,4 +209,5 @@ def _stopped(step: Step, folder: Path) -> dict[str, Any]:
 
 TOKENS = Kind(2, tokens, notes=truncated)
 LANGUAGE = Kind(1, language)
-FINETUNE = Kind(3, finetune, efficiency=0.4, plan=_plan, facts=_stopped, curve=_curve)
+FINETUNE = Kind(3, finetune, efficiency=0.4, plan=_plan, facts=_stopped, curve=_curve, answer=_answer)
+FINETUNE_ANSWERS = Kind(1, finetune_answers, efficiency=0.4)

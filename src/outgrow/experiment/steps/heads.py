@@ -68,6 +68,26 @@ def heads(jobs: Sequence[Job], context: Context) -> None:
         save(job.folder, probabilities, pool.allowed)
 
 
+def head_answers(jobs: Sequence[Job], context: Context) -> None:
+    """What a trained head gives the rows of another pool, from its own model's features of them."""
+    from safetensors.numpy import load_file
+
+    from outgrow.models.heads.choices import predict_choices
+    from outgrow.models.heads.solver import Head, Solver, predict_all
+
+    for job in jobs:
+        pool = Pool.load(job.parents["pool"])
+        values = np.load(job.parents["features"] / "features.npy", mmap_mode="r")
+        solver = Solver(**job.params["solver"])
+        weights = load_file(job.parents["trained"] / "head.safetensors")
+        head = Head(weights["weight"], weights["bias"])
+        if pool.parts is None:
+            [probabilities] = predict_all(values, [head], solver)
+        else:
+            probabilities = predict_choices(values, pool.parts.places, head, solver)
+        save(job.folder, probabilities, pool.allowed)
+
+
 TYPICAL_WIDTH = 512  # of features, for the estimate of a head's work before there are any
 
 
@@ -107,10 +127,19 @@ def features_step(task: TaskPlan, model: ModelSpec) -> Step:
     return Step("features", params, {"pool": task.step}, label=label, flops=flops, memory=memory)
 
 
+def _answer(trained: Step, pool: Step) -> Step:
+    """The model's features of the other pool's rows, and the head on them."""
+    read = trained.parents["features"]
+    features = Step(read.kind, read.params, {"pool": pool}, label=f"{pool.label}: {read.label}", memory=read.memory)
+    parents = {"pool": pool, "features": features, "trained": trained}
+    return Step("head_answers", {"solver": trained.params["solver"]}, parents, label=f"{pool.label}: {trained.label}")
+
+
 def _same_pass(step: Step) -> Any:
     """Heads on the same features are solved together, where solver and classes are the same too."""
     return [step.parents["features"].key, step.params["solver"], step.params["classes"]]
 
 
 FEATURES = Kind(1, features, efficiency=0.5, notes=truncated)
-HEAD = Kind(2, heads, together=64, company=_same_pass, efficiency=0.1, plan=_plan)
+HEAD = Kind(2, heads, together=64, company=_same_pass, efficiency=0.1, plan=_plan, answer=_answer)
+HEAD_ANSWERS = Kind(1, head_answers)

@@ -16,6 +16,7 @@ from outgrow.core.pool import Pool
 from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.spec.method_entries import MethodSpec
 from outgrow.experiment.spec.model_entries import ModelSpec
+from outgrow.experiment.steps.also_test import answers_of
 from outgrow.experiment.steps.heads import features_step
 from outgrow.experiment.steps.job_files import PARTS, facts, member, save
 from outgrow.experiment.steps.training_request import TaskPlan, Training, feature_model
@@ -84,23 +85,28 @@ def join(jobs: Sequence[Job], context: Context) -> None:
     """Several supervisors' labels as one supervisor's."""
     for job in jobs:
         data = Pool.load(job.parents["pool"])
-        voters = [
-            np.load(path / "probabilities.npy")
-            for role, path in sorted(job.parents.items())
-            if role.startswith("voter_")
-        ]
+        voters = _voters(job, "voter_")
+        ids, asked = data.ids, np.arange(len(data))
+        if "asked" in job.parents:  # the voters' habits are of the pool, and the rows of another
+            data = Pool.load(job.parents["asked"])
+            voters = [np.concatenate(both) for both in zip(voters, _voters(job, "asked_"), strict=True)]
+            ids, asked = np.concatenate([ids, data.ids]), len(ids) + np.arange(len(data))
         transfer = np.load(job.parents["split"] / "transfer.npy")
-        made = joining.join(voters, data.ids, transfer, job.params["by"])
+        made = joining.join(voters, ids, transfer, job.params["by"])
         save(
             job.folder,
-            made.probabilities,
+            made.probabilities[asked],
             data.allowed,
             **({"accuracies": list(made.accuracies)} if made.accuracies else {}),
         )
 
 
+def _voters(job: Job, role: str) -> list[Floats]:
+    return [np.load(path / "probabilities.npy") for name, path in sorted(job.parents.items()) if name.startswith(role)]
+
+
 def simulate(jobs: Sequence[Job], context: Context) -> None:
-    """The truth with chosen mistakes, in each split of its own."""
+    """The truth with chosen mistakes, in each split of its own; without a split, in the test rows."""
     for job in jobs:
         data = Pool.load(job.parents["pool"])
         options = {key: value for key, value in job.params.items() if key != "seed"}
@@ -108,7 +114,8 @@ def simulate(jobs: Sequence[Job], context: Context) -> None:
         if "by" in job.parents:
             opinion = np.load(job.parents["by"] / "probabilities.npy")
             options["by"] = "known"
-        parts = [np.load(job.parents["split"] / f"{part}.npy") for part in PARTS] + [np.flatnonzero(data.test)]
+        dealt = PARTS if "split" in job.parents else ()
+        parts = [np.load(job.parents["split"] / f"{part}.npy") for part in dealt] + [np.flatnonzero(data.test)]
         asked = Simulate.model_validate(options)
         made = simulated(data.labels, data.classes, data.sizes, parts, asked, job.params["seed"], opinion, data.allowed)
         save(job.folder, made)
@@ -134,11 +141,25 @@ def _plan_simulate(asked: Training) -> Step:
     return Step("simulate", params, {"pool": task.step, "split": asked.split, **judges}, label=label)
 
 
+def _answer_join(trained: Step, pool: Step) -> Step:
+    """The voters' answers to the other pool's rows, joined as those of transfer are."""
+    voters = {role: step for role, step in trained.parents.items() if role.startswith("voter_")}
+    asked = {f"asked_{role}": answers_of(step, pool) for role, step in voters.items()}
+    label = f"{pool.label}: {trained.label}"
+    return Step("join", trained.params, {**trained.parents, "asked": pool, **asked}, label=label)
+
+
+def _answer_simulate(trained: Step, pool: Step) -> Step:
+    """The truth of the other pool's rows with mistakes of the same kind."""
+    judges = {"by": answers_of(trained.parents["by"], pool)} if "by" in trained.parents else {}
+    return Step("simulate", trained.params, {"pool": pool, **judges}, label=f"{pool.label}: {trained.label}")
+
+
 def _changed(folder: Path) -> dict[str, Any]:
     found = facts(folder)
     return {"n_learned": found["kept"], "labels_changed": found["changed"], "label_accuracy": found["accuracy"]}
 
 
 LABELS = Kind(1, labels, labels=_changed)
-JOIN = Kind(2, join, plan=_plan_join)
-SIMULATE = Kind(1, simulate, plan=_plan_simulate)
+JOIN = Kind(2, join, plan=_plan_join, answer=_answer_join)
+SIMULATE = Kind(1, simulate, plan=_plan_simulate, answer=_answer_simulate)

@@ -29,6 +29,8 @@ def prompt(jobs: Sequence[Job], context: Context) -> None:
             hard = Labels(data.ids[rows], targets).hard
             taken = chosen_shots(hard, options.shots, len(data.classes))
             shots = [(data.inputs[rows[place]], int(hard[place])) for place in taken.tolist()]
+        if "asked" in job.parents:  # the shots are of the pool, and the rows of another
+            data = Pool.load(job.parents["asked"])
         parts = [np.flatnonzero(data.test)]
         parts += [np.load(job.parents["split"] / f"{part}.npy") for part in job.params["reads"] if part != "test"]
         wanted = np.unique(np.concatenate(parts))
@@ -68,4 +70,12 @@ def _plan(training: Training) -> Step:
     return Step("prompt", asked, needed, label=label, flops=work, memory=memory)
 
 
-PROMPT = Kind(2, prompt, plan=_plan, notes=truncated)
+def _answer(trained: Step, pool: Step) -> Step:
+    """The same question with the same shots about the other pool's rows."""
+    params = {**trained.params, "reads": ["test"]}
+    parents = {**trained.parents, "asked": pool} if trained.params["options"]["shots"] else {"pool": pool}
+    label = f"{pool.label}: {trained.label}"
+    return Step("prompt", params, parents, label=label, flops=trained.flops, memory=trained.memory)
+
+
+PROMPT = Kind(2, prompt, plan=_plan, notes=truncated, answer=_answer)

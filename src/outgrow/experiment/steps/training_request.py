@@ -28,6 +28,7 @@ class TaskPlan:
     sizes: Mapping[str, int]  # rows of weak_train, transfer and validation
     locations: Mapping[str, Location]  # model entry -> checkpoint
     given: Mapping[str, Step] = field(default_factory=dict)  # supervisor entry -> the step that reads its labels
+    also_test: Mapping[str, Step] = field(default_factory=dict)  # name -> the pool of a further test set
 
 
 @dataclass(frozen=True)

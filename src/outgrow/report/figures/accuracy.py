@@ -33,7 +33,7 @@ def _by_model(scene: Scene) -> Rows:
         for role, name in (("weak", "supervisor"), ("student", "student"), ("ceiling", "ceiling")):
             found = cell[f"{role}_accuracy"]
             if found["estimate"] is not None:
-                rows.setdefault(panel_key(cell, "run", "task", "strong"), []).append(
+                rows.setdefault(panel_key(cell, "run", "task", "test_set", "strong"), []).append(
                     {**models(cell), "row": label, "role": name, **ends(found)}
                 )
     return rows
@@ -46,7 +46,7 @@ def _by_student(scene: Scene) -> Rows:
     ceilings: dict[tuple[Key, str], Row] = {}
     row: Row
     for cell in scene.cells:
-        who, key = names(cell), panel_key(cell, "run", "task", "method")
+        who, key = names(cell), panel_key(cell, "run", "task", "test_set", "method")
         student, ceiling = cell["student_accuracy"], cell["ceiling_accuracy"]
         if student["estimate"] is not None:
             row = {

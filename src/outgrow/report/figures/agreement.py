@@ -15,7 +15,7 @@ def _rows(scene: Scene) -> Rows:
             if found.get(outcome, {}).get("estimate") is not None:
                 row = {**models(cell), "row": label, "outcome": alone, **ends(found[outcome])}
                 row["independent"] = found.get(f"{alone}_if_independent", {}).get("estimate")
-                rows.setdefault(panel_key(cell, "run", "task", "strong"), []).append(row)
+                rows.setdefault(panel_key(cell, "run", "task", "test_set", "strong"), []).append(row)
     return rows
 
 

@@ -22,7 +22,7 @@ def _rows(scene: Scene) -> Rows:
     for run in scene.runs:
         groups: dict[Key, dict[str, dict[ModelKey, None]]] = {}
         for one in run.asked:
-            panel = groups.setdefault((run.name, one.task, one.weak.name, one.strong.name), {})
+            panel = groups.setdefault((run.name, one.task, one.test_set, one.weak.name, one.strong.name), {})
             series = {"weak": "supervisor", "student": f"student, {one.method.name}", "ceiling": "ceiling"}
             for role, name in series.items():
                 if (speaker := one.speakers[role]) is not None:
@@ -41,7 +41,7 @@ def _curve(speakers: Sequence[ModelKey], scored: Scored) -> list[Row]:
     if not said:
         return []
     sure = np.concatenate([_confidence(scored.tables.probabilities[speaker], hard) for speaker, hard in said])
-    right = np.concatenate([hard == scored.test(speaker.task).truth for speaker, hard in said])
+    right = np.concatenate([hard == scored.test(speaker.task, speaker.test_set).truth for speaker, hard in said])
     if (sure == sure[0]).all():
         return []  # labels without probabilities: nothing is said of how sure
     order = np.argsort(sure, kind="stable")

@@ -12,7 +12,7 @@ def _rows(scene: Scene) -> Rows:
     for cell, label in labelled(scene.cells):
         if cell["pgr"]["estimate"] is not None:
             row = {**models(cell), "row": label, **ends(cell["pgr"])}
-            rows.setdefault(panel_key(cell, "run", "task", "strong"), []).append(row)
+            rows.setdefault(panel_key(cell, "run", "task", "test_set", "strong"), []).append(row)
     return rows
 
 

@@ -13,7 +13,7 @@ def _rows(scene: Scene) -> Rows:
     rows: dict[Key, list[Row]] = {}
     for cell in scene.cells:
         row = {**models(cell), **ends(cell["pgr"]), "status": cell["pgr"]["status"]}
-        rows.setdefault(panel_key(cell, "run", "task", "method"), []).append(row)
+        rows.setdefault(panel_key(cell, "run", "task", "test_set", "method"), []).append(row)
     return {
         key: panel
         for key, panel in rows.items()

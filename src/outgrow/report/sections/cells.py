@@ -18,7 +18,14 @@ NUMBERS = (
     ("gain", "gain"),
     ("pgr", "PGR"),
 )
-TITLES = {"run": "run", "task": "task", "weak": "weak supervisor", "strong": "strong student", "method": "method"}
+TITLES = {
+    "run": "run",
+    "task": "task",
+    "test_set": "test set",
+    "weak": "weak supervisor",
+    "strong": "strong student",
+    "method": "method",
+}
 MOST_CHOICES = 60  # of a filter: more are found by text
 WIDEST = (-1.0, 2.0)  # of the PGR scale: an interval beyond would press all others together
 
@@ -97,7 +104,7 @@ def _columns(rows: Sequence[Mapping[str, str]]) -> tuple[list[dict[str, Any]], l
         values = list(dict.fromkeys(row[name] for row in rows))
         if len(values) > 1:
             columns.append({"name": name, "title": title, "choices": values if len(values) <= MOST_CHOICES else []})
-        elif values and values[0] and name != "run":
+        elif values and values[0] and name not in ("run", "test_set"):
             shared.append((title, values[0]))
     return columns, shared
 

@@ -12,7 +12,7 @@ from outgrow.core.inputs import Preview, cut, texts_of
 from outgrow.report.scene import ReportedRun
 from outgrow.report.sections.section import Data, Section
 from outgrow.results.cells import RunToScore, Scored, cells_of
-from outgrow.results.predictions import ModelKey
+from outgrow.results.predictions import HeldOut, ModelKey
 
 # Of a student's answers against its supervisor's: what each kind is called on the page.
 KINDS = {
@@ -37,25 +37,31 @@ def browsable(runs: Sequence[ReportedRun]) -> dict[str, Any]:
     tasks: list[dict[str, Any]] = []
     cells: list[dict[str, Any]] = []
     answers: list[dict[str, Any]] = []
-    all_tasks = [(run, task) for run in runs for task in dict.fromkeys(one.task for one in run.asked)]
-    for run, task in all_tasks:
+    all_tasks = [
+        (run, *which) for run in runs for which in dict.fromkeys((one.task, one.test_set) for one in run.asked)
+    ]
+    for run, task, test_set in all_tasks:
         asked, scored = run.asked, run.scored
-        firsts = [group[0] for group in cells_of([one for one in asked if one.task == task])]
+        firsts = [
+            group[0] for group in cells_of([one for one in asked if (one.task, one.test_set) == (task, test_set)])
+        ]
         sorts = [_sorted_rows(one, scored) for one in firsts]
         speakers = list(dict.fromkeys(s for one in firsts for s in one.speakers.values() if s is not None))
         rows = _chosen(
-            sorts, scored, task, min(MOST_ROWS, max(40, ANSWERS // (len(all_tasks) * max(1, len(speakers)))))
+            sorts,
+            scored.test(task, test_set),
+            min(MOST_ROWS, max(40, ANSWERS // (len(all_tasks) * max(1, len(speakers))))),
         )
-        texts, kept = _texts(scored, task, rows, CHARACTERS // len(all_tasks))
+        texts, kept = _texts(scored.test(task, test_set), rows, CHARACTERS // len(all_tasks))
         rows = rows[:kept]
-        test = scored.test(task)
+        test = scored.test(task, test_set)
         place = {speaker: len(answers) + number for number, speaker in enumerate(speakers)}
         answers += [_said(speaker, scored, rows) for speaker in speakers]
         for one, kinds in zip(firsts, sorts, strict=True):
             cells.append(
                 {
                     "task": len(tasks),
-                    "names": [run.name, task, one.weak.name, one.strong.name, one.method.name],
+                    "names": [run.name, task, test_set, one.weak.name, one.strong.name, one.method.name],
                     "seed": one.seed,
                     **{role: None if speaker is None else place[speaker] for role, speaker in one.speakers.items()},
                     "counts": {kind: len(found) for kind, found in kinds.items()},
@@ -77,7 +83,8 @@ def _sorted_rows(one: RunToScore, scored: Scored) -> dict[str, Ints]:
     weak, student = scored.hard(one.speakers["weak"]), scored.hard(one.speakers["student"])
     if weak is None or student is None:
         return {kind: np.zeros(0, dtype=np.int64) for kind in KINDS}
-    truth = scored.test(one.task).truth
+    test = scored.test(one.task, one.test_set)
+    truth = test.truth
     right, weak_right = student == truth, weak == truth
     masks = {
         "corrected": right & ~weak_right,
@@ -86,16 +93,16 @@ def _sorted_rows(one: RunToScore, scored: Scored) -> dict[str, Ints]:
         "both": right & weak_right,
         "other": ~right & ~weak_right & (student != weak),
     }
-    order = np.argsort(scored.test(one.task).ids, kind="stable")
+    order = np.argsort(test.ids, kind="stable")
     return {kind: order[mask[order]] for kind, mask in masks.items()}
 
 
-def _chosen(sorts: Sequence[Mapping[str, Ints]], scored: Scored, task: str, most: int) -> Ints:
+def _chosen(sorts: Sequence[Mapping[str, Ints]], test: HeldOut, most: int) -> Ints:
     """Up to `most` rows, one of each cell's kind in turn."""
     chosen: dict[int, None] = {}
     lists = [found[kind].tolist() for found in sorts for kind in KINDS]
     if not any(lists):
-        lists = [np.argsort(scored.test(task).ids, kind="stable").tolist()]
+        lists = [np.argsort(test.ids, kind="stable").tolist()]
     at = [0] * len(lists)
     while len(chosen) < most:
         before = len(chosen)
@@ -109,9 +116,9 @@ def _chosen(sorts: Sequence[Mapping[str, Ints]], scored: Scored, task: str, most
     return np.array(list(chosen), dtype=np.int64)
 
 
-def _texts(scored: Scored, task: str, rows: Ints, budget: int) -> tuple[list[Preview], int]:
+def _texts(test: HeldOut, rows: Ints, budget: int) -> tuple[list[Preview], int]:
     """What the page shows of the rows' inputs, cut where long, and how many fit into the budget (ten at least)."""
-    inputs = scored.test(task).inputs
+    inputs = test.inputs
     texts: list[Preview] = []
     for row in rows.tolist():
         texts.append(cut(inputs[row], LONGEST))

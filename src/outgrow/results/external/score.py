@@ -15,6 +15,7 @@ from outgrow.core.files.tables import Table, read_table
 from outgrow.results.cells import NO_TRUTH, Scored, cell_rows, gain, leave_undefined, run_rows, written
 from outgrow.results.external.prediction_files import read_predictions
 from outgrow.results.metrics.recovery import performance_gap_recovered, recovery
+from outgrow.results.predictions import OWN
 from outgrow.results.run_results import SCHEMA, Results
 
 ROLES = ("weak", "student", "ceiling")
@@ -87,6 +88,7 @@ def results_of(cells: Sequence[Sequence[Mapping[str, Any]]], notes: Sequence[str
         first = rows[0]
         names = {
             "task": first["task"],
+            "test_set": OWN,
             "weak": first.get("weak_name", "weak"),
             "strong": first.get("strong_name", "student"),
             "method": first["method"],

@@ -9,8 +9,8 @@ sections.examples = {
     const STEP = 20;
     let shown = STEP;
 
-    const vary = [0, 1, 2, 3, 4].filter((place) => new Set(data.cells.map((one) => one.names[place])).size > 1);
-    const label = (one) => (vary.length ? vary : [2, 3, 4]).map((place) => one.names[place]).join(" · ");
+    const vary = [0, 1, 2, 3, 4, 5].filter((place) => new Set(data.cells.map((one) => one.names[place])).size > 1);
+    const label = (one) => (vary.length ? vary : [3, 4, 5]).map((place) => one.names[place]).join(" · ");
     cell.replaceChildren(...data.cells.map((one) => new Option(label(one), one.names.join("\n"))));
 
     const kindOf = (truth, weak, student) => {
