@@ -60,6 +60,7 @@ class HeldOut:
     classes: tuple[str, ...]
     input_type: str = TEXT.name
     allowed: Allowed | None = None  # [n, classes] the classes that a row can have; None: all, in every row
+    off_list: int = 0  # how many of the last classes are answers that no row can have, such as "unsure"
 
     @property
     def strata(self) -> Ints | None:
@@ -72,7 +73,7 @@ class HeldOut:
     def alternatives(self) -> float:
         """The number of classes of a row; where rows differ, that of which a random wrong answer is right as often."""
         if self.allowed is None:
-            return len(self.classes)
+            return len(self.classes) - self.off_list
         return 1 + 1 / float((1 / np.maximum(self.allowed.sum(axis=1) - 1, 1)).mean())
 
 

@@ -12,6 +12,7 @@ from outgrow.core.errors import UsageError
 from outgrow.core.examples import Floats, class_name, sorted_classes, whole_number
 from outgrow.core.files.label_columns import class_probabilities
 from outgrow.core.files.tables import Table, read_table
+from outgrow.core.units import plural
 from outgrow.results.cells import Entry, RunToScore
 from outgrow.results.predictions import HeldOut, ModelKey, Predictions
 
@@ -57,7 +58,8 @@ def read_predictions(
     notes: list[str] = []
     ids = _shared_ids(said, answer, known.name if known else said[0].name, common, notes, problems)
     seeds = _shared_seeds(said, common, notes, problems)
-    classes = _classes(said, answer)
+    known_classes, off_list = _classes(said, answer, notes)
+    classes = (*known_classes, *off_list)
     values = {file.role: class_probabilities(file.table, classes, _label(file.table), None, problems) for file in said}
     for file in said:
         blank = values[file.role]
@@ -74,8 +76,14 @@ def read_predictions(
         np.array([numbers[answer[id_]] for id_ in ids]),
         np.array([groups.get(id_, id_) for id_ in ids], dtype=np.str_),
         classes,
+        off_list=len(off_list),
     )
     asked, spoken = _runs(task, said, values, ids, seeds)
+    notes += [
+        f"{names} same predictions for all {len(seeds)} seeds: nothing is known of how much another training would differ"
+        for role in paths
+        if len(seeds) > 1 and (names := _repeated(role, asked, spoken))
+    ]
     if len(seeds) == 1:
         notes.append("one seed: nothing is known of other seeds, and the intervals hold the test examples' noise alone")
     if not any("p_" + classes[0] in file.table.columns or classes[0] in file.table.columns for file in said):
@@ -250,14 +258,40 @@ def _shared_seeds(said: Sequence[Said], common: bool, notes: list[str], problems
     return sorted(shared)
 
 
-def _classes(said: Sequence[Said], answer: Mapping[str, str]) -> tuple[str, ...]:
-    """The names in the truth, in hard labels, and of columns p_<class>."""
+def _classes(
+    said: Sequence[Said], answer: Mapping[str, str], notes: list[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names in the truth and of columns p_<class>; and those that only answers have, which are wrong everywhere."""
     found = set(answer.values())
     for file in said:
         found |= {name.removeprefix("p_") for name in file.table.columns if name.startswith("p_")}
+    others: set[str] = set()
+    for file in said:
         column = file.table.columns.get(_label(file.table) or "label", ())
-        found |= {name for value in column if (name := class_name(value)) is not None}
-    return sorted_classes(found)
+        off_list = [name for value in column if (name := class_name(value)) is not None and name not in found]
+        if off_list:
+            notes.append(
+                f"{plural(len(off_list), 'answer')} in {file.name}, such as {off_list[0]!r}, "
+                f"{'is' if len(off_list) == 1 else 'are'} none of the classes of the truth: wrong wherever they stand"
+            )
+        others |= set(off_list)
+    return sorted_classes(found), sorted_classes(others)
+
+
+def _repeated(role: str, asked: Sequence[RunToScore], spoken: Mapping[ModelKey, Floats]) -> str:
+    """Who says the same for all seeds, as the beginning of a sentence; "" where nobody does."""
+    by_method: dict[str, list[Floats]] = {}
+    for run in asked:
+        if (key := run.speakers[role]) is not None:
+            by_method.setdefault(run.method.written if role == "student" else "", []).append(spoken[key])
+    alike = [
+        name for name, all_seeds in by_method.items() if all(np.array_equal(all_seeds[0], one) for one in all_seeds)
+    ]
+    if not alike:
+        return ""
+    return (
+        f"the {role} has the" if alike == [""] or len(by_method) == 1 else f"the {role} by {', '.join(alike)} has the"
+    )
 
 
 def _runs(

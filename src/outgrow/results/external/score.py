@@ -78,6 +78,13 @@ def score_accuracies(path: Path, *, percent: bool = False, common: bool = False)
         raise UsageError(*problems)
     if any(len(seeds) == 1 for seeds in cells.values()):
         notes.append(ONE_SEED)
+    notes += [
+        f"{table.name}: {role} has one accuracy for all {len(seeds)} seeds of task {task}, method {method}: it counts as one "
+        "that no seed changes, so if it is one model's, copied, the intervals are too short"
+        for (task, method), seeds in cells.items()
+        for role in ROLES
+        if len(seeds) > 1 and len({row[role] for row in seeds.values()}) == 1
+    ]
     return results_of([list(seeds.values()) for seeds in cells.values()], notes, 100 if percent else 1)
 
 
