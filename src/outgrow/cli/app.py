@@ -268,6 +268,9 @@ def entry() -> None:
         signal.signal(signal.SIGINT, _stop)
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _stop)
+    # A closed stream is None: what is printed goes nowhere, as with Python's own print.
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):  # a terminal without a character gets its number, not an error
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from outgrow.cli.printing import say
+from outgrow.core.printable import printable
 
 SENTENCES = 20  # of one failure are printed; a file with a thousand faults needs no thousand lines
 LONGEST = 1000  # characters of a sentence
@@ -55,11 +56,18 @@ def _shortened(text: str) -> list[str]:
 
 def _sentence(error: BaseException) -> str:
     """What happened, where an error is none of outgrow's own kinds."""
+    from outgrow.core.errors import NO_MEMORY, is_out_of_memory
     from outgrow.core.files.disk import is_full_disk
 
     match error:
-        case MemoryError() | RuntimeError() if isinstance(error, MemoryError) or "allocate memory" in str(error):
-            return "memory ran out; give fewer --jobs, fewer rows or a smaller model"
+        case _ if is_out_of_memory(error):
+            return NO_MEMORY
+        case UnicodeEncodeError():
+            name = printable(str(error.object)[:80])
+            return (
+                f"{name!r} cannot be written in this system's encoding, {error.encoding}: set PYTHONUTF8=1, or a locale "
+                "such as LC_ALL=C.UTF-8"
+            )
         case RecursionError():
             return "something is nested too deeply to be read; make it flatter"
         case SystemExit() | KeyboardInterrupt():

@@ -23,6 +23,16 @@ class UsageError(OutgrowError):
         super().__init__("\n".join(problems))
 
 
+NO_MEMORY = "memory ran out; give fewer --jobs, fewer rows or a smaller model"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error is of memory that could not be had, as Python, torch, the system or its loader of libraries say so."""
+    words = ("allocate memory", "failed to map segment", "can't start new thread", "return without exception set")
+    kinds = RuntimeError | ImportError | OSError | SystemError
+    return isinstance(error, MemoryError) or (isinstance(error, kinds) and any(one in str(error) for one in words))
+
+
 class Stopped(SystemExit):
     """Ctrl-C or SIGTERM, as the command line raises it: the only exit that comes from outside the program."""
 

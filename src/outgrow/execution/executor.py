@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
-from outgrow.core.errors import OutgrowError, UsageError, foreign_code
+from outgrow.core.errors import NO_MEMORY, OutgrowError, UsageError, foreign_code, is_out_of_memory
 from outgrow.core.files import disk
 from outgrow.core.registry import Member, remember
 from outgrow.execution.machine import environment
@@ -173,8 +173,8 @@ def failure(error: Exception) -> Failure:
             sentences = error.problems
         case OutgrowError():
             sentences = (str(error),)
-        case MemoryError():
-            sentences = ("memory ran out; fewer --jobs need less of it",)
+        case _ if is_out_of_memory(error):
+            sentences = (NO_MEMORY,)
         case _:
             text = " ".join(str(error).split())
             sentences = (f"{type(error).__name__}: {text[:500]} (--debug shows where)",)

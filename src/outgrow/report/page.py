@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -31,6 +32,14 @@ def write(runs: Sequence[ReportedRun], out: Path) -> str:
             f"{out}: this report was not written, since a library that draws it cannot be loaded "
             f"({' '.join(str(error).split())}); all results are in place: repair the installation (pip install "
             f"--force-reinstall altair vl-convert-python jinja2), then give: outgrow report {out.parent}"
+        ) from error
+    except AttributeError as error:
+        if sys.flags.optimize < 2:
+            raise
+        raise OutgrowError(
+            f"{out}: this report was not written, since altair, which draws it, needs the docstrings that Python leaves out "
+            "with PYTHONOPTIMIZE=2 or -OO; all results are in place: unset that, then give: outgrow report "
+            f"{out.parent}"
         ) from error
     with disk.sentences(out.parent, "the report", "--out"), disk.replacing(out) as new:
         new.write_bytes(text.encode("utf-8", "replace"))

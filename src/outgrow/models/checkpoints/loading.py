@@ -125,5 +125,5 @@ def _reason(where: str, folder: Path, error: Exception) -> str:
         )
     text = " ".join(str(error).split())
     short = text if len(text) <= 300 else text[:300] + " …"
-    advice = "copy or save the checkpoint again"
-    return f"{where}: {folder} cannot be loaded as a text model: {type(error).__name__}: {short}: {advice}"
+    said = f'transformers says "{short.removesuffix(".")}"' if short else f"transformers raises {type(error).__name__}"
+    return f"{where}: {folder} cannot be loaded as a text model; {said}: copy or save the checkpoint again"
