@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from outgrow.cli import questions as cli_question
 from outgrow.cli import report as cli_report
 from outgrow.cli import results as cli_read
 from outgrow.cli import teach as cli_student
@@ -153,6 +154,7 @@ app.command(short_help="Print a run's cells and what came out.")(cli_read.show)
 app.command(short_help="Write the report of one run or of several.")(cli_report.report)
 app.command(short_help="Teach a student by cheap labels, and say how good it is.")(cli_student.teach)
 app.command(short_help="Label the rows of a file by a student.")(cli_student.predict)
+app.command(short_help="Rank labels by how likely they are wrong.")(cli_question.audit)
 app.command(short_help="Compare methods, supervisors, students or tasks.")(cli_read.compare)
 app.command(short_help="The same statistics for results of other programs.")(cli_read.score)
 

@@ -83,8 +83,8 @@ def teach(
             labels,
             text=text,
             inputs=_inputs(inputs, {"chosen": chosen, "rejected": rejected, "prompt": prompt}),
-            columns=[name for one in label or () for name in _listed(one)],
-            probabilities=None if probabilities is None else _columns(probabilities),
+            columns=[name for one in label or () for name in listed(one)],
+            probabilities=None if probabilities is None else columns_of(probabilities),
             voter=voter,
             out=out,
             student=option_value(student, "--student"),
@@ -120,15 +120,17 @@ def _inputs(written: str | None, columns: dict[str, str | None]) -> Any:
     raise UsageError(f"--inputs, --{min(given)}: name all columns by the one or by the other")
 
 
-def _listed(written: str) -> list[str]:
+def listed(written: str) -> list[str]:
+    """Names that an option lists: a,b,c."""
     return [name.strip() for name in written.split(",")]
 
 
-def _columns(written: str) -> Any:
+def columns_of(written: str) -> Any:
+    """The columns of --probabilities: a list, or class -> column."""
     from outgrow.core.files.yaml_file import option_value
 
     value = option_value(written, "--probabilities")
-    return _listed(value) if isinstance(value, str) else value
+    return listed(value) if isinstance(value, str) else value
 
 
 def predict(

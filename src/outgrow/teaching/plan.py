@@ -47,6 +47,11 @@ class TeachPlan:
         """A student that learned everything it may."""
         return self._student(candidate, "all", "none", keep=True) if candidate.weight else self.taught(candidate)
 
+    def opinions(self, candidate: Candidate) -> list[Step]:
+        """Students of which the i-th left part i of all rows out: of each row, one has learned neither text nor label."""
+        learn: Careful = "all" if candidate.weight else "none"
+        return [self._student(candidate, learn, "none", keep=False, leave=part) for part in range(PARTS)]
+
     def curve(
         self, sizes: Sequence[int], strengths: Sequence[float | None]
     ) -> dict[tuple[int, float | None], list[Step]]:

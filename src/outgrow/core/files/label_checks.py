@@ -46,13 +46,19 @@ def label_faults(table: Table, column: str, names: Sequence[str | None], most: i
     return []
 
 
-def abstention_faults(table: Table, column: str, names: Sequence[str | None]) -> list[str]:
-    """A sentence where a column of cheap labels holds a mark that usually means that a rule or a model gave no label."""
+def abstention_marks(names: Sequence[str | None]) -> list[str]:
+    """What usually means, in a column of cheap labels, that a rule or a model gave no label."""
     distinct = {name for name in names if name is not None}
     marks = sorted(name for name in distinct if name.lower() in _ABSTAINED)
     numbers = {name for name in distinct if re.fullmatch(r"[0-9]+", name)}
     if "-1" in distinct and "0" in numbers and len(numbers) == len(distinct) - 1:
         marks.append("-1")  # as in Snorkel and the public sets of weak supervision, where classes count from 0
+    return marks
+
+
+def abstention_faults(table: Table, column: str, names: Sequence[str | None]) -> list[str]:
+    """A sentence where a column of cheap labels holds a mark that usually means that a rule or a model gave no label."""
+    marks = abstention_marks(names)
     rows = {mark: [row for row, name in enumerate(names) if name == mark] for mark in marks}
     return [
         f"{table.name}: column {column!r} holds {mark!r} in {table.where(rows[mark])}: leave those cells blank if it means "

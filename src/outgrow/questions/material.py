@@ -1,0 +1,115 @@
+"""What every question about labels begins with: the files as a pool, a student of their labels, and its opinions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from outgrow.core.errors import UsageError
+from outgrow.core.examples import Floats
+from outgrow.core.files import disk
+from outgrow.execution.machine import Machine
+from outgrow.execution.progress import Display, Silent
+from outgrow.execution.store import Store, default_store
+from outgrow.teaching.cheap_labels import Form
+from outgrow.teaching.correction import PARTS, dealt
+from outgrow.teaching.dataset import Dataset
+from outgrow.teaching.options import CORRECTED_WEIGHT, DOUBTED, Candidate, learning, learning_method
+from outgrow.teaching.steps import dataset_step
+from outgrow.teaching.teach import Laboratory, Work, work_on
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where work is done: the store, the machine, and what shows its progress."""
+
+    store: str | Path | Store | None = None
+    machine: Machine | None = None
+    display: Display | None = None
+
+    @property
+    def opened(self) -> Store:
+        """The store."""
+        if isinstance(self.store, Store):
+            return self.store
+        return Store(disk.home(self.store) if self.store else default_store())
+
+    def laboratory(self, sources: Mapping[str, Any], *, reads: bool = False) -> Laboratory:
+        """Where steps are made; reads: only files are read, which needs no accelerator."""
+        machine = Machine(device="cpu") if reads else self.machine or Machine()
+        return Laboratory(self.opened, machine, sources, self.display or Silent())
+
+
+@dataclass(frozen=True)
+class Material:
+    """A data set, its cheap labels joined, and students each of which left a part of it out."""
+
+    work: Work
+    opinion: Floats  # [pool, classes] by a student that learned neither text nor label; NaN where there is no label
+    features: Floats  # [pool, d]
+
+
+def gather(
+    labels: Path,
+    text: str,
+    form: Form,
+    truth: Path | None,
+    truth_label: str | None,
+    student: Any,
+    place: Place,
+    *,
+    max_classes: int | None = None,
+    seed: int = 0,
+    before: Callable[[list[str]], None] | None = None,
+) -> Material:
+    """Read the files and train five students of a head. Raises UsageError with everything that is wrong, before any training.
+
+    before: adds what else is wrong.
+    """
+    problems: list[str] = []
+    if before is not None:
+        before(problems)
+    sources: dict[str, Any] = {}
+    learned = pool = None
+    try:
+        learned, _ = learning(student, "naive", careful=truth is not None)
+        if not learned.spec.able.has_features:
+            problems.append(
+                f"--student: {learned.spec.name}: is not a head on frozen features; take one, such as minilm, whose five "
+                "trainings take a moment"
+            )
+    except UsageError as error:
+        problems += error.problems
+    try:
+        pool = dataset_step(labels, text, form, truth, truth_label, sources, max_classes)
+        place.laboratory(sources, reads=True).made([pool])
+    except UsageError as error:
+        problems += error.problems
+    if problems or learned is None or pool is None:
+        raise UsageError(*dict.fromkeys(problems))
+    machine = place.machine or Machine()
+    machine.devices()
+    laboratory = place.laboratory({**sources, **learned.sources})
+    data = Dataset.load(laboratory.opened(pool))
+    method = ["confident_learning", "naive"] if data.alone >= DOUBTED else "naive"
+    choice = Candidate(learning_method(method), None, CORRECTED_WEIGHT if truth is not None else 0.0)
+    work = work_on(pool, learned, laboratory, seed)
+    steps = work.plan.opinions(choice)
+    folders = laboratory.made(steps)
+    evidence = work.evidence
+    groups = (evidence.taught, evidence.careful)
+    opinion = np.full((len(evidence.pool), len(evidence.pool.classes)), np.nan)
+    for part, folder in enumerate(folders):
+        rows = np.concatenate([dealt(group, PARTS)[part] for group in groups])
+        opinion[rows] = np.load(folder / "probabilities.npy", mmap_mode="r")[rows]
+    features = laboratory.opened(laboratory.trained(steps[0]).parents["features"]) / "features.npy"
+    return Material(work, opinion, np.load(features, mmap_mode="r"))
+
+
+def sources_of(data: Dataset, columns: Sequence[str], voters: Sequence[str]) -> list[str]:
+    """What the sources of a data set's cheap labels are called."""
+    return list(voters) if data.given.kind == "votes" else list(columns) if columns else ["probabilities"]

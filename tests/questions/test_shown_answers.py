@@ -1,0 +1,30 @@
+"""Pages that answer a question show what their commands print, on the example sentences."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from places import DOCS, ROOT
+
+SHOWN = re.compile(r"<!-- (outgrow [^\n]+) -->\n```\n(.*?)\n```\n<!-- / -->", re.DOTALL)
+PAGES = ["label-audit.md"]
+
+
+@pytest.mark.slow
+def test_every_command_prints_what_its_page_shows(tmp_path: Path) -> None:
+    """One folder and one store for all pages: the texts are read once."""
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "examples" / "teach").symlink_to(ROOT / "examples" / "teach")
+    subprocess.run([sys.executable, ROOT / "examples" / "teach" / "make_files.py"], check=True)
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    shown = [found for page in PAGES for found in SHOWN.findall((DOCS / "guide" / page).read_text(encoding="utf-8"))]
+    assert len(shown) >= len(PAGES)
+    for command, told in shown:
+        run = [sys.executable, "-m", "outgrow", *shlex.split(command)[1:]]
+        done = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip("\n") == told, command
