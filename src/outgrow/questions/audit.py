@@ -22,7 +22,7 @@ from outgrow.questions.material import Material, Place, gather, sources_of
 from outgrow.questions.review_page import page
 from outgrow.questions.strays import Stray, strays, without
 from outgrow.teaching.cheap_labels import Form
-from outgrow.teaching.dataset import notes
+from outgrow.teaching.dataset_notes import notes
 
 CAREFUL = "careful"  # what the source of careful labels is called
 SHOWN = 60  # characters of a text in a finding
@@ -177,7 +177,7 @@ def _stray(table: Table | None, text: str, found: Sequence[Stray], source: str |
 
     if table is None or not found:
         return []
-    texts = render(table, text, [], distinct=False) or [""] * len(table)
+    texts = render(table, text, []) or [""] * len(table)
     return [
         AuditedLabel(
             texts[one.row - 1],

@@ -19,6 +19,7 @@ from outgrow.teaching.cheap_labels import Form
 from outgrow.teaching.correction import PARTS, dealt
 from outgrow.teaching.dataset import Dataset
 from outgrow.teaching.options import CORRECTED_WEIGHT, DOUBTED, Candidate, learning, learning_method
+from outgrow.teaching.reading import Reading
 from outgrow.teaching.steps import dataset_step
 from outgrow.teaching.teach import Laboratory, Work, work_on
 
@@ -85,7 +86,7 @@ def gather(
     except UsageError as error:
         problems += error.problems
     try:
-        pool = dataset_step(labels, text, form, truth, truth_label, sources, max_classes)
+        pool = dataset_step(labels, Reading.of(text), form, truth, truth_label, sources, max_classes)
         place.laboratory(sources, reads=True).made([pool])
     except UsageError as error:
         problems += error.problems
