@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from label_audit_table import SIZES, table
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
@@ -28,14 +29,6 @@ from outgrow.execution.machine import Machine
 from outgrow.execution.store import Store
 from outgrow.questions.audit import CAREFUL, audit_files
 from outgrow.questions.material import Place
-
-SIZES = (0, 200)
-NAMES = {
-    "self confidence": "cleanlab, self-confidence (its default)",
-    "margin": "cleanlab, normalised margin",
-    "adjusted margin": "cleanlab, adjusted normalised margin",
-    "audit": "**`outgrow audit`**",
-}
 
 
 def audited(of: World, rows: Draw, labels: Ints, careful: int, folder: Path) -> Floats:
@@ -52,8 +45,8 @@ def audited(of: World, rows: Draw, labels: Ints, careful: int, folder: Path) -> 
 def cleanlab(features: Floats, labels: Ints) -> Mapping[str, Floats]:
     """How likely cleanlab says each label is wrong: `get_label_quality_scores`, with `adjust_pred_probs` for the last.
 
-    Northcutt et al. 2021 (arXiv 1911.00068), section 3; Kuan & Mueller 2022 (arXiv 2207.03061), section 3. The numbers
-    are those of cleanlab 2.9.0 to 1e-12.
+    Northcutt et al. 2021 (arXiv 1911.00068), section 3; Kuan & Mueller 2022, *Model-agnostic label quality scoring to
+    detect real-world label errors*. The numbers are those of cleanlab 2.9.0 to 1e-7.
     """
     classes, given = np.unique(labels, return_inverse=True)
     p = cross_val_predict(LogisticRegression(max_iter=1000), features, given, cv=5, method="predict_proba")
@@ -93,21 +86,6 @@ def main(sets: Sequence[str], draws: int) -> list[dict[str, Any]]:
                 found.append(cell)
                 print(json.dumps(cell), flush=True)
     return found
-
-
-def table(found: Sequence[Mapping[str, Any]]) -> str:
-    """Mean AUROC and precision at 100 of each, over all cells and by data set."""
-    sets = list(dict.fromkeys(cell["set"] for cell in found))
-    lines = [f"| AUROC, precision at 100 | {' | '.join(sets)} | mean |", f"|---|{'---|' * (len(sets) + 1)}"]
-    for who, told in NAMES.items():
-        for careful in SIZES if who == "audit" else SIZES[:1]:
-            cells = [
-                [cell[who] for cell in found if cell["careful"] == careful and name in (None, cell["set"])]
-                for name in [*sets, None]
-            ]
-            values = [f"{auroc:.3f}, {first:.2f}" for auroc, first in (np.mean(some, axis=0) for some in cells)]
-            lines.append(f"| {told}{f', {careful} careful labels' if careful else ''} | {' | '.join(values)} |")
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 Probabilities are first adjusted by class: a student of noisy labels leans to the classes that are given too often. Confident
 learning (Northcutt et al. 2021, arXiv 1911.00068, section 3.1) compares each with its mean over the texts labelled so; the
 margin of probabilities that are moved by these thresholds is cleanlab's adjusted normalised margin (Kuan & Mueller 2022,
-arXiv 2207.03061, section 3). Where a text has labels of several sources, the others' count too, each by its accuracy, as in
-CROWDLAB (Goh et al. 2022, arXiv 2210.06812).
+*Model-agnostic label quality scoring to detect real-world label errors*). Where a text has labels of several sources, the
+others' count too, each by its accuracy, as in CROWDLAB (Goh et al. 2022, arXiv 2210.06812).
 """
 
 from __future__ import annotations
