@@ -92,6 +92,9 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
 }
 
+# Modules with an attribute `TASKS`, a mapping of further members by name: to add one is a row there.
+TABLES = {"tasks": "outgrow.tasks.named.table"}
+
 PLUGIN_MODULE = "outgrow_plugin_"
 FILES: dict[str, str] = {}  # SHA-256 of a plug-in file -> where it is on this machine, as found or as `remember` says
 
@@ -133,6 +136,8 @@ def find(group: str, name: str) -> Member:
         return Member(name, name, identity)
     if name in BUILT_IN[group]:
         return Member(name, BUILT_IN[group][name], {"name": name})
+    if name in _of_table(group):
+        return Member(name, f"{TABLES[group]}:{name}", {"name": name})
     for entry in entry_points(group="outgrow." + group.replace(" ", "_")):
         if entry.name == name and entry.dist is not None:
             origin = {"name": name, "distribution": entry.dist.name, "version": entry.dist.version}
@@ -188,8 +193,20 @@ def remember(sources: Mapping[str, Any]) -> None:
 def names(group: str) -> list[str]:
     """Every name of a group that works here, sorted."""
     return sorted(
-        {*BUILT_IN[group], *(entry.name for entry in entry_points(group="outgrow." + group.replace(" ", "_")))}
+        {
+            *BUILT_IN[group],
+            *_of_table(group),
+            *(entry.name for entry in entry_points(group="outgrow." + group.replace(" ", "_"))),
+        }
     )
+
+
+def _of_table(group: str) -> Mapping[str, Any]:
+    """The members of a group that are rows of a table."""
+    if group not in TABLES:
+        return {}
+    table: Mapping[str, Any] = importlib.import_module(TABLES[group]).TASKS
+    return table
 
 
 def is_file_name(name: str) -> bool:

@@ -23,6 +23,7 @@ class RawTask:
     input_type: str | type[InputType] = "text"  # a registered name, or the class itself
     allowed: Sequence[Sequence[bool]] | None = None  # n rows of one bool per class, in the order of `classes`
     orders: Sequence[Sequence[int]] | None = None  # of classes that are places: where each was in the source
+    notes: Sequence[str] = ()  # sentences for people: rows that the task left out
 
     def __post_init__(self) -> None:
         lengths = {

@@ -85,8 +85,8 @@ def hub_task(
 
     Code that comes with a data set is never run. Raises UsageError, see `file_task` and `hub_commit`.
     """
-    main = _hub_table(name, commit, config, split)
-    held_out = _hub_table(name, commit, config, test) if test is not None else None
+    main = hub_table(name, commit, config, split)
+    held_out = hub_table(name, commit, config, test) if test is not None else None
     return tables_task(main, held_out, Columns(inputs, keys, label, group, unlabelled, max_classes), [])
 
 
@@ -205,7 +205,7 @@ def _ask_hub(name: str, revision: str | None) -> str:
         return ""
 
 
-def _hub_table(name: str, commit: str, config: str | None, split: str) -> Table:
+def hub_table(name: str, commit: str, config: str | None, split: str) -> Table:
     from datasets import load_dataset
 
     where = f"{name} ({split})"

@@ -48,7 +48,7 @@ def build_pool(raw: RawTask, *, test_rows: int | None, balance: bool, name: str 
     if test_rows is not None and test_rows < 1:
         raise UsageError(f"{name}: test must be 1 row or more, not {test_rows}")
     classes, labels = _classes(raw, name)
-    notes: list[str] = []
+    notes = list(raw.notes)
     kind = type_of_class(raw.input_type)
     check_inputs(raw, kind, name)
     ids = [kind.id(value) for value in raw.inputs]

@@ -163,6 +163,17 @@ def _pair(before: Any, chosen: Any, rejected: Any) -> _Cell | str:
     return _Cell(context + first[:begin_at], (first[begin_at:], second[begin_at:]), ((), ()))
 
 
+def conversation(chosen: Any, rejected: Any) -> tuple[str, tuple[str, ...]]:
+    """What two conversations share at their beginning, and how each ends; two texts or two lists of messages.
+
+    Raises ValueError on anything else.
+    """
+    cell = _pair("", chosen, rejected)
+    if isinstance(cell, str):
+        raise ValueError(cell)
+    return cell.context, cell.candidates
+
+
 def _beginning(first: str, second: str) -> int:
     """Where two texts part: after the last turn they share, else after the last white space they share."""
     shared = first[: _alike(first, second)]
