@@ -105,7 +105,7 @@ def test_name_and_task_name_default_to_the_stems(tmp_path: Path) -> None:
     [
         ({"tasks": [{"file": "nowhere.csv", "text": "a", "label": "b"}]}, "tasks[0].file: DIR/nowhere.csv: there is no such file"),
         ({"tasks": [{"file": ".", "text": "a", "label": "b"}]}, "tasks[0].file: DIR: is a folder, not a file"),
-        ({"tasks": ["sentimant"]}, 'tasks[0]: unknown task "sentimant"; did you mean "sentiment"?'),
+        ({"tasks": ["sentimant"]}, 'tasks[0]: unknown task "sentimant"; did you mean "sentiment" or "tweet_sentiment"?'),
         ({"tasks": [{"file": "reviews.csv", "label": "b"}]}, "tasks[0]: `text` is missing: name the column"),
         ({"tasks": [{"file": "reviews.csv", "hub": "a/b", "text": "a", "label": "b"}]},
          "tasks[0]: a task has exactly one of `file`, `hub` and `task`, not file and hub"),

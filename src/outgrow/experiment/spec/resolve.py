@@ -27,6 +27,8 @@ from outgrow.models.checkpoints.families import encoder
 from outgrow.models.checkpoints.locate import resolve
 from outgrow.models.contract import Location
 from outgrow.tasks.files import file_task, hub_commit
+from outgrow.tasks.named.form import NamedTask
+from outgrow.tasks.named.read import splits_in
 from outgrow.tasks.pool import deal
 
 T = TypeVar("T")
@@ -194,10 +196,35 @@ class _Resolving:
             commit = hub_commit(task.hub, task.revision)
             source = {**columns, "hub": task.hub, "commit": commit, "config": task.config}
             source |= {"split": task.split or "train", "test": task.test}
+        elif task.named is not None:
+            source = self.named(task, task.named)
         else:
             source = {"task": self.registered(task.task or ""), "options": dict(task.options)}
         params = {"source": source, "test_rows": self.experiment.split.test, "balance": task.balance}
         return Step("pool", params, label=f"{task.title}: read and pool")
+
+    def named(self, task: TaskSpec, named: NamedTask) -> dict[str, Any]:
+        """A named task's rows: its splits' files by content, or the hub's at the commit that `main` has now."""
+        source = {"named": task.task, "version": named.version, "form": task.form}
+        if task.from_ is None:
+            commit = hub_commit(named.hub, task.revision)
+            return {**source, "hub": named.hub, "commit": commit, "test": task.test}
+        train, test = splits_in(find_file(task.from_), named, task.test)
+        problems: list[str] = []
+        read = {
+            part: {name: digested for name, path in paths.items() if (digested := self._tried(path, problems))}
+            for part, paths in (("train", train), ("test", test))
+        }
+        if problems:
+            raise UsageError(*problems)
+        return {**source, "files": read}
+
+    def _tried(self, path: Path, problems: list[str]) -> dict[str, str] | None:
+        try:
+            return self.file(str(path))
+        except UsageError as error:
+            problems += error.problems
+            return None
 
     def further(self, task: TaskSpec, other: TaskSpec, pool: Step | None) -> Step | None:
         rows = self.pool(other)

@@ -249,10 +249,12 @@ class Experiment(Strict):
         return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 
     def _resolved(self, task: TaskSpec) -> dict[str, Any]:
-        dumped = task.model_dump(exclude_defaults=True, exclude={"columns", "also_test"})
+        dumped = task.model_dump(exclude_defaults=True, exclude={"columns", "also_test"}, by_alias=True)
         content = {"name": task.title, **dumped, **task.columns}
         if task.also_test:
             content["also_test"] = [self._resolved(further) for further in task.also_test]
+        if task.from_ is not None:
+            content["from"] = str(self.path(task.from_))
         if task.task:
             content["task"] = self._whole_paths(task.task)
         elif task.file:
@@ -285,7 +287,8 @@ class Experiment(Strict):
 
 
 def _keys_of_parts() -> dict[str, set[str]]:
-    return {"tasks": {*TaskSpec.model_fields, *all_columns()} - {"columns"}, "split": set(Split.model_fields)}
+    named = {field.alias or name for name, field in TaskSpec.model_fields.items()}
+    return {"tasks": {*named, *all_columns()} - {"columns"}, "split": set(Split.model_fields)}
 
 
 def _reject_twins(value: list[Any], identities: list[tuple[str, str]]) -> list[Any]:

@@ -22,6 +22,8 @@ from outgrow.core.registry import is_file_name, names, nearest
 from outgrow.core.validation import Problems
 from outgrow.experiment.spec.paths import absolute, find_file
 from outgrow.results.predictions import OWN
+from outgrow.tasks.named.form import Form, NamedTask
+from outgrow.tasks.named.table import SUITES, TASKS
 
 
 class Strict(BaseModel):
@@ -67,6 +69,8 @@ class TaskSpec(Strict):
     max_classes: Rows | None = None  # None: a label column with very many values is taken for a mistake
     rows: Literal["all"] | None = None  # all: keep a pool that is much larger than its splits
     options: dict[str, Any] = {}
+    from_: str | None = Field(default=None, alias="from")  # a named task's folder; None: the hub
+    form: Form | None = None  # of a named task's questions; None: its usual one
     also_test: list[TaskSpec] = []  # further sets that its models are scored on
 
     @model_validator(mode="before")
@@ -117,12 +121,17 @@ class TaskSpec(Strict):
                 "split",
                 "revision",
             },
-            "task": {"options"},
+            "task": {"options"} if self.named is None else {"from_", "form", "test", "revision"},
         }[given[0]]
         common = {"name", "balance", "rows", "also_test", given[0]}
         wrong = sorted(self.model_fields_set - allowed - common)
-        unfit = [name for key in wrong for name in (self.columns if key == "columns" else [key])]
+        unfit = [name for key in wrong for name in (self.columns if key == "columns" else [key.rstrip("_")])]
         sentences = [f"`{key}` has no meaning beside `{given[0]}`" for key in unfit]
+        if self.named is not None and self.from_ is not None and self.revision is not None:
+            sentences.append("`revision` is of the hub's rows, and `from` names a folder: give one of them")
+        if self.named is not None and self.form is not None and self.form not in self.named.forms:
+            has = " and ".join(self.named.forms) or "labelled texts alone"
+            sentences.append(f"`form: {self.form}`: {self.task} has {has}")
         if given[0] != "task":
             sentences += self.input_type.missing({**self.columns, "label": self.label})
         elif self.task and not is_file_name(self.task) and self.task not in names("tasks"):
@@ -156,6 +165,11 @@ class TaskSpec(Strict):
         return value
 
     @property
+    def named(self) -> NamedTask | None:
+        """The row of the table of named tasks, where `task` is one of these."""
+        return TASKS.get(self.task or "")
+
+    @property
     def input_type(self) -> InputType:
         """What the rows of a file or hub set hold. Raises UsageError where there is no such type."""
         return input_type(absolute(self.inputs or type_with_columns(self.columns)))
@@ -172,6 +186,7 @@ class TaskSpec(Strict):
 
 def with_further_sets(entries: Sequence[Any]) -> list[Any]:
     """Task entries in which a title under `also_test` is the entry that has it, without further sets of its own."""
+    entries = [one for entry in entries for one in _of_suite(entry)]
     known: dict[str, Any] = {}
     for entry in entries:
         plain = {key: value for key, value in entry.items() if key != "also_test"} if isinstance(entry, dict) else entry
@@ -187,3 +202,27 @@ def with_further_sets(entries: Sequence[Any]) -> list[Any]:
             entry = {**entry, "also_test": found}
         made.append(entry)
     return made
+
+
+def _of_suite(entry: Any) -> list[Any]:
+    """The entries that `{suite: paper22}` stands for: with `from`, each from the folder of its name; any other, itself."""
+    if not isinstance(entry, dict) or "suite" not in entry:
+        return [entry]
+    suite, without = entry["suite"], entry.get("without", [])
+    if suite not in SUITES:
+        raise Problems(f'unknown suite "{suite}"{nearest(str(suite), SUITES)}')
+    out = without if isinstance(without, list) else [without]
+    unknown = [
+        f'`without`: {suite} has no task "{name}"{nearest(str(name), SUITES[suite])}'
+        for name in out
+        if name not in SUITES[suite]
+    ]
+    if unknown:
+        raise Problems(*unknown)
+    rest = {key: value for key, value in entry.items() if key not in ("suite", "without", "from")}
+    where = entry.get("from")
+    return [
+        {"task": name, **rest, **({} if where is None else {"from": f"{where}/{name}"})}
+        for name in SUITES[suite]
+        if name not in out
+    ]

@@ -37,12 +37,25 @@ def _origin(source: Mapping[str, Any], context: Context) -> str:
     """What sentences about a task's rows call it."""
     if "file" in source:
         return str(_path(source["file"], context))
+    if "named" in source:
+        return str(source["named"])
     return str(source["hub"] if "hub" in source else source["task"]["name"])
 
 
 def _raw_task(source: Mapping[str, Any], context: Context) -> Any:
     from outgrow.tasks.files import file_task, hub_task
+    from outgrow.tasks.named.read import from_files, from_hub
+    from outgrow.tasks.named.table import TASKS
 
+    if "named" in source:
+        task, form = TASKS[source["named"]], source["form"]
+        if "hub" in source:
+            return from_hub(task, source["commit"], form, source["test"])
+        files = source["files"]
+        learned, held_out = (
+            {name: _path(file, context) for name, file in files[part].items()} for part in ("train", "test")
+        )
+        return from_files(task, learned, held_out, form)
     columns: dict[str, Any] = {key: source.get(key) for key in ("label", "group", "unlabelled", "max_classes")}
     if "file" in source or "hub" in source:
         kind = type_with_identity(source["inputs"]) if "inputs" in source else TEXT

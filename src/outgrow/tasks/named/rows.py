@@ -116,10 +116,9 @@ def tweets(row: Row) -> Labelled | None:
 
 def arc(row: Row) -> Question:
     if "instruction" in row:  # a copy that has the question and its answers in one text
-        asked, _, rest = row["instruction"].partition("question: ")[2].partition("\n\nAnswer1:")
-        return question(
-            asked, "Answer1:" + rest.partition("\n\nAnswer format")[0], row["answer"].removeprefix("answer")
-        )
+        asked, rest = row["instruction"].partition("question: ")[2].split("\n\nAnswer1:", 1)
+        given = "Answer1:" + rest.partition("\n\nAnswer format")[0]
+        return question(asked, given, row["answer"].removeprefix("answer"))
     return question(row["question"], row["choices"], row["answerKey"])
 
 
