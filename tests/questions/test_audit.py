@@ -175,6 +175,7 @@ def test_probabilities_and_votes(tmp_path: Path, place: Place) -> None:
         ({"columns": ["label"], "text": "txt"}, ["has no column 'txt'"]),
         ({"columns": ["label"], "student": "mini"}, ['unknown student "mini"']),
         ({"columns": ["label"], "student": {"finetune": "minilm"}}, ["is not a head on frozen features"]),
+        ({"columns": ["label"], "out": "audit"}, ["audit: this kind of file is not known; there is .csv"]),
         ({"columns": ["label"], "truth": "none.csv"}, ["none.csv: there is no such file"]),
         ({}, ["--label: name the column"]),
     ],

@@ -14,7 +14,7 @@ import numpy as np
 from outgrow.core.errors import UsageError
 from outgrow.core.examples import Floats, Ints, sorted_classes
 from outgrow.core.files.streams import writer
-from outgrow.core.files.tables import Table, read_table
+from outgrow.core.files.tables import Table, read_table, table_format
 from outgrow.core.units import plural
 from outgrow.questions.copies import MOST, Neighbourhood, neighbourhood
 from outgrow.questions.label_quality import GivenBy, quality
@@ -82,6 +82,8 @@ def audit_files(
     page of the same name with the first `on_page` of them. docs/guide/audit.md explains the options. Trainings are kept in the
     store: after a kill, the same call goes on where it was. Raises UsageError with everything that is wrong.
     """
+    if out is not None:
+        table_format(Path(out))  # an ending that is not known is told before any work
     form = Form.of(columns, probabilities, voter)
     given, careful = _read(labels), _read(truth) if truth is not None else None
     found = strays(given, form.columns, classes)
