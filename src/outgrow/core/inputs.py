@@ -12,11 +12,12 @@ from typing import Any, ClassVar
 
 from outgrow.core.errors import OutgrowError
 from outgrow.core.files.row_text import render
-from outgrow.core.files.tables import Table
-from outgrow.core.identity import content_id
+from outgrow.core.files.tables import Table, read_table
+from outgrow.core.identity import content_id, digest_file
 from outgrow.core.registry import BUILT_IN, Member, find, find_identity, identity_of, names
 
-# What people see of a value: a text, or {"text": above all, "parts": [{"name": ..., "text": ...}, ...]}.
+# What people see of a value: a text, or {"text": above all, "parts": [{"name": ..., "text": ...}, ...]}, with an "image"
+# (a data URI) where there is a picture of it.
 Preview = str | Mapping[str, Any]
 
 
@@ -42,6 +43,7 @@ class InputType(ABC):
     columns: ClassVar[tuple[str, ...]] = ()  # keys of a task entry that say how a value is read from a table's row
     made_of: ClassVar[str | None] = None  # the type of a value's parts, where each class is one of them
     exchangeable: ClassVar[bool] = False  # whether a class is a place in the value, which tells nothing by itself
+    folders: ClassVar[bool] = False  # whether a task's `file` may be a folder, which `table` reads
 
     @abstractmethod
     def identity(self, value: Any) -> Any:
@@ -67,6 +69,18 @@ class InputType(ABC):
         """What people see of it: on the page, in tables and in errors."""
         return self.record(value)
 
+    def called(self, value: Any) -> str:
+        """What sentences call this one value, such as its file's name; nothing where it has no name."""
+        return ""
+
+    def notes(self, values: Sequence[Any]) -> list[str]:
+        """What people are told about a task's values, a sentence each."""
+        return []
+
+    def samples(self) -> Sequence[Any]:
+        """A few made-up values, by which `outgrow check` tries the models that read this type."""
+        return ()
+
     def normal_form(self, value: Any) -> str:
         """A text that is equal for values that people would call the same: what must not meet across splits."""
         return self.record(value)
@@ -86,6 +100,18 @@ class InputType(ABC):
     def read(self, records: Sequence[str], folder: Path) -> Sequence[Any]:
         """The values that `write` wrote into `folder`."""
         return [self.value(record) for record in records]
+
+    def entry(self, written: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A task entry of a YAML file in the keys that all types have, where this type has a shorter way to write it."""
+        return written
+
+    def table(self, path: str | Path, problems: list[str]) -> Table | None:
+        """The table of a task's file, or of its folder where there are `folders`; faults go to `problems`."""
+        return read_table(path, problems)
+
+    def fingerprint(self, path: Path, keys: Mapping[str, Any]) -> str:
+        """A SHA-256 of the file, and of whatever other files its rows name by the task entry's keys."""
+        return digest_file(path)
 
     def missing(self, keys: Mapping[str, Any]) -> list[str]:
         """What is wrong with a task entry's keys before any file is read: the type's own and `label`, one sentence each."""

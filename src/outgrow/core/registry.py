@@ -16,12 +16,18 @@ from outgrow.core.errors import OutgrowError, UsageError, foreign_code
 from outgrow.core.identity import digest_file
 
 BUILT_IN: dict[str, dict[str, str]] = {
-    "inputs": {"text": "outgrow.core.inputs:Text", "choice": "outgrow.core.choice:ChoiceType"},
+    "inputs": {
+        "text": "outgrow.core.inputs:Text",
+        "choice": "outgrow.core.choice:ChoiceType",
+        "image": "outgrow.core.image:ImageType",
+    },
     "tasks": {"sentiment": "outgrow.tasks.sentiment:sentiment"},
     "models": {
         "static": "outgrow.models.heads.static:Static",
         "probe": "outgrow.models.heads.probe:Probe",
         "finetune": "outgrow.models.finetune.options:Finetune",
+        "pixels": "outgrow.models.vision.pixels:Pixels",
+        "convnet": "outgrow.models.vision.convnet:Convnet",
         "majority": "outgrow.models.majority:Majority",
         "prompt": "outgrow.models.prompt.options:Prompt",
         "given": "outgrow.models.label_sources.options:Given",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from pydantic import BaseModel, ValidationError
 from outgrow.core.examples import Examples, Labels
 from outgrow.core.findings import Findings, global_randomness
 from outgrow.core.identity import content_id
-from outgrow.core.registry import find
+from outgrow.core.inputs import input_type
+from outgrow.core.registry import find, names
 from outgrow.models.contract import FeatureModel, Location, Model
 
 TEXTS = (
@@ -38,9 +40,15 @@ def check_model(model: type[BaseModel], name: str) -> list[str]:
     made = found.attempt(lambda: _made(model), "making it without options")
     if made is None:
         return found.close()
+    tried = _samples(made)
+    if not tried:
+        found.expect(
+            False, "", "reads no input type that has samples() to try a model with; give one of the types these"
+        )
+        return found.close()
     with global_randomness(found):
         if isinstance(made, FeatureModel):
-            _check_features(found, made, name)
+            _check_features(found, made, name, tried)
         elif isinstance(made, Model) and made.step != Model.step:
             kind = found.attempt(lambda: find("step kinds", made.step).load(), f"its step kind {made.step}")
             found.expect(
@@ -52,7 +60,7 @@ def check_model(model: type[BaseModel], name: str) -> list[str]:
             callable(getattr(made, "fit", None)), "has fit", "has no fit(examples, targets, objective, seed)"
         ):
             for classes in (2, 3):
-                _check_fit(found, made, classes)
+                _check_fit(found, made, classes, tried)
     return found.close()
 
 
@@ -64,13 +72,27 @@ def _made(model: type[BaseModel]) -> BaseModel:
         raise ValueError(f"an option without a default: {error.errors()[0]['loc']}") from error
 
 
-def _check_features(found: Findings, made: FeatureModel, name: str) -> None:
-    location = Location(name, None, None, None, "0" * 64, 0)
+def _samples(made: BaseModel) -> Sequence[Any]:
+    """Texts, or for a model that reads none, what the first type of those that it reads has."""
+    reads = sorted(made.reads) if isinstance(made, Model) else ["text"]
+    if {"text", "any"} & set(reads):
+        return TEXTS
+    known = (input_type(name).samples() for name in reads if name in names("inputs"))
+    return next((samples for samples in known if len(samples)), ())
 
-    def read(texts: list[str]) -> Any:
+
+def _check_features(found: Findings, made: FeatureModel, name: str, tried: Sequence[Any]) -> None:
+    location = found.attempt(
+        lambda: made.locate(made.checkpoint) or Location(name, None, None, None, "0" * 64, 0),
+        "finding what it is made of",
+    )
+    if location is None:
+        return
+
+    def read(texts: list[Any]) -> Any:
         return made.features(texts, location, "cpu", lambda done, total: None).values
 
-    texts = list(TEXTS)
+    texts = list(tried)
     values = found.attempt(lambda: read(texts), "features")
     if values is None:
         return
@@ -91,10 +113,10 @@ def _check_features(found: Findings, made: FeatureModel, name: str) -> None:
     )
 
 
-def _check_fit(found: Findings, made: Any, classes: int) -> None:
-    ids = np.array([content_id(text) for text in TEXTS])
-    lesson = Examples(ids, list(TEXTS))
-    truth = np.arange(len(TEXTS)) * classes // len(TEXTS)
+def _check_fit(found: Findings, made: Any, classes: int, tried: Sequence[Any]) -> None:
+    ids = np.array([content_id(place) for place in range(len(tried))])
+    lesson = Examples(ids, list(tried))
+    truth = np.arange(len(tried)) * classes // len(tried)
     soft = 0.9 * np.eye(classes, dtype=np.float32)[truth] + 0.1 / classes
 
     def predicted(seed: int) -> Any:
@@ -105,9 +127,9 @@ def _check_fit(found: Findings, made: Any, classes: int) -> None:
     if values is None:
         return
     if not found.expect(
-        values.shape == (len(TEXTS), classes),
+        values.shape == (len(tried), classes),
         f"{case}: predicts a row of probabilities an example",
-        f"{case}: predict returned shape {list(values.shape)}, not {[len(TEXTS), classes]}",
+        f"{case}: predict returned shape {list(values.shape)}, not {[len(tried), classes]}",
     ):
         return
     found.expect(

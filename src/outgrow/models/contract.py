@@ -35,7 +35,7 @@ class Location:
 
 @dataclass(frozen=True)
 class Features:
-    """A pass over n texts: values `[n, d]` float32, and what is to be told about it."""
+    """A pass over n inputs: values `[n, d]` float32, and what is to be told about it."""
 
     values: NDArray[np.float32]
     truncated: int  # texts longer than the model's limit
@@ -44,7 +44,7 @@ class Features:
 
 
 Module = tuple[str, str, dict[str, Any] | None]  # of sentence-transformers: path, class, config
-Reader = Callable[[Sequence[str], Callable[[int, int], None]], Features]
+Reader = Callable[[Sequence[Any], Callable[[int, int], None]], Features]
 
 
 @dataclass(frozen=True)
@@ -145,6 +145,19 @@ class Model(BaseModel):
         """The entry of a model with features of the same checkpoint, for methods that look at them; None: there is none."""
         return None
 
+    @classmethod
+    def locate(cls, checkpoint: str) -> Location | None:
+        """Where what it is made of lies, where that is not a checkpoint of a `form`; None: it is, or there is none.
+
+        Features are computed again where the fingerprint is another one. Raises UsageError on what is not there.
+        """
+        return None
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether its field `checkpoint` names something with a fingerprint."""
+        return self.form is not None or self.has_features
+
     def problems(self, location: Location) -> list[str]:
         """What can be seen to be wrong with these options for that checkpoint without loading it, a sentence each."""
         return []
@@ -209,6 +222,6 @@ class FeatureModel(Model, ABC):
 
     @abstractmethod
     def features(
-        self, inputs: Sequence[str], location: Location, device: str, progress: Callable[[int, int], None]
+        self, inputs: Sequence[Any], location: Location, device: str, progress: Callable[[int, int], None]
     ) -> Features:
-        """Features of `inputs`, in their order; `progress(texts done, of all)`. Raises OutgrowError, UsageError."""
+        """Features of `inputs`, in their order; `progress(inputs done, of all)`. Raises OutgrowError, UsageError."""

@@ -11,7 +11,7 @@ from typing import Any
 from outgrow.core.errors import UsageError
 from outgrow.core.examples import sorted_classes
 from outgrow.core.files.label_checks import label_faults
-from outgrow.core.files.tables import Table, read_table
+from outgrow.core.files.tables import Table
 from outgrow.core.inputs import TEXT, InputType, Read, read_rows
 from outgrow.core.registry import nearest
 from outgrow.tasks.contract import RawTask
@@ -37,8 +37,8 @@ def file_task(
     Raises UsageError with everything that is wrong, one sentence each.
     """
     problems: list[str] = []
-    main = read_table(path, problems)
-    held_out = read_table(test, problems) if test is not None else None
+    main = inputs.table(path, problems)
+    held_out = inputs.table(test, problems) if test is not None else None
     columns = Columns(inputs, keys, label, group, unlabelled, max_classes)
     if main is None or (test is not None and held_out is None):
         # What can be looked at is looked at all the same, so that all problems come together.

@@ -6,7 +6,6 @@ and one row more or less moves few others.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,10 +21,9 @@ from outgrow.core.inputs import InputType, type_of_class
 from outgrow.core.pool import Pool, Source
 from outgrow.core.registry import nearest
 from outgrow.core.units import plural
+from outgrow.tasks.class_names import class_names_in_texts
 from outgrow.tasks.contract import RawTask
 
-WORD = r"[\w']+"
-NAMED, GIVEN_AWAY = 0.1, 0.9  # shares: of rows with a class's name in them, and of those where it is the row's own
 MOST_OF_ONE_CLASS = 55  # percent; a binary task above it is down-sampled (Burns et al. 2023, appendix A)
 
 
@@ -54,7 +52,8 @@ def build_pool(raw: RawTask, *, test_rows: int | None, balance: bool, name: str 
     ids = [kind.id(value) for value in raw.inputs]
     _check_allowed(raw, ids, labels, classes, name)
     forms = [kind.normal_form(value) for value in raw.inputs]
-    rows = _distinct(raw, ids, forms, labels, notes)
+    notes += kind.notes(raw.inputs)
+    rows = _distinct(raw, kind, ids, forms, labels, notes)
     notes += class_names_in_texts(forms, labels, classes)
     known = {row.label for row in rows if row.label >= 0}
     if len(known) < 2:
@@ -207,7 +206,12 @@ def _classes(raw: RawTask, name: str) -> tuple[tuple[str, ...], list[int]]:
 
 
 def _distinct(
-    raw: RawTask, ids: Sequence[str], forms: Sequence[str], labels: Sequence[int], notes: list[str]
+    raw: RawTask,
+    kind: InputType,
+    ids: Sequence[str],
+    forms: Sequence[str],
+    labels: Sequence[int],
+    notes: list[str],
 ) -> list[_Row]:
     """One row per input; a training row has neither the normal form nor the group of a row of the test split.
 
@@ -241,15 +245,17 @@ def _distinct(
     }
     counts["writings"] = sum(len(kept) for kept in writings.values() if len(kept) > 1)
     rows = []
+    contradicting = ""  # what the first that are left out are called
     for id_, places in copies.items():
         known = {labels[place] for place in places} - {-1}
         if len(known) > 1:
             counts["texts"] += 1
             counts["contradicting"] += len(places)
+            named = dict.fromkeys(name for place in places if (name := kind.called(raw.inputs[place])))
+            contradicting = contradicting or " and ".join(named)
             continue
         counts["merged"] += len(places) - 1
-        named = {group for place in places if (group := groups[place]) is not None}
-        counts["several"] += len(named) > 1
+        counts["several"] += len({group for place in places if (group := groups[place]) is not None}) > 1
         form = forms[places[0]]
         # Not both groups as one: a text like "yes" would chain most of them. Known by a hash, as the value may be a passage.
         first = named_by_form[form]
@@ -258,17 +264,18 @@ def _distinct(
         allowed = None if raw.allowed is None else tuple(raw.allowed[places[0]])
         label = known.pop() if known else -1
         rows.append(_Row(id_, raw.inputs[places[0]], label, group, tests[places[0]], allowed))
+    one = kind.name
     wordings = {
         "merged": ("exact duplicate was merged", "exact duplicates were merged"),
-        "texts": ("text was left out for contradicting labels", "texts were left out for contradicting labels"),
-        "several": ("text stands in several groups and goes with", "texts stand in several groups and go with"),
-        "writings": ("text differs from another", "texts differ from others"),
+        "texts": (f"{one} was left out for contradicting labels", f"{one}s were left out for contradicting labels"),
+        "several": (f"{one} stands in several groups and goes with", f"{one}s stand in several groups and go with"),
+        "writings": (f"{one} differs from another", f"{one}s differ from others"),
         "alike": ("training row was left out for differing", "training rows were left out for differing"),
         "both": ("training row was left out for standing in", "training rows were left out for standing in"),
         "group": ("training row was left out for sharing", "training rows were left out for sharing"),
     }
     ends = {
-        "texts": f" ({counts['contradicting']} rows)",
+        "texts": f" ({counts['contradicting']} rows{f', such as {contradicting}' if contradicting else ''})",
         "several": " the first by name",
         "writings": " in case, white space or Unicode form alone, and stay in one split with them",
         "alike": " from a test row in case, white space or Unicode form alone",
@@ -276,35 +283,11 @@ def _distinct(
         "group": " a group with a test row",
     }
     notes += [
-        f"{counts[key]} {one if counts[key] == 1 else many}{ends.get(key, '')}"
-        for key, (one, many) in wordings.items()
+        f"{counts[key]} {single if counts[key] == 1 else many}{ends.get(key, '')}"
+        for key, (single, many) in wordings.items()
         if counts[key]
     ]
     return rows
-
-
-def class_names_in_texts(forms: Sequence[str], labels: Sequence[int], classes: Sequence[str]) -> list[str]:
-    """A note where the name of a class, as a word, gives its rows away: in a tenth of them or more, right in nine of ten.
-
-    Names without a letter are not looked for: texts hold numbers of their own.
-    """
-    names = [" ".join(re.findall(WORD, name.casefold())) if re.search(r"[^\W\d_]", name) else "" for name in classes]
-    named = right = known = 0
-    for form, label in zip(forms, labels, strict=True):
-        if label < 0:
-            continue
-        known += 1
-        words = f" {' '.join(re.findall(WORD, form))} "
-        found = [place for place, name in enumerate(names) if name and f" {name} " in words]
-        if len(found) == 1:
-            named += 1
-            right += found[0] == label
-    if not known or named < max(known * NAMED, 20) or right < named * GIVEN_AWAY:
-        return []
-    return [
-        f"the name of one class stands in {named} of {known} texts, and it is the row's own in {100 * right / named:.0f}%: the "
-        "label may be written into the text"
-    ]
 
 
 def _balanced(rows: list[_Row], test: bool, part: str, classes: Sequence[str], notes: list[str]) -> list[_Row]:

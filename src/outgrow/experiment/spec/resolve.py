@@ -13,8 +13,7 @@ from pydantic import ValidationError
 from outgrow.core.errors import UsageError
 from outgrow.core.files.tables import table_format
 from outgrow.core.files.yaml_file import read_yaml
-from outgrow.core.identity import digest_file
-from outgrow.core.inputs import TEXT, type_identity
+from outgrow.core.inputs import TEXT, InputType, type_identity
 from outgrow.core.pool import Pool
 from outgrow.core.registry import Member, find, is_file_name
 from outgrow.core.validation import Problems
@@ -32,6 +31,7 @@ from outgrow.tasks.named.read import splits_in
 from outgrow.tasks.pool import deal
 
 T = TypeVar("T")
+NO_KEYS: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ def _faults_of_parts(path: Path) -> list[str]:
             for entry in _listed(content.get(role)):
                 try:
                     for spec in model_spec(entry, student=role == "strong").everyone:
-                        if spec.able.form is not None:
-                            found = resolve(checkpoint_name(spec), spec.kind, spec.able.form)
+                        if spec.able.has_checkpoint:
+                            found = location_of(spec)
                             problems += spec.able.problems(found)
                 except UsageError as error:
                     problems += error.problems
@@ -104,6 +104,11 @@ def checkpoint_name(spec: ModelSpec) -> str:
     """A checkpoint folder as a path, if there is one; else the name as it is."""
     path = find_file(spec.options.checkpoint)
     return str(path) if path.is_dir() else str(spec.options.checkpoint)
+
+
+def location_of(spec: ModelSpec) -> Location:
+    """Where a model's checkpoint is: by the model's own word, else by its form. Raises UsageError where it is nowhere."""
+    return spec.able.locate(spec.options.checkpoint) or resolve(checkpoint_name(spec), spec.kind, spec.able.form)
 
 
 def resolve_experiment(experiment: Experiment) -> Resolved:
@@ -134,7 +139,7 @@ class _Resolving:
         experiment = self.experiment
         pools = {task.title: self.attempt(self.pool, task) for task in experiment.tasks}
         models = experiment.models
-        locations = {spec.name: self.attempt(self.checkpoint, spec) for spec in models if spec.able.form}
+        locations = {spec.name: self.attempt(self.checkpoint, spec) for spec in models if spec.able.has_checkpoint}
         given = {
             (task.title, spec.name): self.attempt(self.given, task, spec, pools[task.title])
             for task in experiment.tasks
@@ -172,7 +177,7 @@ class _Resolving:
         )
 
     def checkpoint(self, spec: ModelSpec) -> Location:
-        found = resolve(checkpoint_name(spec), spec.kind, spec.able.form)
+        found = location_of(spec)
         self.sources[found.fingerprint] = asdict(found)
         self.problems += spec.able.problems(found)
         return found
@@ -189,9 +194,9 @@ class _Resolving:
             columns["inputs"] = dict(type_identity(task.input_type))
         source: dict[str, Any]
         if task.file is not None:
-            source = {**columns, "file": self.file(task.file)}
+            source = {**columns, "file": self.file(task.file, task.input_type, task.columns)}
             if task.test is not None:
-                source["test"] = self.file(task.test)
+                source["test"] = self.file(task.test, task.input_type, task.columns)
         elif task.hub is not None:
             commit = hub_commit(task.hub, task.revision)
             source = {**columns, "hub": task.hub, "commit": commit, "config": task.config}
@@ -253,17 +258,17 @@ class _Resolving:
             params["columns"] = task.columns
         return Step("given", params, {"pool": pool}, label=f"{task.title}: read {spec.name}")
 
-    def file(self, name: str) -> dict[str, str]:
-        """A file by content and format."""
+    def file(self, name: str, kind: InputType = TEXT, keys: Mapping[str, Any] = NO_KEYS) -> dict[str, str]:
+        """A file by content and format, or a folder of a type whose inputs come in such."""
         path = find_file(name)
-        if not path.is_file():
+        if not path.is_file() and not (kind.folders and path.is_dir()):
             raise UsageError(f"{path}: {'is a folder, not a file' if path.is_dir() else 'there is no such file'}")
         try:
-            fingerprint = digest_file(path)
+            fingerprint = kind.fingerprint(path, keys)
         except OSError as error:
-            raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+            raise UsageError(f"{error.filename or path}: cannot be read: {error.strerror}") from None
         self.sources[fingerprint] = str(path)
-        return {"sha256": fingerprint, "format": table_format(path)}
+        return {"sha256": fingerprint, "format": "folder" if path.is_dir() else table_format(path)}
 
 
 def check_splits(experiment: Experiment, pools: Mapping[str, Pool]) -> None:

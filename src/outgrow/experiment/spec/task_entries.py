@@ -12,6 +12,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -53,11 +54,11 @@ class TaskSpec(Strict):
     """Where a task's rows come from: exactly one of `file`, `hub` and `task`."""
 
     name: str = ""
+    inputs: str = ""
+    columns: dict[str, Any] = {}  # the input type's own keys; a file has them beside the others
     file: str | None = None
     hub: str | None = None
     task: str | None = None
-    inputs: str = ""
-    columns: dict[str, Any] = {}  # the input type's own keys; a file has them beside the others
     label: str | None = None
     group: str | None = None
     test: str | None = None
@@ -88,14 +89,18 @@ class TaskSpec(Strict):
             kind = input_type(absolute(str(value.get("inputs") or type_with_columns(value))))
         except OutgrowError as error:
             raise Problems(str(error)) from None
+        value = kind.entry(value)
         columns = {key: value[key] for key in kind.columns if key in value}
         others = {key: item for key, item in value.items() if key not in columns}
         return {**others, "columns": columns} if columns else others
 
     @field_validator("file", mode="after")
     @classmethod
-    def _is_there(cls, value: str | None) -> str | None:
+    def _is_there(cls, value: str | None, others: ValidationInfo) -> str | None:
         if value is not None and not find_file(value).is_file():
+            named = others.data.get("inputs") or type_with_columns(others.data.get("columns", {}))
+            if find_file(value).is_dir() and input_type(absolute(named)).folders:
+                return value
             what = "is a folder, not a file" if find_file(value).is_dir() else "there is no such file"
             raise ValueError(f"{find_file(value)}: {what}")
         return value

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from outgrow.core.errors import OutgrowError
-from outgrow.core.identity import digest_file
-from outgrow.core.inputs import TEXT, type_with_identity
+from outgrow.core.inputs import TEXT, InputType, type_with_identity
 from outgrow.core.pool import Pool, Source
 from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.steps.job_files import facts, member, save
 from outgrow.experiment.steps.training_request import TaskPlan, Training
+
+NO_KEYS: Mapping[str, Any] = {}
 
 
 def pool(jobs: Sequence[Job], context: Context) -> None:
@@ -36,7 +37,7 @@ def pool(jobs: Sequence[Job], context: Context) -> None:
 def _origin(source: Mapping[str, Any], context: Context) -> str:
     """What sentences about a task's rows call it."""
     if "file" in source:
-        return str(_path(source["file"], context))
+        return str(context.sources[source["file"]["sha256"]])
     if "named" in source:
         return str(source["named"])
     return str(source["hub"] if "hub" in source else source["task"]["name"])
@@ -57,12 +58,12 @@ def _raw_task(source: Mapping[str, Any], context: Context) -> Any:
         )
         return from_files(task, learned, held_out, form)
     columns: dict[str, Any] = {key: source.get(key) for key in ("label", "group", "unlabelled", "max_classes")}
+    kind = type_with_identity(source["inputs"]) if "inputs" in source else TEXT
     if "file" in source or "hub" in source:
-        kind = type_with_identity(source["inputs"]) if "inputs" in source else TEXT
         columns |= {"inputs": kind, **{key: source[key] for key in kind.columns if key in source}}
     if "file" in source:
-        path, test = _path(source["file"], context), source.get("test")
-        return file_task(path, **columns, test=_path(test, context) if test else None)
+        path, test = _path(source["file"], context, kind, columns), source.get("test")
+        return file_task(path, **columns, test=_path(test, context, kind, columns) if test else None)
     if "hub" in source:
         where: dict[str, Any] = {key: source[key] for key in ("config", "split", "test")}
         return hub_task(source["hub"], source["commit"], **where, **columns)
@@ -114,10 +115,10 @@ def given(jobs: Sequence[Job], context: Context) -> None:
         save(job.folder, probabilities, allowed, notes=notes, counts=dict(labels.counts))
 
 
-def _path(file: Mapping[str, str], context: Context) -> Path:
-    """Where a file is. Raises OutgrowError if it is not any more what the plan found."""
+def _path(file: Mapping[str, str], context: Context, kind: InputType = TEXT, keys: Mapping[str, Any] = NO_KEYS) -> Path:
+    """Where a file or folder is. Raises OutgrowError if it is not any more what the plan found."""
     path = Path(context.sources[file["sha256"]])
-    if not path.is_file() or digest_file(path) != file["sha256"]:
+    if not path.exists() or kind.fingerprint(path, keys) != file["sha256"]:
         raise OutgrowError(f"{path}: was changed while the run went on; give the same command again")
     return path
 
