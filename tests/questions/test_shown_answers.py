@@ -11,7 +11,11 @@ import pytest
 from places import DOCS, ROOT
 
 SHOWN = re.compile(r"<!-- (outgrow [^\n]+) -->\n```\n(.*?)\n```\n<!-- / -->", re.DOTALL)
-PAGES = ["label-audit.md"]
+PAGES = ["label-audit.md", "estimate.md", "label-next.md"]
+TEACH = (
+    "teach examples/teach/labels.csv --text sentence --label praise,complaint,negation,exclamation --truth examples/teach/gold.csv "
+    "--out student --quiet"
+)
 
 
 @pytest.mark.slow
@@ -23,7 +27,7 @@ def test_every_command_prints_what_its_page_shows(tmp_path: Path) -> None:
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
     shown = [found for page in PAGES for found in SHOWN.findall((DOCS / "guide" / page).read_text(encoding="utf-8"))]
     assert len(shown) >= len(PAGES)
-    for command, told in shown:
+    for command, told in [(f"outgrow {TEACH}", ""), *shown]:
         run = [sys.executable, "-m", "outgrow", *shlex.split(command)[1:]]
         done = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr

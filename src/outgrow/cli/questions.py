@@ -100,3 +100,106 @@ def audit(
         f"{plural(len(found.labels), 'label')} in {out}, those most likely wrong first; {marked:,} with a finding of their own."
     )
     say(f"Go through them in {out.with_suffix('.html')}; its export is a file for --truth.")
+
+
+def estimate(
+    labels: LabelsArgument,
+    text: TextOption,
+    truth: Annotated[Path, typer.Option("--truth", help="Careful labels of texts drawn at random.")],
+    label: LabelOption = None,
+    probabilities: ProbabilitiesOption = None,
+    voter: VoterOption = None,
+    rows: Annotated[Path | None, typer.Option("--rows", help="The rows to count. [default: LABELS]")] = None,
+    by: Annotated[str | None, typer.Option("--by", help="A column of groups, each counted by itself too.")] = None,
+    within: Annotated[float, typer.Option("--within", min=0.1, max=50, help="Points, for how many more to label.")] = 2,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="A file to write all numbers to.")] = None,
+    student: StudentOption = "minilm",
+    truth_label: TruthLabelOption = None,
+    max_classes: MaxClassesOption = None,
+    seed: SeedOption = 0,
+    store: StoreOption = None,
+    jobs: JobsOption = None,
+    threads: ThreadsOption = None,
+    device: DeviceOption = "auto",
+    executor: ExecutorOption = None,
+    address: AddressOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Estimate how many rows are of each class, and how often student and labels are right, over a whole file."""
+    from outgrow.core.files.yaml_file import option_value
+    from outgrow.execution.machine import Machine
+    from outgrow.execution.progress import display
+    from outgrow.questions.estimate import estimate_files
+    from outgrow.questions.material import Place
+    from outgrow.questions.told import estimated
+
+    with display(quiet=quiet) as shown:
+        found = estimate_files(
+            labels,
+            text=text,
+            columns=[name for one in label or () for name in listed(one)],
+            probabilities=None if probabilities is None else columns_of(probabilities),
+            voter=voter,
+            truth=truth,
+            truth_label=truth_label,
+            rows=rows,
+            by=by,
+            within=within / 100,
+            out=out,
+            student=option_value(student, "--student"),
+            max_classes=max_classes,
+            seed=seed,
+            place=Place(store, Machine(jobs, threads, device, executor=executor, address=address), shown),
+        )
+    if quiet:
+        return
+    for line in estimated(found):
+        say(line)
+
+
+def next_(
+    student: Annotated[Path, typer.Argument(metavar="STUDENT", help="A folder that teach wrote.")],
+    pool: Annotated[Path, typer.Argument(metavar="ROWS", help="Rows to draw from; with --measure, a filled batch.")],
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="The batch to write.")] = None,
+    rows: Annotated[int, typer.Option("--rows", min=1, max=1_000_000, help="How many to draw.")] = 100,
+    random: Annotated[
+        float | None,
+        typer.Option("--random", min=0.05, max=1, help="The share drawn uniformly. [default: 0.5]"),
+    ] = None,
+    known: Annotated[
+        list[Path] | None, typer.Option("--known", help="A file of texts that are labelled already; may be repeated.")
+    ] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Instead, tell the student's accuracy by a batch that was labelled.")
+    ] = False,
+    label: Annotated[str | None, typer.Option("--label", help="With --measure: their column. [careful_label]")] = None,
+    seed: SeedOption = 0,
+    threads: ThreadsOption = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Draw the rows of a file to label next, with the probability that each had."""
+    from outgrow.core.errors import UsageError
+    from outgrow.execution.progress import display
+    from outgrow.questions.next_rows import LABEL, RANDOM, next_rows
+    from outgrow.questions.next_rows import measure as measured
+    from outgrow.teaching.saved_student import load
+
+    kept = load(student)
+    if measure:
+        found = measured(kept, pool, label or LABEL, threads=threads, device=device)
+        say(
+            f"The student is right on {found.estimate:.1%} of the rows that these {found.labels} were drawn from "
+            f"(95%: {found.low:.1%} … {found.high:.1%})."
+        )
+        return
+    if out is None:
+        raise UsageError("next: name the file to write the batch to, with -o")
+    with display() as shown:
+        batch = next_rows(
+            kept, pool, out, rows=rows, random=RANDOM if random is None else random, known=known or (), seed=seed,
+            threads=threads, device=device, display=shown,
+        )  # fmt: skip
+    say(
+        f"{plural(len(batch.rows), 'row')} of {batch.among:,} in {out}. Fill in {LABEL}; then `outgrow next {student} {out} "
+        "--measure` tells how accurate the student is on all of them."
+    )

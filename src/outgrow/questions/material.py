@@ -14,6 +14,7 @@ from outgrow.core.examples import Floats
 from outgrow.core.files import disk
 from outgrow.execution.machine import Machine
 from outgrow.execution.progress import Display, Silent
+from outgrow.execution.step import Step
 from outgrow.execution.store import Store, default_store
 from outgrow.teaching.cheap_labels import Form
 from outgrow.teaching.correction import PARTS, dealt
@@ -52,6 +53,7 @@ class Material:
     work: Work
     opinion: Floats  # [pool, classes] by a student that learned neither text nor label; NaN where there is no label
     features: Floats  # [pool, d]
+    students: Sequence[Step]  # the heads that have these opinions
 
 
 def gather(
@@ -108,7 +110,7 @@ def gather(
         rows = np.concatenate([dealt(group, PARTS)[part] for group in groups])
         opinion[rows] = np.load(folder / "probabilities.npy", mmap_mode="r")[rows]
     features = laboratory.opened(laboratory.trained(steps[0]).parents["features"]) / "features.npy"
-    return Material(work, opinion, np.load(features, mmap_mode="r"))
+    return Material(work, opinion, np.load(features, mmap_mode="r"), [laboratory.trained(step) for step in steps])
 
 
 def sources_of(data: Dataset, columns: Sequence[str], voters: Sequence[str]) -> list[str]:

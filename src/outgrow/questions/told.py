@@ -1,0 +1,64 @@
+"""What the answers come to, in lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from outgrow.questions.estimate import FEWEST, Estimated, Estimates
+
+
+def estimated(found: Estimates) -> list[str]:
+    """A table of all quantities, and what they come to."""
+    lines = [f"note: {note}" for note in found.notes]
+    rows = [("", "rows", "estimate (95%)", "careful labels alone", "counted", "worth")]
+    for one in found.found:
+        whole = "all" if one.group is None else one.group
+        name = {"share": f"share of {one.of_class}", "student": "student right", "labels": "labels right"}[one.quantity]
+        rows.append((f"{whole}: {name}", f"{one.rows:,}", *_numbers(one)))
+    lines += columns(rows)
+    few = sum(one.estimate is None for one in found.found)
+    if few:
+        lines.append(f"Nothing is said where fewer than {FEWEST} careful labels are.")
+    shares = [one for one in found.found if one.group is None and one.quantity == "share" and one.worth is not None]
+    if shares:
+        least = min(shares, key=lambda one: one.worth or 0)
+        lines.append(
+            f"With the student's answers, {found.careful:,} careful labels are worth {least.worth:,.0f} or more for shares."
+        )
+        more = None if found.needed is None else max(0, found.needed - found.careful)
+        points = f"{100 * found.within:g} points"
+        if more is None:
+            lines.append(f"No number of careful labels brings every share within ± {points}: there are too few rows.")
+        elif more:
+            lines.append(f"For ± {points} on every share, label about {more:,} more, drawn at random.")
+        else:
+            lines.append(f"Every share is known within ± {points}.")
+    return lines
+
+
+def _numbers(one: Estimated) -> tuple[str, str, str, str]:
+    counted = "" if one.counted is None else _short(one.counted)
+    if one.estimate is None or one.low is None or one.high is None or one.alone is None:
+        return "", "", counted, ""
+    alone, low, high = one.alone
+    worth = "" if one.worth is None else f"{one.worth:,.0f} of {one.careful:,}"
+    return _between(one.estimate, one.low, one.high), _between(alone, low, high), counted, worth
+
+
+def _between(value: float, low: float, high: float) -> str:
+    return f"{_short(value)} ({_short(low)} … {_short(high)})"
+
+
+def _short(value: float) -> str:
+    return f"{value:.3f}".removeprefix("0") if 0 <= value < 1 else f"{value:.3f}"
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows in columns, the first to the left and all others to the right."""
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    return [
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        ).rstrip()
+        for row in rows
+    ]
