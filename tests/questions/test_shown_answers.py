@@ -13,8 +13,8 @@ from places import DOCS, ROOT
 SHOWN = re.compile(r"<!-- (outgrow [^\n]+) -->\n```\n(.*?)\n```\n<!-- / -->", re.DOTALL)
 PAGES = ["label-audit.md", "estimate.md", "label-next.md"]
 TEACH = (
-    "teach examples/teach/labels.csv --text sentence --label praise,complaint,negation,exclamation --truth examples/teach/gold.csv "
-    "--out student --quiet"
+    "teach examples/teach/labels.csv --text sentence --label praise,complaint,negation,exclamation "
+    "--truth examples/teach/gold.csv --out student --quiet"
 )
 
 
