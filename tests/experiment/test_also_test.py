@@ -172,7 +172,7 @@ def test_what_cannot_test_a_task_is_said_while_planning(tmp_path: Path) -> None:
         further(tmp_path, entry(own))
     with pytest.raises(UsageError, match="other stands there twice"):
         further(tmp_path, entry(other), entry(other))
-    with pytest.raises(UsageError, match="`also_test` has no meaning under other"):
+    with pytest.raises(UsageError, match="`also_test` has no meaning under other, a set that is only tested on"):
         further(tmp_path, entry(other, also_test=[entry(other, name="more")]))
     with pytest.raises(UsageError, match='unknown task "harmles"'):
         further(tmp_path, "harmles")

@@ -72,6 +72,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "cut": "outgrow.experiment.steps.data:CUT",
         "further_rows": "outgrow.experiment.steps.also_test:FURTHER_ROWS",
         "split": "outgrow.experiment.steps.data:SPLIT",
+        "order": "outgrow.experiment.steps.order:ORDER",
+        "easy_split": "outgrow.experiment.steps.data:EASY_SPLIT",
         "given": "outgrow.experiment.steps.data:GIVEN",
         "no_answers": "outgrow.experiment.steps.data:NO_ANSWERS",
         "features": "outgrow.experiment.steps.heads:FEATURES",

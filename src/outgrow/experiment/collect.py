@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from outgrow.core.examples import Labels, Strings
 from outgrow.core.pool import Pool
@@ -15,8 +16,10 @@ from outgrow.execution.step import Step, kind_of, walk
 from outgrow.experiment.equal_students import equal_students
 from outgrow.experiment.near_copies import near_copies
 from outgrow.experiment.planning.plan import Plan, Run, more_than_ceiling, reporting
+from outgrow.experiment.spec.task_entries import HARD
 from outgrow.experiment.steps.choose import candidates, chosen
 from outgrow.experiment.steps.job_files import fold_of
+from outgrow.experiment.steps.order import hardest_easy
 from outgrow.results.cells import NO_LESSON, Entry, RunToScore, cells_of
 from outgrow.results.equivalents import CURVE
 from outgrow.results.predictions import HeldOut, ModelKey, Predictions
@@ -60,6 +63,13 @@ def collect(plan: Plan, open_step: Open) -> tuple[list[RunToScore], Predictions,
         weak, strong, method = (Entry(spec.name, spec.written) for spec in (run.weak, run.strong, run.method))
         asked.append(RunToScore(run.task, weak, strong, method, run.seed, speakers, facts))
         whole.append(asked[-1])
+        if run.order is not None and (hard := _hard_rows(run, pool, open_step)).any():
+            further.setdefault((run.task, HARD), tests[run.task].part(hard))
+            told = {role: key and key._replace(test_set=HARD) for role, key in speakers.items()}
+            for role, speaker in speakers.items():
+                if speaker is not None and (there_too := told[role]) is not None:
+                    predictions.setdefault(there_too, predictions[speaker][hard])
+            whole.append(RunToScore(run.task, weak, strong, method, run.seed, told, facts, HARD))
         for name, test in run.also_test.items():
             title = f"{run.task}: also_test: {name}"
             if title not in pools:
@@ -74,6 +84,13 @@ def collect(plan: Plan, open_step: Open) -> tuple[list[RunToScore], Predictions,
             whole.append(RunToScore(run.task, weak, strong, method, run.seed, told, facts, name))
     notes = [*_notes(plan, pools, open_step), *equal_students(plan.runs, asked, predictions), *prior_notes(asked)]
     return whole, Predictions(tests, predictions, curves, further), notes
+
+
+def _hard_rows(run: Run, pool: Pool, open_step: Open) -> NDArray[np.bool_]:
+    """Which of the task's test rows are harder than the easy rows that may be trained on."""
+    assert run.order is not None
+    difficulty = np.load(open_step(run.order) / "difficulty.npy")
+    return np.asarray(difficulty[pool.test] > hardest_easy(pool, difficulty, run.easiest))
 
 
 def _speakers(run: Run) -> dict[str, ModelKey | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,6 +22,7 @@ from outgrow.experiment.collect import collect
 from outgrow.experiment.planning.plan import Plan, plan
 from outgrow.experiment.spec.resolve import Resolved, check_splits, read_experiment, resolve_experiment
 from outgrow.experiment.spec.schema import Experiment
+from outgrow.experiment.spec.task_entries import TaskSpec
 from outgrow.report import page as report
 from outgrow.report.scene import ReportedRun
 from outgrow.results.cells import Scored
@@ -50,11 +52,16 @@ def prepare(experiment: Experiment, store: Store, machine: Machine, display: Dis
     cut = {
         task.title: Step("cut", kept, {"pool": ground.pools[task.title]}, label=f"{task.title}: leave out unused rows")
         for task in experiment.tasks
-        if task.rows != "all" and (kept := kept_of(pools[task.title], experiment.split.dealt)) is not None
+        if task.rows != "all" and (kept := kept_of(pools[task.title], _needed(task, experiment))) is not None
     }
     execute(list(cut.values()), store, here, ground.sources, display)
     pools |= {task: Pool.load(_opened(store, step)) for task, step in cut.items()}
     return plan(experiment, _with_pools(ground, cut), pools)
+
+
+def _needed(task: TaskSpec, experiment: Experiment) -> dict[str, int]:
+    """How many rows the splits are dealt from, by part: of easy rows alone, as many more as the others are."""
+    return {part: math.ceil(rows / task.easiest.get(part, 1)) for part, rows in experiment.split.dealt.items()}
 
 
 def _with_pools(ground: Resolved, cut: Mapping[str, Step]) -> Resolved:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from outgrow.core.answers import Allowed, Answers
 from outgrow.core.errors import OutgrowError
@@ -61,6 +62,14 @@ class HeldOut:
     input_type: str = TEXT.name
     allowed: Allowed | None = None  # [n, classes] the classes that a row can have; None: all, in every row
     off_list: int = 0  # how many of the last classes are answers that no row can have, such as "unsure"
+
+    def part(self, rows: NDArray[np.bool_]) -> HeldOut:
+        """Some of the examples, `[n]` true where one is kept."""
+        inputs = tuple(self.inputs[row] for row in np.flatnonzero(rows).tolist())
+        allowed = None if self.allowed is None else self.allowed[rows]
+        return HeldOut(
+            self.ids[rows], inputs, self.truth[rows], self.groups[rows], self.classes, self.input_type, allowed
+        )
 
     @property
     def strata(self) -> Ints | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from outgrow.core.pool import Pool
@@ -14,9 +14,13 @@ from outgrow.experiment.spec.method_entries import MethodSpec
 from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.experiment.spec.resolve import Resolved
 from outgrow.experiment.spec.schema import Experiment
+from outgrow.experiment.spec.task_entries import TaskSpec
 from outgrow.experiment.steps.also_test import answers_of
 from outgrow.experiment.steps.data import split_step
+from outgrow.experiment.steps.order import order_step
 from outgrow.experiment.steps.training_request import TaskPlan
+
+HALF = 0.5  # of the rows are easy where an order is given and no share
 
 
 def reporting(trained: Iterable[Step]) -> list[Step]:
@@ -56,13 +60,16 @@ class Run:
     alike: bool = False  # whether the ceiling is trained by the method's procedure
     extras: Mapping[str, Step] = field(default_factory=dict)  # by role: label curve and controls, where asked for
     also_test: Mapping[str, FurtherTest] = field(default_factory=dict)  # by the further test set's name
+    order: Step | None = None  # how difficult the task's rows are
+    easiest: float = 1.0  # the share of rows that are easy, where there is an order
 
     @property
     def wanted(self) -> list[Step]:
         """The steps whose results are read when this run is scored."""
         trained = [step for step in (self.supervisor, self.student, self.ceiling) if step is not None]
         further = [step for test in self.also_test.values() for step in test.wanted]
-        return [self.pool, self.split, *trained, *reporting(trained), *self.extras.values(), *further]
+        order = [] if self.order is None else [self.order]
+        return [self.pool, self.split, *order, *trained, *reporting(trained), *self.extras.values(), *further]
 
 
 def more_than_ceiling(run: Run) -> str | None:
@@ -104,17 +111,27 @@ def plan(experiment: Experiment, ground: Resolved, pools: Mapping[str, Pool]) ->
 
 def _tasks(experiment: Experiment, ground: Resolved, pools: Mapping[str, Pool]) -> list[TaskPlan]:
     return [
-        TaskPlan(
-            task.title,
-            pools[task.title],
-            ground.pools[task.title],
-            experiment.split.dealt,
-            ground.locations,
-            {supervisor: step for (title, supervisor), step in ground.given.items() if title == task.title},
-            {name: step for (title, name), step in ground.also_test.items() if title == task.title},
+        _with_order(
+            task,
+            TaskPlan(
+                task.title,
+                pools[task.title],
+                ground.pools[task.title],
+                experiment.split.dealt,
+                ground.locations,
+                {supervisor: step for (title, supervisor), step in ground.given.items() if title == task.title},
+                also_test={name: step for (title, name), step in ground.also_test.items() if title == task.title},
+            ),
         )
         for task in experiment.tasks
     ]
+
+
+def _with_order(asked: TaskSpec, plan: TaskPlan) -> TaskPlan:
+    """The task's plan with its rows ordered by difficulty, where it has an order."""
+    if asked.order is None:
+        return plan
+    return replace(plan, order=order_step(plan, asked.order_column, asked.order_model), easiest=asked.easiest)
 
 
 def plan_one(
@@ -139,6 +156,6 @@ def plan_one(
         )
         for name, pool in task.also_test.items()
     }
-    return Run(
-        task.title, weak, strong, method, seed, task.step, split, supervisor, student, ceiling, alike, more, further
-    )
+    ends = (supervisor, student, ceiling, alike, more, further)
+    easy = min(task.easiest.values(), default=HALF)
+    return Run(task.title, weak, strong, method, seed, task.step, split, *ends, task.order, easy)

@@ -225,7 +225,8 @@ class Experiment(Strict):
     @property
     def models(self) -> list[ModelSpec]:
         """Everything that labels or learns, in whatever place it is named."""
-        named = (*self.weak, *self.strong, *(model for method in self.methods for model in method.models))
+        orders = [model for task in self.tasks if (model := task.order_model) is not None]
+        named = (*self.weak, *self.strong, *(model for method in self.methods for model in method.models), *orders)
         return [spec for one in named for spec in one.everyone]
 
     def path(self, name: str) -> Path:
@@ -253,6 +254,8 @@ class Experiment(Strict):
         content = {"name": task.title, **dumped, **task.columns}
         if task.also_test:
             content["also_test"] = [self._resolved(further) for further in task.also_test]
+        if isinstance(task.order, dict) and "by" in task.order:
+            content["order"] = {"by": self._whole_paths(task.order["by"])}
         if task.from_ is not None:
             content["from"] = str(self.path(task.from_))
         if task.task:

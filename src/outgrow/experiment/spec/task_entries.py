@@ -21,6 +21,7 @@ from outgrow.core.errors import OutgrowError
 from outgrow.core.inputs import InputType, input_type, type_with_columns
 from outgrow.core.registry import is_file_name, names, nearest
 from outgrow.core.validation import Problems
+from outgrow.experiment.spec.model_entries import ModelSpec, model_spec
 from outgrow.experiment.spec.paths import absolute, find_file
 from outgrow.results.predictions import OWN
 from outgrow.tasks.named.form import Form, NamedTask
@@ -50,6 +51,21 @@ class Split(Strict):
         return {"weak_train": self.weak_train or 0, "transfer": self.transfer, "validation": self.validation or 0}
 
 
+LEARNERS = {"supervisor": "weak_train", "student": "transfer"}  # the part of the split that each learns from
+HARD = "hard"  # the test set of the rows beyond the easy ones
+
+
+def _shares(train_on: dict[str, Any]) -> dict[str, Any]:
+    """The share of easiest rows by who learns from them alone."""
+    if set(train_on) == {"easiest"}:
+        return dict.fromkeys(LEARNERS, train_on["easiest"])
+    return {who: value.get("easiest") if isinstance(value, dict) else value for who, value in train_on.items()}
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1
+
+
 class TaskSpec(Strict):
     """Where a task's rows come from: exactly one of `file`, `hub` and `task`."""
 
@@ -73,6 +89,8 @@ class TaskSpec(Strict):
     from_: str | None = Field(default=None, alias="from")  # a named task's folder; None: the hub
     form: Form | None = None  # of a named task's questions; None: its usual one
     also_test: list[TaskSpec] = []  # further sets that its models are scored on
+    order: str | dict[str, Any] | None = None  # what says how hard a row is: a column, or a model
+    train_on: dict[str, Any] = {}  # which of supervisor and student learn from the easiest rows alone
 
     @model_validator(mode="before")
     @classmethod
@@ -128,7 +146,7 @@ class TaskSpec(Strict):
             },
             "task": {"options"} if self.named is None else {"from_", "form", "test", "revision"},
         }[given[0]]
-        common = {"name", "balance", "rows", "also_test", given[0]}
+        common = {"name", "balance", "rows", "also_test", "order", "train_on", given[0]}
         wrong = sorted(self.model_fields_set - allowed - common)
         unfit = [name for key in wrong for name in (self.columns if key == "columns" else [key.rstrip("_")])]
         sentences = [f"`{key}` has no meaning beside `{given[0]}`" for key in unfit]
@@ -161,13 +179,56 @@ class TaskSpec(Strict):
             if title == OWN
         ]
         wrong += [
-            f"`also_test` has no meaning under {one.title}: name all sets under the task"
+            f"`{key}` has no meaning under {one.title}, a set that is only tested on"
             for one in value
-            if one.also_test
+            for key in ("also_test", "order", "train_on")
+            if getattr(one, key)
         ]
         if wrong:
             raise Problems(*wrong)
         return value
+
+    @model_validator(mode="after")
+    def _easy_to_hard(self) -> Self:
+        problems = []
+        if self.train_on and self.order is None:
+            problems.append("`train_on` needs `order`: a column that says how hard a row is, or `{by: probe:minilm}`")
+        if self.train_on:
+            wrong = [f"{who}: {share}" for who, share in _shares(self.train_on).items() if not _is_share(share)]
+            unknown = set(_shares(self.train_on)) - set(LEARNERS)
+            if unknown or wrong or not _shares(self.train_on):
+                problems.append(
+                    "`train_on` is `{easiest: 0.5}`, a share above 0 and below 1, or so for `supervisor`, `student` or both, "
+                    "as in `{supervisor: {easiest: 0.5}}`"
+                )
+        if isinstance(self.order, dict) and set(self.order) not in ({"by"}, {"column"}, {"column", "easiest"}):
+            problems.append("`order` is a column, `{column: rating, easiest: low}` (or high), or `{by: probe:minilm}`")
+        elif isinstance(self.order, dict) and self.order.get("easiest", "low") not in ("low", "high"):
+            problems.append(f"`order`: `easiest` is low or high, not {self.order['easiest']}")
+        if not problems and (model := self.order_model) is not None and not model.able.has_features:
+            problems.append(f"`order`: {model.name} is not a head on frozen features: name a static: or probe: model")
+        if self.order is not None and any(one.title == HARD for one in self.also_test):
+            problems.append(f'"{HARD}" is what the hard part of the test rows is called: give the set another `name`')
+        if problems:
+            raise Problems(*problems)
+        return self
+
+    @property
+    def order_model(self) -> ModelSpec | None:
+        """The model that finds rows easy or hard; None where a column says so."""
+        by = self.order.get("by") if isinstance(self.order, dict) else None
+        return None if by is None else model_spec(by, student=True)
+
+    @property
+    def order_column(self) -> dict[str, str]:
+        """The column that says how hard a row is, and which end of it is easy."""
+        given = self.order if isinstance(self.order, dict) else {"column": self.order}
+        return {"easiest": "low", **{key: str(value) for key, value in given.items() if value is not None}}
+
+    @property
+    def easiest(self) -> dict[str, float]:
+        """Of each part of the split that is of easy rows alone, the share of the rows that are."""
+        return {LEARNERS[who]: float(share) for who, share in _shares(self.train_on).items()}
 
     @property
     def named(self) -> NamedTask | None:

@@ -88,8 +88,22 @@ def split(jobs: Sequence[Job], context: Context) -> None:
             np.save(job.folder / f"{part}.npy", rows)
 
 
+def easy_split(jobs: Sequence[Job], context: Context) -> None:
+    """A seed's rows as `split` deals them, some parts of the easy rows alone."""
+    from outgrow.experiment.steps.order import deal_easy
+
+    for job in jobs:
+        pool, difficulty = Pool.load(job.parents["pool"]), np.load(job.parents["order"] / "difficulty.npy")
+        for part, rows in deal_easy(pool, difficulty, **job.params).items():
+            np.save(job.folder / f"{part}.npy", rows)
+
+
 def split_step(task: TaskPlan, seed: int) -> Step:
     """The seed's weak_train, transfer and validation rows; test is the pool's own."""
+    if task.order is not None and task.easiest:
+        easy = {"seed": seed, "shares": dict(task.easiest), "sizes": dict(task.sizes)}
+        parents = {"pool": task.step, "order": task.order}
+        return Step("easy_split", easy, parents, label=f"{task.title}: deal seed {seed}, easy rows first")
     params = {"seed": seed, **task.sizes}
     return Step("split", params, {"pool": task.step}, label=f"{task.title}: deal seed {seed}")
 
@@ -147,5 +161,6 @@ def no_answers(jobs: Sequence[Job], context: Context) -> None:
 POOL = Kind(2, pool, exact=True)
 CUT = Kind(1, cut, exact=True)
 SPLIT = Kind(1, split, exact=True)
+EASY_SPLIT = Kind(1, easy_split, exact=True)
 GIVEN = Kind(1, given, exact=True, notes=_notes, plan=_plan, answer=_answer)
 NO_ANSWERS = Kind(1, no_answers, exact=True)

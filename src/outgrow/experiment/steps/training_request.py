@@ -28,6 +28,10 @@ class TaskPlan:
     sizes: Mapping[str, int]  # rows of weak_train, transfer and validation
     locations: Mapping[str, Location]  # model entry -> checkpoint
     given: Mapping[str, Step] = field(default_factory=dict)  # supervisor entry -> the step that reads its labels
+    order: Step | None = None  # how difficult each row is
+    easiest: Mapping[str, float] = field(
+        default_factory=dict
+    )  # part -> the share of easiest rows that it is dealt from
     also_test: Mapping[str, Step] = field(default_factory=dict)  # name -> the pool of a further test set
 
 
