@@ -20,6 +20,7 @@ from outgrow.experiment.pipeline import prepare
 from outgrow.experiment.steps.order import by_column, cross_fitted, deal_easy, hardest_easy
 from outgrow.experiment.steps.training_request import NAIVE
 from outgrow.results.run_folder import read_run
+from outgrow.tasks.pool import deal
 
 SIZES = {"weak_train": 20, "transfer": 30, "validation": 10}
 
@@ -40,7 +41,7 @@ def test_parts_are_dealt_from_the_easiest_rows_alone(shares: Mapping[str, float]
     rows = pool(groups=groups)
     hard = difficulty(rows)
     dealt = [deal_easy(rows, hard, shares, seed, SIZES) for seed in (0, 1)]
-    for parts in dealt:
+    for seed, parts in enumerate(dealt):
         assert {part: len(found) for part, found in parts.items()} == SIZES
         everything = np.concatenate(list(parts.values()))
         assert len(set(everything.tolist())) == len(everything)
@@ -52,6 +53,7 @@ def test_parts_are_dealt_from_the_easiest_rows_alone(shares: Mapping[str, float]
             assert hard[found].max() <= easy
             if part not in shares and len(shares) == 1:
                 assert hard[found].max() > hardest_easy(rows, hard, 0.5)  # of all rows, hard ones too
+                assert found.tolist() == deal(rows, seed, **SIZES)[part].tolist()
     assert dealt[0]["transfer"].tolist() != dealt[1]["transfer"].tolist()
     assert dealt[0]["transfer"].tolist() == deal_easy(rows, hard, shares, 0, SIZES)["transfer"].tolist()
 

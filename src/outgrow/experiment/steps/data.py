@@ -161,6 +161,6 @@ def no_answers(jobs: Sequence[Job], context: Context) -> None:
 POOL = Kind(2, pool, exact=True)
 CUT = Kind(1, cut, exact=True)
 SPLIT = Kind(1, split, exact=True)
-EASY_SPLIT = Kind(1, easy_split, exact=True)
+EASY_SPLIT = Kind(2, easy_split, exact=True)
 GIVEN = Kind(1, given, exact=True, notes=_notes, plan=_plan, answer=_answer)
 NO_ANSWERS = Kind(1, no_answers, exact=True)

@@ -25,7 +25,7 @@ from outgrow.experiment.steps.training_request import NAIVE, TaskPlan
 from outgrow.tasks.pool import deal
 
 FOLDS = 5
-PART_OF = {"supervisor": "weak_train", "student": "transfer"}
+PARTS_LEARNED = ("weak_train", "transfer")
 
 
 def order(jobs: Sequence[Job], context: Context) -> None:
@@ -109,16 +109,21 @@ def hardest_easy(pool: Pool, difficulty: Floats, share: float) -> float:
 def deal_easy(
     pool: Pool, difficulty: Floats, shares: Mapping[str, float], seed: int, sizes: Mapping[str, int]
 ) -> dict[str, Ints]:
-    """A seed's splits as `deal` makes them, with the parts in `shares` (part -> share) from the easiest rows alone.
+    """A seed's splits, with the parts in `shares` (part -> share) from the easiest rows alone.
 
-    Where both halves learn from easy rows, validation is of easy rows too. Raises UsageError where there are too few.
+    The other parts are those of `deal`, so that a student of all rows, and its ceiling, are the same whatever the supervisor
+    learned from. Where both halves learn from easy rows, validation is of easy rows too. Raises UsageError where there are
+    too few.
     """
-    taken: NDArray[np.bool_] = pool.test.copy()
-    dealt: dict[str, Ints] = {}
-    parts = {**shares, **({"validation": max(shares.values())} if len(shares) == len(PART_OF) else {})}
+    parts = {**shares, **({"validation": max(shares.values())} if len(shares) == len(PARTS_LEARNED) else {})}
+    whole = deal(pool, seed, **sizes)
+    dealt = {part: rows for part, rows in whole.items() if part not in parts}
+    taken: NDArray[np.bool_] = pool.test | np.isin(
+        pool.groups, pool.groups[np.concatenate([np.zeros(0, dtype=np.int64), *dealt.values()])]
+    )
     for part, share in parts.items():
         if not sizes[part]:
-            dealt[part] = np.zeros(0, dtype=np.int64)
+            dealt[part] = whole[part]
             continue
         easy = difficulty <= hardest_easy(pool, difficulty, share)
         # `deal` gives transfer a row at least; here it may be one that another part gets later.
@@ -130,10 +135,6 @@ def deal_easy(
                 *(f"train_on: of the easiest {share:g} of the rows: {text}" for text in error.problems)
             ) from None
         taken = taken | np.isin(pool.groups, pool.groups[dealt[part]])
-    rest = {part: size for part, size in sizes.items() if part not in dealt}
-    if rest:
-        asked = {"weak_train": 0, "transfer": 1, "validation": 0, **rest}
-        dealt |= {part: rows for part, rows in deal(replace(pool, test=taken), seed, **asked).items() if part in rest}
     return {part: dealt[part] for part in sizes}
 
 
