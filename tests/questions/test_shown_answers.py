@@ -11,7 +11,7 @@ import pytest
 from places import DOCS, ROOT
 
 SHOWN = re.compile(r"<!-- (outgrow [^\n]+) -->\n```\n(.*?)\n```\n<!-- / -->", re.DOTALL)
-PAGES = ["label-audit.md", "estimate.md", "label-next.md"]
+PAGES = ["label-audit.md", "estimate.md", "label-next.md", "join.md"]
 TEACH = (
     "teach examples/teach/labels.csv --text sentence --label praise,complaint,negation,exclamation "
     "--truth examples/teach/gold.csv --out student --quiet"

@@ -157,6 +157,7 @@ app.command(short_help="Label the rows of a file by a student.")(cli_student.pre
 app.command(short_help="Rank labels by how likely they are wrong.")(cli_question.audit)
 app.command(short_help="Estimate class shares and accuracies over a file.")(cli_question.estimate)
 app.command("next", short_help="Draw the rows to label next.")(cli_question.next_)
+app.command(short_help="Join the labels of voters or rules.")(cli_question.join)
 app.command(short_help="Compare methods, supervisors, students or tasks.")(cli_read.compare)
 app.command(short_help="The same statistics for results of other programs.")(cli_read.score)
 

@@ -203,3 +203,36 @@ def next_(
         f"{plural(len(batch.rows), 'row')} of {batch.among:,} in {out}. Fill in {LABEL}; then `outgrow next {student} {out} "
         "--measure` tells how accurate the student is on all of them."
     )
+
+
+def join(
+    votes: Annotated[Path, typer.Argument(metavar="VOTES", help="Labels of several: a CSV, JSONL or Parquet file.")],
+    text: Annotated[str, typer.Option("--text", help="The column of what is labelled: a text, a name or a number.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The file to write: a row for each text.")],
+    label: LabelOption = None,
+    voter: VoterOption = None,
+    truth: Annotated[Path | None, typer.Option("--truth", help="Careful labels, to choose and measure by.")] = None,
+    truth_label: TruthLabelOption = None,
+    voters: Annotated[Path | None, typer.Option("--voters", help="A file to write what each voter does to.")] = None,
+    max_classes: MaxClassesOption = None,
+    seed: SeedOption = 0,
+) -> None:
+    """Join the labels of several voters or rules, without a student, and say what each of them does."""
+    from outgrow.questions.join import join_files
+    from outgrow.questions.told import joined
+
+    found = join_files(
+        votes,
+        text=text,
+        columns=[name for one in label or () for name in listed(one)],
+        voter=voter,
+        truth=truth,
+        truth_label=truth_label,
+        out=out,
+        voters_out=voters,
+        max_classes=max_classes,
+        seed=seed,
+    )
+    for line in joined(found):
+        say(line)
+    say(f"{plural(len(found.texts), 'text')} in {out}.")

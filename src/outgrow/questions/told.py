@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
+from outgrow.core.units import plural
 from outgrow.questions.estimate import FEWEST, Estimated, Estimates
+from outgrow.questions.join import Joined
+from outgrow.teaching.sentences import JOINS, share
+
+SHOWN = 30  # voters in a table
 
 
 def estimated(found: Estimates) -> list[str]:
@@ -33,6 +39,33 @@ def estimated(found: Estimates) -> list[str]:
             lines.append(f"For ± {points} on every share, label about {more:,} more, drawn at random.")
         else:
             lines.append(f"Every share is known within ± {points}.")
+    return lines
+
+
+def joined(found: Joined) -> list[str]:
+    """How the voters were joined, and a table of what each does."""
+    texts = sum(label is not None for label in found.labels)
+    by = JOINS[found.by]
+    lines = [
+        f"{plural(int(found.votes.sum()), 'label')} of {plural(len(found.voters), 'voter')} on {texts:,} texts, joined by {by}."
+    ]
+    if found.tried and found.careful:
+        tried = ", ".join(f"{JOINS[rule]} {_short(value)}" for rule, value in found.tried)
+        right = share(asdict(found.accuracy)) if found.accuracy is not None else "none"
+        lines.append(f"Of the {found.careful:,} careful texts with labels, right on: {tried}.")
+        lines.append(f"What is joined is right on {right}, by cross-validation.")
+    rows = [("", "labels", "of texts", "with others", "contradicted", "right (careful labels)", "right (model)")]
+    for one in found.voters[:SHOWN]:
+        careful = "" if one.accuracy is None else f"{share(asdict(one.accuracy))} of {one.careful:,}"
+        contradicted = f"{one.conflicts / one.overlaps:.0%}" if one.overlaps else ""
+        model = "" if one.by_model is None else _short(one.by_model)
+        rows.append(
+            (one.name, f"{one.labels:,}", f"{one.coverage:.0%}", f"{one.overlaps:,}", contradicted, careful, model)
+        )
+    lines += columns(rows)
+    if len(found.voters) > SHOWN:
+        lines.append(f"and {len(found.voters) - SHOWN:,} more: --voters writes all of them to a file.")
+    lines += [f"note: {one.name!r} gives no label" for one in found.voters if not one.labels]
     return lines
 
 
