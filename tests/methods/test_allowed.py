@@ -59,6 +59,25 @@ def test_a_loss_over_masked_logits_is_the_loss_over_the_classes_that_are_there(n
     assert (slope[:, 2:] == 0).all()
 
 
+@pytest.mark.parametrize("name", LOSSES)
+def test_in_a_ragged_batch_each_row_has_the_loss_of_its_own_classes(name: str) -> None:
+    """Rows of two, three and four classes, in any places: no probability, hardened label or entropy beyond them."""
+    allowed = torch.from_numpy(ragged())
+    logits = torch.tensor(np.random.default_rng(4).normal(size=(N, CLASSES)), dtype=torch.float32)
+    weak = torch.from_numpy(soft(allowed.numpy()))
+    masked = torch.where(allowed, logits, torch.tensor(OUT)).requires_grad_()
+    found = MADE[name].loss(masked, weak, 0.5)
+    (slope,) = torch.autograd.grad(found.sum(), masked)
+    assert torch.isfinite(slope).all()
+    assert (slope[~allowed] == 0).all()
+    for row in range(N):
+        own = allowed[row]
+        # Of two classes alone, confidence hardens by a threshold; of 0, that is argmax, as in the wider batch.
+        statistic = torch.zeros(()) if name == "confidence" and own.sum() == 2 else None
+        alone = MADE[name].loss(logits[row, own][None], weak[row, own][None], 0.5, statistic)
+        assert torch.allclose(found[row], alone[0], atol=1e-5), row
+
+
 @pytest.mark.parametrize("name", LABELS)
 def test_label_changes_keep_to_the_classes_of_a_row(name: str) -> None:
     allowed = ragged()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +30,9 @@ def show(
     sensitivity: Annotated[
         bool, typer.Option("--sensitivity", help="Student, ceiling and PGR at each l2 that was tried.")
     ] = False,
+    margin: Annotated[
+        bool, typer.Option("--margin", help="The models where the supervisor is unsure and where it is sure.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="The whole results.json.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="One line per cell.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="A table for a README.")] = False,
@@ -44,18 +48,24 @@ def show(
     from outgrow.core.errors import UsageError
     from outgrow.report import papers, tables
     from outgrow.report.sensitivity import SENSITIVITY, at_each_strength
+    from outgrow.results.margins import by_margin
     from outgrow.results.metrics.scores import metric_named
-    from outgrow.results.run_folder import with_metric
+    from outgrow.results.run_folder import read_run, with_metric
 
     if json + csv + markdown + latex > 1:
         raise UsageError("show: ask for one of --json, --csv, --markdown and --latex at a time")
     if pivot is not None and not (latex or markdown):
         raise UsageError("show: --pivot is for --latex and --markdown")
-    if agreement + sensitivity + (metric != "accuracy") > 1:
-        raise UsageError("show: ask for one of --metric, --agreement and --sensitivity at a time")
+    if agreement + sensitivity + margin + (metric != "accuracy") > 1:
+        raise UsageError("show: ask for one of --metric, --agreement, --sensitivity and --margin at a time")
     asked = metric_named(metric)
     results = with_metric(folder, metric)
     shows = tables.AGREEMENT if agreement else SENSITIVITY if sensitivity else tables.view(asked)
+    if margin:
+        reading = read_run(folder)
+        shows, results = tables.MARGIN, replace(results, cells=by_margin(reading.asked, reading.scored), notes=())
+        if not results.cells:
+            raise UsageError("show: --margin: every supervisor here is equally sure of all rows, or leaves some out")
     cells = at_each_strength(results.cells) if sensitivity else results.cells
     if json:
         say_json(results.to_json())

@@ -60,6 +60,12 @@ def view(metric: Metric) -> View:
 
 
 ACCURACIES = view(ACCURACY)
+MARGIN = View(
+    ACCURACIES.columns,
+    caption="In thirds of the test rows by the margin of the weak label, its likeliest class above the next (the mean over "
+    "seeds); ",
+    in_order=True,
+)
 AGREEMENT = View(
     {
         "agreement": "agreement",
