@@ -48,6 +48,40 @@ def test_a_sweep_of_the_reference_code(tmp_path: Path) -> None:
     assert "may be of different rows" in notes
 
 
+def test_other_settings_are_cells_of_their_own(tmp_path: Path) -> None:
+    """Students that differ in a setting are apart, whatever its name; a name that each run has for itself is none."""
+    root = reference(tmp_path / "runs")
+    number = 0
+    for share in (0.25, 0.5):
+        for seed in range(3):
+            number += 1
+            settings = {"loss": "mixed", "gt_fraction": share, "run_name": f"run{number}", "save_path": f"/x/{number}"}
+            trained(root, "gpt2-large", 0.7 + share / 10 + seed / 100, seed, "gpt2", **settings | {"save_path": number})
+    cells = {cell["method"]: cell for cell in score_folder(root).cells}
+    assert set(cells) == {"xent", "logconf", "mixed gt_fraction=0.25", "mixed gt_fraction=0.5"}
+    assert cells["mixed gt_fraction=0.5"]["student_accuracy"]["estimate"] == pytest.approx(0.76)
+    assert all(cell["seeds"] == [0, 1, 2] for cell in cells.values())
+    one = tmp_path / "one"
+    for model in ("gpt2", "gpt2-large"):
+        trained(one, model, 0.6 if model == "gpt2" else 0.8, 0)
+    for share in (0.0, 0.5):
+        trained(one, "gpt2-large", 0.7, 0, "gpt2", gt_fraction=share)
+    assert [cell["method"] for cell in score_folder(one).cells] == ["xent gt_fraction=0.0", "xent gt_fraction=0.5"]
+
+
+def test_ceilings_may_lie_in_another_folder(tmp_path: Path) -> None:
+    for seed in range(3):
+        trained(tmp_path / "runs", "gpt2", 0.6, seed)
+        trained(tmp_path / "runs", "gpt2-large", 0.7, seed, weak="gpt2")
+        trained(tmp_path / "tops", "gpt2-large", 0.8 + seed / 100, seed)
+    assert "no run of gpt2-large taught the truth" in fault(lambda: score_folder(tmp_path / "runs"))[0]
+    (cell,) = score_folder(tmp_path / "runs", tmp_path / "tops").cells
+    assert cell["ceiling_accuracy"]["estimate"] == pytest.approx(0.81)
+    assert "there is no such folder" in fault(lambda: score_folder(tmp_path / "runs", tmp_path / "no"))[0]
+    (tmp_path / "empty").mkdir()
+    assert "--ceilings names their folder" in fault(lambda: score_folder(tmp_path / "runs", tmp_path / "empty"))[0]
+
+
 def test_weak_labels_are_read_and_pickles_are_not(tmp_path: Path) -> None:
     import pyarrow as pa
 

@@ -136,6 +136,11 @@ def score(
     folder: Annotated[
         Path | None, typer.Option("--folder", help="Instead: results in the form of the field's reference code.")
     ] = None,
+    ceilings: Annotated[Path | None, typer.Option("--ceilings", help="With --folder: where the ceilings are.")] = None,
+    scorer: Annotated[
+        str | None,
+        typer.Option("--scorer", help="Of logs by inspect or lm-eval: which score; METRIC,FILTER of the latter."),
+    ] = None,
     id_column: Annotated[str | None, typer.Option("--id", help="The column of ids. [default: id]")] = None,
     common: Annotated[bool, typer.Option("--common", help="Score the rows and seeds that all have.")] = False,
     percent: Annotated[bool, typer.Option("--percent", help="The accuracies are percentages.")] = False,
@@ -158,17 +163,21 @@ def score(
         raise UsageError(f"score: {'--weak' if weak is None else '--student'} is missing beside {', '.join(named)}")
     if not named and metric != "accuracy":
         raise UsageError("score: --metric needs predictions; accuracies hold nothing else")
+    if ceilings is not None and folder is None:
+        raise UsageError("score: --ceilings is for --folder; --ceiling names a file of predictions")
+    if scorer is not None and not named:
+        raise UsageError("score: --scorer is for logs under --weak, --student and --ceiling")
     if percent and accuracies is None:
         raise UsageError("score: --percent is for --accuracies")
     if accuracies is not None:
         results = scores.score_accuracies(accuracies, percent=percent, common=common)
     elif folder is not None:
-        results = score_folder(folder)
+        results = score_folder(folder, ceilings)
     else:
         assert weak is not None  # seen above, as the next
         assert student is not None
         results = scores.score_predictions(
-            weak, student, ceiling, truth, id_column=id_column, common=common, metric=metric
+            weak, student, ceiling, truth, id_column=id_column, common=common, metric=metric, scorer=scorer
         )
     if json:
         say_json(scores.cells_json(results))

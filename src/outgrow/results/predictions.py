@@ -82,7 +82,7 @@ class HeldOut:
     def alternatives(self) -> float:
         """The number of classes of a row; where rows differ, that of which a random wrong answer is right as often."""
         if self.allowed is None:
-            return len(self.classes) - self.off_list
+            return max(len(self.classes) - self.off_list, 2)  # a truth of one class alone: its answers have two
         return 1 + 1 / float((1 / np.maximum(self.allowed.sum(axis=1) - 1, 1)).mean())
 
 

@@ -14,6 +14,7 @@ from outgrow.core.files.label_columns import class_probabilities
 from outgrow.core.files.tables import Table, read_table
 from outgrow.core.units import plural
 from outgrow.results.cells import Entry, RunToScore
+from outgrow.results.external.eval_logs import read_answers
 from outgrow.results.predictions import HeldOut, ModelKey, Predictions
 
 ROLES = ("weak", "student", "ceiling")
@@ -40,15 +41,20 @@ class Said:
 
 
 def read_predictions(
-    paths: Mapping[str, Path], truth: Path | None, *, id_column: str | None = None, common: bool = False
+    paths: Mapping[str, Path],
+    truth: Path | None,
+    *,
+    id_column: str | None = None,
+    common: bool = False,
+    scorer: str | None = None,
 ) -> tuple[list[RunToScore], Predictions, list[str]]:
     """Runs, tables and notes from one file a role (ceiling may be missing). Raises UsageError with all that is wrong.
 
     Every file and seed must hold the truth's ids, all of them and no others; with `common`, those that all have are scored.
     """
     problems: list[str] = []
-    files = [_file(role, path, id_column, problems) for role, path in paths.items()]
-    known = None if truth is None else _file("truth", truth, id_column, problems)
+    files = [_file(role, read_answers(path, scorer, problems), id_column, problems) for role, path in paths.items()]
+    known = None if truth is None else _file("truth", read_table(truth, problems), id_column, problems)
     said = [file for file in files if file is not None]
     if problems or len(said) < len(paths) or (truth is not None and known is None):
         raise UsageError(*problems)
@@ -93,8 +99,7 @@ def read_predictions(
     return asked, Predictions({task: held}, spoken), notes
 
 
-def _file(role: str, path: Path, id_column: str | None, problems: list[str]) -> Said | None:
-    table = read_table(path, problems)
+def _file(role: str, table: Table | None, id_column: str | None, problems: list[str]) -> Said | None:
     if table is None:
         return None
     table = _spread(table, problems)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,12 +39,33 @@ class Trained:
         return self.config.get(name)
 
 
-def score_folder(root: Path) -> Results:
-    """Cells from every run below a folder; notes say what cannot be concluded. Raises UsageError where there is nothing."""
-    if not root.is_dir():
-        raise UsageError(f"{root}: there is no such folder")
+# Of a config: what names a run's models and repeat, and what says where things lie.
+NAMED = ("ds_name", "model_size", "weak_model_size", "loss", "seed")
+PLACES = ("folder", "path", "dir", "command", "subfolder")
+TRAINING = (
+    "lr",
+    "optim",
+    "lr_schedule",
+    "train_with_dropout",
+    "eval_every",
+)  # supervisors that differ in these are a choice
+
+
+def score_folder(root: Path, ceilings: Path | None = None) -> Results:
+    """Cells from every run below a folder, with the ceilings there or below another one; notes say what cannot be concluded.
+
+    Raises UsageError where there is nothing.
+    """
+    for place in (root, *([] if ceilings is None else [ceilings])):
+        if not place.is_dir():
+            raise UsageError(f"{place}: there is no such folder")
     problems: list[str] = []
     trained = list(_trained(root, problems))
+    tops = trained if ceilings is None else list(_trained(ceilings, problems))
+    if ceilings is not None and not tops and not problems:
+        problems.append(
+            f"{ceilings}: holds no results in the form of the reference code; --ceilings names their folder"
+        )
     joint = list(_joint(root, problems))
     if problems:
         raise UsageError(*problems)
@@ -54,7 +75,7 @@ def score_folder(root: Path) -> Results:
             f"<weak>_<strong>.{SUMMARY} with weak_acc, strong_acc and transfer_acc_<loss>"
         )
     notes: list[str] = [SEEDS_ONLY]
-    cells = _cells(trained, notes, problems)
+    cells = _cells(trained, tops, notes, problems)
     if problems:
         raise UsageError(*problems)
     if cells:
@@ -118,15 +139,48 @@ def _labels_right(folder: Path, problems: list[str]) -> float | None:
     return float(np.mean(right)) if right else None
 
 
-def _cells(trained: list[Trained], notes: list[str], problems: list[str]) -> dict[str, list[dict[str, Any]]]:
+def _told_apart(students: Sequence[Trained]) -> dict[Path, str]:
+    """What a cell's name says beside data, models and loss, by folder: the settings in which such students differ.
+
+    A setting with another value in every run, such as a run's own name, counts only where runs of one seed are not told
+    apart without it.
+    """
+    together: dict[tuple[Any, ...], list[Trained]] = {}
+    for run in students:
+        together.setdefault(tuple(str(run.setting(name)) for name in NAMED[:-1]), []).append(run)
+    words: dict[Path, str] = {}
+    for runs in together.values():
+        values = {
+            name: [repr(run.setting(name)) for run in runs]
+            for name in dict.fromkeys(name for run in runs for name in run.config)
+            if name not in NAMED
+            and not name.endswith(PLACES)
+            and not any(isinstance(run.setting(name), list | dict) for run in runs)
+        }
+        counts = {name: len(set(found)) for name, found in values.items()}
+        used: list[str] = []
+        for name in sorted(values, key=lambda name: (counts[name] == len(runs), counts[name])):
+            own = counts[name] == len(runs)
+            cells = [(run.setting("seed"), *(values[key][place] for key in used)) for place, run in enumerate(runs)]
+            if counts[name] > 1 and (not own or len(set(cells)) < len(runs)):
+                used.append(name)
+        for run in runs:
+            said = [f"{name}={run.setting(name)}" for name in sorted(used) if run.setting(name) is not None]
+            words[run.folder] = "".join(f" {one}" for one in said)
+    return words
+
+
+def _cells(
+    trained: list[Trained], tops: list[Trained], notes: list[str], problems: list[str]
+) -> dict[str, list[dict[str, Any]]]:
     """Students that weak labels taught, each with the supervisor and the ceiling of its data and seed."""
     cells: dict[str, list[dict[str, Any]]] = {}
-    for run in trained:
-        if run.setting("weak_model_size") is None:
-            continue
+    students = [run for run in trained if run.setting("weak_model_size") is not None]
+    apart = _told_apart(students)
+    for run in students:
         seed, data = run.setting("seed"), run.setting("ds_name")
         weak = _truth_taught(trained, run, run.setting("weak_model_size"), notes, problems)
-        ceiling = _truth_taught(trained, run, run.setting("model_size"), notes, problems)
+        ceiling = _truth_taught(tops, run, run.setting("model_size"), notes, problems)
         if weak is None or ceiling is None:
             continue
         if weak.labels_right is not None:
@@ -138,7 +192,7 @@ def _cells(trained: list[Trained], notes: list[str], problems: list[str]) -> dic
             "task": data,
             "weak_name": weak.setting("model_size"),
             "strong_name": run.setting("model_size"),
-            "method": run.setting("loss"),
+            "method": f"{run.setting('loss')}{apart[run.folder]}",
             "seed": seed,
             "n_test": None,
             "weak": weak.accuracy,
@@ -169,6 +223,10 @@ def _truth_taught(
         and other.setting("loss") == "xent"
         and all(other.setting(name) == run.setting(name) for name in shared)
     ]
+    if len(found) > 1:  # of several, the one with the student's settings of other kinds
+        rest = [name for name in run.config if name not in (*NAMED, *shared, *TRAINING) and not name.endswith(PLACES)]
+        closest = [other for other in found if all(other.setting(name) == run.setting(name) for name in rest)]
+        found = closest if len(closest) == 1 else found
     what = f"{model} taught the truth on {run.setting('ds_name')} with seed {run.setting('seed')}"
     if not found:
         notes.append(f"{run.folder}: left out, for there is no run of {what} and the same settings")

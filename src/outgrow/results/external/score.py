@@ -13,6 +13,7 @@ from outgrow.core.errors import UsageError
 from outgrow.core.examples import class_name, whole_number
 from outgrow.core.files.tables import Table, read_table
 from outgrow.results.cells import NO_TRUTH, Scored, cell_rows, gain, leave_undefined, run_rows, written
+from outgrow.results.external.eval_logs import is_log, log_notes
 from outgrow.results.external.prediction_files import read_predictions
 from outgrow.results.metrics.recovery import performance_gap_recovered, recovery
 from outgrow.results.predictions import OWN
@@ -35,10 +36,13 @@ def score_predictions(
     id_column: str | None = None,
     common: bool = False,
     metric: str = "accuracy",
+    scorer: str | None = None,
 ) -> Results:
-    """Results of predictions in files. Raises UsageError with everything that is wrong with them."""
+    """Results of predictions in files, or in logs of evaluations. Raises UsageError with all that is wrong with them."""
     paths = {"weak": weak, "student": student} | ({} if ceiling is None else {"ceiling": ceiling})
-    asked, tables, notes = read_predictions(paths, truth, id_column=id_column, common=common)
+    logs = {role: path for role, path in paths.items() if is_log(path)}
+    _logs_fit(paths, logs, truth, metric, scorer)
+    asked, tables, notes = read_predictions(paths, truth, id_column=id_column, common=common, scorer=scorer)
     scored = Scored(tables)
     names = ("accuracy", metric)
     cells = cell_rows(asked, scored, names)
@@ -49,7 +53,31 @@ def score_predictions(
                     found["status"] = "undefined: no ceiling was given"
     runs = run_rows(asked, scored, names)
     leave_undefined(runs, asked, cells)
+    if logs:
+        for made in (*runs, *cells):
+            made["agreement"] = None
+        notes = [*notes, *log_notes(logs, len({run.seed for run in asked}))]
     return Results(runs, cells, {}, notes)
+
+
+def _logs_fit(
+    paths: Mapping[str, Path], logs: Mapping[str, Path], truth: Path | None, metric: str, scorer: str | None
+) -> None:
+    """Raise UsageError where logs, which hold right and wrong alone, stand beside what they cannot be scored with."""
+    if scorer is not None and not logs:
+        raise UsageError("score: --scorer is for logs of inspect and lm-eval; none of these files is one")
+    if not logs:
+        return
+    other = next((path for role, path in paths.items() if role not in logs), None)
+    if other is not None and other.is_file():
+        raise UsageError(
+            f"score: {next(iter(logs.values()))} is a log of an evaluation, which holds right and wrong, and {other} holds "
+            "predictions; give logs for all models, or predictions for all"
+        )
+    if truth is not None:
+        raise UsageError("score: logs of evaluations hold what was right: leave --truth away")
+    if metric != "accuracy":
+        raise UsageError("score: --metric needs predictions; logs of evaluations hold right and wrong alone")
 
 
 def score_accuracies(path: Path, *, percent: bool = False, common: bool = False) -> Results:
