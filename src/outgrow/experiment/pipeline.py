@@ -19,7 +19,7 @@ from outgrow.execution.step import Step
 from outgrow.execution.store import Store, default_store
 from outgrow.experiment import run_folder
 from outgrow.experiment.collect import collect
-from outgrow.experiment.planning.plan import Plan, plan
+from outgrow.experiment.planning.plan import HALF, Plan, plan
 from outgrow.experiment.spec.resolve import Resolved, check_splits, read_experiment, resolve_experiment
 from outgrow.experiment.spec.schema import Experiment
 from outgrow.experiment.spec.task_entries import TaskSpec
@@ -60,8 +60,12 @@ def prepare(experiment: Experiment, store: Store, machine: Machine, display: Dis
 
 
 def _needed(task: TaskSpec, experiment: Experiment) -> dict[str, int]:
-    """How many rows the splits are dealt from, by part: of easy rows alone, as many more as the others are."""
-    return {part: math.ceil(rows / task.easiest.get(part, 1)) for part, rows in experiment.split.dealt.items()}
+    """How many rows the splits are dealt from, by part: with an order, as many more as the hard ones are.
+
+    For every part alike, so that tasks that differ in who learns from easy rows have the same pool.
+    """
+    share = 1.0 if task.order is None else min(task.easiest.values(), default=HALF)
+    return {part: math.ceil(rows / share) for part, rows in experiment.split.dealt.items()}
 
 
 def _with_pools(ground: Resolved, cut: Mapping[str, Step]) -> Resolved:
