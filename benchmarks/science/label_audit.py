@@ -70,7 +70,7 @@ def main(sets: Sequence[str], draws: int) -> list[dict[str, Any]]:
     found = []
     with tempfile.TemporaryDirectory() as place:
         for name in sets:
-            of = world(name, Path(place) / name)
+            of = world(name, Path(place) / name, STUDENT)
             for draw, kind, careful in product_of(range(draws), KINDS, SIZES):
                 rows = drawn(of.data, draw)
                 labels = cheap_labels(of.data, rows, kind, draw)

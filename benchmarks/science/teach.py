@@ -23,7 +23,7 @@ import numpy as np
 from safetensors.numpy import save_file
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
-from teach_data import KINDS, SETS, DataSet, Draw, cheap_labels, data_set, drawn, unit
+from teach_data import AS_TAUGHT, KINDS, SETS, DataSet, Draw, cheap_labels, data_set, drawn, unit
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
@@ -52,15 +52,15 @@ class World:
     name: str  # of a student that reads them
 
 
-def world(name: str, folder: Path) -> World:
-    """The words are as long as the texts, as lengths tell of mistakes."""
-    data = data_set(name, ("wordllama", STUDENT))
+def world(name: str, folder: Path, read: str = AS_TAUGHT) -> World:
+    """The words are as long as the texts, as lengths tell of mistakes. read: whose features."""
+    data = data_set(name, ("wordllama", STUDENT, AS_TAUGHT))
     words = [f"{row}-".ljust(len(text), "x") for row, text in enumerate(data.texts)]
     folder.mkdir()
     tokenizer = Tokenizer(WordLevel({word: row for row, word in enumerate([*words, "?"])}, unk_token="?"))
     tokenizer.pre_tokenizer = WhitespaceSplit()  # type: ignore[assignment]
     tokenizer.save(str(folder / "tokenizer.json"))
-    values = data.features[STUDENT]
+    values = data.features[read]
     save_file(
         {"embedding.weight": np.vstack([values, 0 * values[:1]]).astype(np.float32)}, folder / "model.safetensors"
     )
@@ -100,7 +100,7 @@ def _accuracy(of: World, rows: Draw, found: Learner, work: Work, choice: Candida
 
 
 def alternatives(data: DataSet, rows: Draw, labels: Ints, careful: int) -> dict[str, float]:
-    """What others get right on unseen texts: logistic regressions on the same features at length 1, scikit-learn's options."""
+    """What others get right on unseen texts: logistic regressions on MiniLM's sentence embeddings, scikit-learn's options."""
     features, truth, gold = unit(data.features[STUDENT]), data.truth, rows.careful[:careful]
 
     def of(learned: Ints, targets: Ints, weights: Floats | None = None) -> float:

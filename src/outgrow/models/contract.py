@@ -158,6 +158,10 @@ class Model(BaseModel):
         """Whether its field `checkpoint` names something with a fingerprint."""
         return self.form is not None or self.has_features
 
+    def as_student(self, location: Location) -> Model:
+        """With the options that a student of one's own has where none are asked for; by default the same."""
+        return self
+
     def problems(self, location: Location) -> list[str]:
         """What can be seen to be wrong with these options for that checkpoint without loading it, a sentence each."""
         return []

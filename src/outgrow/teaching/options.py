@@ -103,6 +103,7 @@ def learner(spec: ModelSpec) -> Learner:
     if spec.able.saved is None:
         raise UsageError(f"{spec.name}: such a model cannot be a saved student: take static, probe or finetune")
     location = resolve(checkpoint_name(spec), spec.kind, spec.able.form)
+    spec = _as_student(spec, location)
     problems = spec.options.problems(location)
     if spec.able.first_rows is not None:
         problems.append(f"{spec.name}: `rows` is for supervisors of `outgrow run`: leave it out")
@@ -113,6 +114,15 @@ def learner(spec: ModelSpec) -> Learner:
     if problems:
         raise UsageError(*problems)
     return Learner(spec, {spec.name: location}, {location.fingerprint: asdict(location)} | _file_of(spec))
+
+
+def _as_student(spec: ModelSpec, location: Location) -> ModelSpec:
+    """With the options that a student has here where none are named, and a name that says so."""
+    options = spec.able.as_student(location)
+    if options == spec.options:
+        return spec
+    named = {option: getattr(options, option) for option in sorted(options.model_fields_set - {"checkpoint"})}
+    return replace(spec, options=options, written={spec.kind: spec.options.checkpoint, **named})
 
 
 def learning(

@@ -210,3 +210,20 @@ def test_transformers_keeps_its_own_settings(made: Callable[[str], Path], capfd:
     features(Probe(checkpoint="x"), TEXTS, made("mpnet"))
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("family", ["bert", "mpnet", "llama"])
+def test_all_layers_are_their_mean(made: Callable[[str], Path], family: str) -> None:
+    found = features(Probe(checkpoint="x", layer="all", pooling="mean"), TEXTS, made(family))
+    layers = [one_by_one(made(family), TEXTS, "mean", layer) for layer in range(4)]
+    np.testing.assert_allclose(found.values, np.mean(layers, axis=0), atol=1e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_student_of_an_encoder_has_all_layers_unless_one_is_named(made: Callable[[str], Path], family: str) -> None:
+    place = resolve(str(made(family)), "probe")
+    for named in ({"layer": -1}, {"pooling": "last"}):
+        asked = Probe(checkpoint="x", **named)
+        assert asked.as_student(place) == asked
+    encoder = family in ("bert", "mpnet")
+    assert Probe(checkpoint="x").as_student(place).layer == ("all" if encoder else None)
