@@ -27,7 +27,7 @@ def main() -> None:
     arguments.add_argument("--out", type=Path, default=ROOT / "runs")
     out = arguments.parse_args().out
     tables: dict[str, str] = {}
-    for name in ("preferences", "paper"):
+    for name in ("preferences", "paper", "easy"):
         folder = out / f"results-{name}"
         made = run(ASKED / f"{name}.yaml", out=folder, machine=Machine(threads=1))
         tables[name] = table(made)
