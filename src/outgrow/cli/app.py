@@ -16,6 +16,7 @@ import typer
 from outgrow.cli import questions as cli_question
 from outgrow.cli import report as cli_report
 from outgrow.cli import results as cli_read
+from outgrow.cli import sealed as cli_sealed
 from outgrow.cli import teach as cli_student
 from outgrow.cli.options import (
     AddressOption,
@@ -160,6 +161,7 @@ app.command("next", short_help="Draw the rows to label next.")(cli_question.next
 app.command(short_help="Join the labels of voters or rules.")(cli_question.join)
 app.command(short_help="Compare methods, supervisors, students or tasks.")(cli_read.compare)
 app.command(short_help="The same statistics for results of other programs.")(cli_read.score)
+app.command(short_help="Write a task without its truth, to score answers fairly.")(cli_sealed.seal)
 
 
 @app.command("list")

@@ -126,6 +126,10 @@ def compare(
 
 
 def score(
+    answers: Annotated[
+        Path | None, typer.Argument(metavar="[ANSWERS]", help="With --sealed: what was answered.")
+    ] = None,
+    sealed: Annotated[Path | None, typer.Option("--sealed", help="The sealed part that `outgrow seal` wrote.")] = None,
     weak: Annotated[Path | None, typer.Option("--weak", help="The supervisor's predictions on test.")] = None,
     student: Annotated[Path | None, typer.Option("--student", help="The student's.")] = None,
     ceiling: Annotated[Path | None, typer.Option("--ceiling", help="The ceiling's.")] = None,
@@ -154,6 +158,19 @@ def score(
     from outgrow.results.external.reference_folder import score_folder
     from outgrow.results.metrics.scores import metric_named
 
+    if (answers is None) != (sealed is None):
+        raise UsageError(
+            "score: --sealed needs a file of answers"
+            if answers is None
+            else f"score: {answers} stands alone: name files by --weak, --student, --ceiling and --truth, or give --sealed"
+        )
+    if sealed is not None and answers is not None:
+        from outgrow.cli.sealed import score_sealed
+
+        if any((weak, student, ceiling, truth, accuracies, folder, ceilings, scorer, id_column, common, percent)):
+            raise UsageError("score: beside --sealed stand a file of answers and --json alone")
+        score_sealed(sealed, answers, json=json)
+        return
     asked = metric_named(metric)
     predictions = {"--weak": weak, "--student": student, "--ceiling": ceiling, "--truth": truth}
     named = [name for name, path in predictions.items() if path is not None]
