@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from browser import Opened, chromium
 from pictures import class_folder, noise, saved
 
 from outgrow import Experiment, UsageError, run
@@ -52,6 +53,18 @@ def test_a_folder_of_pictures_runs_and_pictures_are_on_the_page(tmp_path: Path) 
     test = next(iter(Predictions.read(tmp_path / "run").tests.values()))
     assert test.input_type == "image"
     assert test.inputs[0]["image"].startswith("data:image/jpeg;base64,")
+    text = (tmp_path / "run" / "report.html").read_text()
+    assert 40 <= text.count("data:image/jpeg;base64,") <= 120
+    with chromium() as browser:
+        opened = Opened(browser, tmp_path / "run" / "report.html", viewport={"width": 390, "height": 800})
+        opened.page.wait_for_function("document.querySelector('.example-picture').naturalWidth === 16")
+        assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390
+        opened.close()
+    # Without them, everything else is as it was.
+    bare = run(written(tmp_path, controls=True, images=False), store=tmp_path / "store", out=tmp_path / "run")
+    assert bare.cells == results.cells
+    assert "data:image/jpeg;base64," not in (tmp_path / "run" / "report.html").read_text()
+    assert "image" not in next(iter(Predictions.read(tmp_path / "run").tests.values())).inputs[0]
     # What was resolved reads back to the same steps, from another folder too.
     assert keys(tmp_path / "run" / "experiment.yaml", tmp_path) == keys(path, tmp_path)
 

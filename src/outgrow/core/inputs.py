@@ -236,6 +236,16 @@ def cut(preview: Preview, longest: int) -> Preview:
     return {**preview, "text": short(str(preview.get("text", ""))), "parts": parts}
 
 
+def image_of(preview: Preview) -> str:
+    """The picture of a preview, a data URI; nothing where it has none."""
+    return "" if isinstance(preview, str) else str(preview.get("image", ""))
+
+
+def without_image(preview: Preview) -> Preview:
+    """The preview's texts alone."""
+    return preview if isinstance(preview, str) else {key: part for key, part in preview.items() if key != "image"}
+
+
 def texts_of(preview: Preview) -> list[str]:
     """Every text of a preview: the one above all, then the parts'; blank ones left out."""
     if isinstance(preview, str):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outgrow.core.examples import Labels, Strings
+from outgrow.core.inputs import without_image
 from outgrow.core.pool import Pool
 from outgrow.execution.step import Step, kind_of, walk
 from outgrow.experiment.equal_students import equal_students
@@ -32,7 +33,8 @@ Open = Callable[[Step], Path]  # a step's folder in the store, verified
 def collect(plan: Plan, open_step: Open) -> tuple[list[RunToScore], Predictions, list[str]]:
     """The runs to score, their predictions on test, and what people should be told. Loads each artifact once."""
     pools = {run.task: Pool.load(open_step(run.pool)) for run in plan.runs}
-    tests = {task: _test_set(pool) for task, pool in pools.items()}
+    images = plan.experiment.images
+    tests = {task: _test_set(pool, images) for task, pool in pools.items()}
     predictions: dict[ModelKey, Any] = {}
     said: dict[Step, Any] = {}
     curves: dict[ModelKey, Any] = {}
@@ -75,7 +77,7 @@ def collect(plan: Plan, open_step: Open) -> tuple[list[RunToScore], Predictions,
             if title not in pools:
                 pools[title] = Pool.load(open_step(test.pool))
             there = pools[title]
-            further.setdefault((run.task, name), _test_set(there))
+            further.setdefault((run.task, name), _test_set(there, images))
             told = {role: key and key._replace(test_set=name) for role, key in speakers.items()}
             for role, step in (("weak", test.supervisor), ("student", test.student), ("ceiling", test.ceiling)):
                 speaker = told[role]
@@ -115,11 +117,12 @@ def _of_extra(run: Run, role: str) -> ModelKey:
     return ModelKey(run.task, role, None if shared else run.weak.name, run.strong.name, method, run.seed)
 
 
-def _test_set(pool: Pool) -> HeldOut:
+def _test_set(pool: Pool, images: bool) -> HeldOut:
     rows = np.flatnonzero(pool.test)
+    shown = (pool.input_type.preview(pool.inputs[row]) for row in rows.tolist())
     return HeldOut(
         pool.ids[rows],
-        tuple(pool.input_type.preview(pool.inputs[row]) for row in rows.tolist()),
+        tuple(shown if images else map(without_image, shown)),
         pool.labels[rows],
         pool.groups[rows],
         pool.classes,

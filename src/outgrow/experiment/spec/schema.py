@@ -71,6 +71,7 @@ class Experiment(Strict):
     metrics: Annotated[list[str], Field(min_length=1)] = Field(
         default=["accuracy"]
     )  # no part of any key: read from predictions
+    images: bool = True  # thumbnails of pictures, in the run folder and on its page
     label_curve: bool = False  # ceilings at 25, 50, 100, … rows: how many true labels a student is worth
     controls: bool = False  # shuffled labels, and a student as its own supervisor
     # Students and ceilings at each of these l2, beside their own: {l2: [0.01, 0.1]}, or `l2` for the usual ones.
@@ -243,6 +244,8 @@ class Experiment(Strict):
         content["tasks"] = [self._resolved(task) for task in self.tasks]
         for part in ("weak", "strong", "methods"):
             content[part] = [self._whole_paths(entry) for entry in content[part]]
+        if content["images"]:
+            del content["images"]
         for optional in ("sensitivity", "ceiling"):
             if content[optional] is None:
                 del content[optional]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from outgrow.core.examples import Ints
-from outgrow.core.inputs import Preview, cut, texts_of
+from outgrow.core.inputs import Preview, cut, image_of, texts_of
 from outgrow.report.scene import ReportedRun
 from outgrow.report.sections.section import Data, Section
 from outgrow.results.cells import RunToScore, Scored, cells_of
@@ -24,7 +24,7 @@ KINDS = {
 }
 MOST_ROWS = 300  # of a task
 ANSWERS = 150_000  # of all models on all shown rows: they decide how large the page is
-CHARACTERS = 1_000_000  # of all texts
+CHARACTERS = 1_000_000  # of all texts and pictures
 LONGEST = 1_500  # characters of one text
 
 
@@ -122,7 +122,7 @@ def _texts(test: HeldOut, rows: Ints, budget: int) -> tuple[list[Preview], int]:
     texts: list[Preview] = []
     for row in rows.tolist():
         texts.append(cut(inputs[row], LONGEST))
-        budget -= sum(len(text) for text in texts_of(texts[-1]))
+        budget -= len(image_of(texts[-1])) + sum(len(text) for text in texts_of(texts[-1]))
         if budget < 0 and len(texts) >= 10:
             break
     return texts, len(texts)

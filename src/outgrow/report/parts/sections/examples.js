@@ -28,7 +28,7 @@ sections.examples = {
       kind.value = [...kind.options].some((option) => option.value === kept) ? kept : "";
     };
 
-    // An input is a text, or {text, parts: [{name, text}, …]} with the parts side by side.
+    // An input is a text, or {text, image, parts: [{name, text}, …]} with the parts side by side.
     const wordsOf = (input) => (typeof input === "string" ? [input]
       : [input.text || "", ...(input.parts || []).map((part) => part.text)]).join("\n").toLowerCase();
     const paragraph = (text, name) => {
@@ -47,8 +47,17 @@ sections.examples = {
       folded.append(summary, paragraph(text, "example-text"));
       return folded;
     };
+    const picture = (input) => {
+      if (typeof input.image !== "string" || !/^data:image\/(jpeg|png);base64,/.test(input.image)) return [];
+      const shown = document.createElement("img");
+      shown.className = "example-picture";
+      shown.src = input.image;
+      shown.alt = input.text || "input";
+      return [shown];
+    };
     const inputOf = (input, picks) => {
       if (typeof input === "string") return [paragraph(input, "example-text")];
+      if (!(input.parts || []).length) return [...picture(input), ...(input.text ? [context(input.text)] : [])];
       const sides = document.createElement("div");
       sides.className = "example-parts";
       sides.append(...(input.parts || []).map((part) => {
@@ -56,7 +65,7 @@ sections.examples = {
         side.append(paragraph([part.name, ...picks(part.name)].join(" · "), "part-name"), paragraph(part.text, "example-text"));
         return side;
       }));
-      return [...(input.text ? [context(input.text)] : []), sides];
+      return [...picture(input), ...(input.text ? [context(input.text)] : []), sides];
     };
     const show = () => {
       const one = chosen();
