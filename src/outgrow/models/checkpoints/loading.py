@@ -13,7 +13,7 @@ from outgrow.models.checkpoints.weight_files import quiet
 
 
 @contextmanager
-def told(where: str, folder: Path) -> Iterator[None]:
+def told(where: str, folder: Path, what: str = "text model") -> Iterator[None]:
     """transformers' own words off, and any error of its as one sentence about the checkpoint."""
     try:
         with quiet():
@@ -21,7 +21,7 @@ def told(where: str, folder: Path) -> Iterator[None]:
     except OutgrowError:
         raise
     except Exception as error:
-        raise OutgrowError(_reason(where, folder, error)) from error
+        raise OutgrowError(_reason(where, folder, error, what)) from error
 
 
 def read_config(folder: Path) -> Any:
@@ -111,7 +111,7 @@ def positions(model: Any) -> int | None:
     return found
 
 
-def _reason(where: str, folder: Path, error: Exception) -> str:
+def _reason(where: str, folder: Path, error: Exception, what: str) -> str:
     """Why a checkpoint could not be loaded, in a sentence."""
     chain: list[BaseException] = []
     link: BaseException | None = error
@@ -126,4 +126,4 @@ def _reason(where: str, folder: Path, error: Exception) -> str:
     text = " ".join(str(error).split())
     short = text if len(text) <= 300 else text[:300] + " …"
     said = f'transformers says "{short.removesuffix(".")}"' if short else f"transformers raises {type(error).__name__}"
-    return f"{where}: {folder} cannot be loaded as a text model; {said}: copy or save the checkpoint again"
+    return f"{where}: {folder} cannot be loaded as a {what}; {said}: copy or save the checkpoint again"

@@ -159,6 +159,8 @@ def _check_names(names: set[str], place: str, where: str) -> None:
             else f"{where}: {place} has no weights: a .safetensors file is needed"
         )
     tokenizers = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json")
+    if "preprocessor_config.json" in names:
+        return  # of pictures
     if not any(name in tokenizers or name.endswith((".model", ".spm")) for name in names):
         raise UsageError(f"{where}: {place} has no tokenizer: save it there with tokenizer.save_pretrained(folder)")
 

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.examples import Ints
+from outgrow.core.image import Image
 from outgrow.models.checkpoints.device import with_memory_for
 from outgrow.models.checkpoints.families import encoder
 from outgrow.models.checkpoints.loading import (
@@ -41,6 +42,7 @@ from outgrow.models.checkpoints.tokens import (
 )
 from outgrow.models.checkpoints.weight_files import folder_of, quiet
 from outgrow.models.contract import SENTENCE_TRANSFORMERS, FeatureModel, Features, Location, Module, Reader, Saved
+from outgrow.models.vision.backbone import picture_features
 
 if TYPE_CHECKING:
     import torch
@@ -55,11 +57,12 @@ class Probe(FeatureModel):
     Linear probes as in Burns et al. (arXiv 2312.09390), on a layer and by a pooling of one's choice.
     """
 
+    reads = frozenset({"text", "image"})
     saved = Saved("A linear head on frozen hidden states", *SENTENCE_TRANSFORMERS)
 
     # Index into the hidden states: 0 the embeddings, -1 the last; "all": their mean over all layers; None: see `open`.
     layer: int | Literal["all"] | None = None
-    pooling: Literal["mean", "last"] | None = None  # None: see `open`
+    pooling: Literal["mean", "last", "cls"] | None = None  # None: see `open`; `cls` is of pictures
     max_length: Annotated[int, Field(ge=1)] | None = None  # None: the model's own limit, at most 512
     # What weights and activations are held and multiplied in; float32 is left out, so that its keys stay.
     precision: Literal["fp32", "bf16"] = Field(default="fp32", exclude_if=lambda precision: precision == "fp32")
@@ -113,13 +116,16 @@ class Probe(FeatureModel):
         return modules, reading | ({} if self.precision == "fp32" else {"precision": self.precision})
 
     def features(
-        self, inputs: Sequence[str], location: Location, device: str, progress: Callable[[int, int], None]
+        self, inputs: Sequence[Any], location: Location, device: str, progress: Callable[[int, int], None]
     ) -> Features:
-        """Pooled hidden states `[n, d]` of `inputs`. A text without any token gets zeros.
+        """Pooled hidden states `[n, d]` of `inputs`, texts or pictures. A text without any token gets zeros.
 
         Raises UsageError on a layer or length the model lacks or a checkpoint that is not a text model, OutgrowError on
         weights that cannot be loaded or give values that are not numbers.
         """
+        if len(inputs) and isinstance(inputs[0], Image):
+            how = (self.layer, self.pooling, device, self.precision)
+            return picture_features(inputs, location, *how, progress)
         return self.reader(location, device)(inputs, progress)
 
     def reader(self, location: Location, device: str) -> Reader:
@@ -133,6 +139,8 @@ class Probe(FeatureModel):
     def open(self, location: Location) -> Opened:
         """Tokenizer and model, on the CPU, and how they are to be read. Raises as `features` does."""
         where, folder = f"probe:{location.name}", folder_of(location)
+        if self.pooling == "cls":
+            raise UsageError(f"{where}: pooling is `mean` or `last` for texts: `cls` is of pictures")
         with told(where, folder):
             config = read_config(folder)
             causal = is_causal(config, where)
