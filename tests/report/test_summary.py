@@ -210,6 +210,25 @@ def test_figures_as_files(tmp_path: Path) -> None:
     assert {row["method"] for row in rows} == {"naive", "'=1+1"}
 
 
+def test_only_the_figures_that_are_asked_for(tmp_path: Path) -> None:
+    folder = grid(tmp_path / "run", strong=["probe:one"], methods=["naive", "product"], seeds=[0, 1], n=80)
+    figures = tmp_path / "figures"
+    command = [sys.executable, "-m", "outgrow", "report", str(folder)]
+    subprocess.run([*command, "--figures", str(figures), "--only", "pgr, agreement"], capture_output=True, check=True)
+    assert {path.stem for path in figures.iterdir()} == {"pgr", "agreement"}
+    for options, sentence in (
+        (
+            ["--figures", str(tmp_path / "none"), "--only", "pgr,acuracy"],
+            'no figure "acuracy"; did you mean "accuracy"?',
+        ),
+        (["--only", "pgr"], "say where with --figures DIR"),
+    ):
+        refused = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+        assert refused.returncode == 2
+        assert sentence in " ".join(refused.stderr.split())
+    assert not (tmp_path / "none").exists()
+
+
 def test_several_runs_together(tmp_path: Path) -> None:
     first = grid(tmp_path / "first", strong=["probe:one"], seeds=[0, 1], n=80)
     second = grid(tmp_path / "second", strong=["probe:one"], seeds=[0, 1], n=80)
