@@ -22,7 +22,7 @@ from teach import STUDENT
 from teach_data import KINDS, SETS, DataSet, Draw, cheap_labels, data_set, drawn, unit
 
 from outgrow.core.examples import Floats, Ints
-from outgrow.questions.sampling import inclusion, margins, spread, systematic, weighted
+from outgrow.questions.measures.sampling import inclusion, margins, spread, systematic, weighted
 
 ROWS, CAREFUL = 100, 50
 LEARNED, ESTIMATED = 2, 25  # batches of each kind that are learned from, and that accuracy is estimated by

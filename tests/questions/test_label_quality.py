@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from outgrow.questions.copies import neighbourhood
-from outgrow.questions.label_quality import GivenBy, adjusted, quality, thresholds
+from outgrow.questions.measures.copies import neighbourhood
+from outgrow.questions.measures.label_quality import GivenBy, adjusted, quality, thresholds
 
 
 def one_source(labels: np.ndarray) -> GivenBy:

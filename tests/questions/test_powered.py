@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from outgrow.questions.powered import powered
+from outgrow.questions.measures.powered import powered
 
 
 def sample(n: int = 150, more: int = 4000, noise: float = 0.1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from outgrow.questions.sampling import inclusion, margins, spread, systematic, weighted
+from outgrow.questions.measures.sampling import inclusion, margins, spread, systematic, weighted
 
 
 def test_margins_and_inclusion_by_hand() -> None:

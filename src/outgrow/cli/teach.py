@@ -147,6 +147,14 @@ def predict(
         list[Path] | None,
         typer.Option("--plugin", help="A Python file with the student's own model kind or input type."),
     ] = None,
+    abstain: Annotated[
+        float | None,
+        typer.Option("--abstain", min=0.001, max=0.5, help="Leave labels blank so that at most so many are wrong."),
+    ] = None,
+    careful: Annotated[
+        Path | None, typer.Option("--careful", help="For --abstain: careful labels that the student did not learn.")
+    ] = None,
+    careful_label: Annotated[str | None, typer.Option("--careful-label", help="Their column. [default: label]")] = None,
     threads: ThreadsOption = None,
     device: DeviceOption = "auto",
     leave_formulas: Annotated[
@@ -157,6 +165,7 @@ def predict(
     from outgrow.core.errors import UsageError
     from outgrow.core.registry import remember_file
     from outgrow.execution.progress import display
+    from outgrow.questions.abstain import from_file
     from outgrow.teaching.predict_files import predict_file
     from outgrow.teaching.saved_student import load
 
@@ -165,6 +174,11 @@ def predict(
     kept = load(student)
     if text is not None and inputs is not None:
         raise UsageError("--text, --inputs: name the columns by one of them")
+    if (abstain is None) != (careful is None):
+        raise UsageError("--abstain, --careful: give both: how many may be wrong, and labels that show it")
+    known = None
+    if abstain is not None and careful is not None:
+        known = from_file(kept, careful, abstain, inputs=text, label=careful_label, device=device, threads=threads)
     with display() as shown:
         count = predict_file(
             kept,
@@ -175,5 +189,13 @@ def predict(
             device=device,
             display=shown,
             leave_formulas=leave_formulas,
+            above=None if known is None else known.margin,
+        )
+    if known is not None:
+        say(
+            f"Labels with a margin of {max(known.margin, 0):.3f} or less are left blank. Of the others at most "
+            f"{known.wrong:.1%} are wrong, with 95% confidence, in rows like the careful ones: of {known.careful:,} of these "
+            f"{known.answered:,} are answered, {known.mistakes} of them wrongly.",
+            error=True,
         )
     say(f"{plural(count, 'row')} labelled" + ("" if out == "-" else f" in {out}"), error=True)

@@ -16,9 +16,9 @@ from outgrow.core.examples import Floats, Ints, sorted_classes
 from outgrow.core.files.streams import writer
 from outgrow.core.files.tables import Table, read_table, table_format
 from outgrow.core.units import plural
-from outgrow.questions.copies import MOST, Neighbourhood, neighbourhood
-from outgrow.questions.label_quality import GivenBy, quality
 from outgrow.questions.material import Material, Place, gather, sources_of
+from outgrow.questions.measures.copies import MOST, Neighbourhood, neighbourhood
+from outgrow.questions.measures.label_quality import GivenBy, quality
 from outgrow.questions.review_page import page
 from outgrow.questions.strays import Stray, strays, without
 from outgrow.teaching.cheap_labels import Form

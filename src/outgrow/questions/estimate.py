@@ -14,8 +14,8 @@ from outgrow.core.examples import Floats, Ints, harden
 from outgrow.core.files.streams import writer
 from outgrow.core.units import plural
 from outgrow.questions.material import Material, Place, gather
+from outgrow.questions.measures.powered import Powered, powered
 from outgrow.questions.population import Rows, predictions, read_rows
-from outgrow.questions.powered import Powered, powered
 from outgrow.teaching.cheap_labels import Form
 
 FEWEST = 10  # careful labels of a group: with fewer, nothing is said of it

@@ -19,7 +19,7 @@ from outgrow.core.inputs import TEXT
 from outgrow.execution.machine import resolve_device
 from outgrow.execution.progress import Display, Silent
 from outgrow.models.heads.solver import Solver, predict
-from outgrow.questions.sampling import inclusion, margins, spread, systematic, weighted
+from outgrow.questions.measures.sampling import inclusion, margins, spread, systematic, weighted
 from outgrow.teaching.saved_student import Kept
 from outgrow.teaching.students import HeadStudent, no_progress
 
@@ -147,7 +147,7 @@ def measure(
 
 def _interval(right: Floats, probability: Floats) -> Measured:
     """Wilson's interval for the effective number of labels."""
-    from outgrow.questions.powered import Powered
+    from outgrow.questions.measures.powered import Powered
 
     found = weighted(right, probability)
     n = len(right)

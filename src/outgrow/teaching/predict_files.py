@@ -32,6 +32,7 @@ def predict_file(
     device: str = "auto",
     display: Display | None = None,
     leave_formulas: bool = False,
+    above: float | None = None,
 ) -> int:
     """Write each row with `label`, `p_<class>` and `margin`; how many rows there were.
 
@@ -41,6 +42,7 @@ def predict_file(
     The file is read twice, so that what is wrong in its last row is said before any work; stdin cannot be. Columns of
     those names in the file itself become `input_<name>`. margin: the likeliest class's probability less the next one's.
     In CSV, a label that a spreadsheet would take for a formula gets an apostrophe in front, unless `leave_formulas`.
+    above: answers whose margin is not above it are left blank (questions/abstain.py finds one).
     Raises UsageError on rows without an input, at their place.
     """
     reading, scores = _reading(kept, inputs)
@@ -68,7 +70,7 @@ def predict_file(
             else:
                 probabilities = read(rows.values, no_progress)
                 ids = [reading.inputs.id(value) for value in rows.values]
-                answers = _answers(probabilities, harden(probabilities, ids), kept.classes)
+                answers = _answers(probabilities, harden(probabilities, ids), kept.classes, above)
             append(_beside(table, answers, shown.note))
             done += len(table)
             shown.advance("rows", done, total or done)
@@ -131,10 +133,14 @@ def _of_places(choices: _Choices, read: Read) -> dict[str, Sequence[Any]]:
     return _answers(theirs, hard, [str(place) for place in range(ours.shape[1])])
 
 
-def _answers(probabilities: Floats, hard: Ints, classes: Sequence[str]) -> dict[str, Sequence[Any]]:
+def _answers(
+    probabilities: Floats, hard: Ints, classes: Sequence[str], above: float | None = None
+) -> dict[str, Sequence[Any]]:
     ordered = probabilities.copy()
     ordered.sort(axis=1)
-    answers: dict[str, Sequence[Any]] = {"label": [classes[place] for place in hard.tolist()]}
+    sure = (ordered[:, -1] - ordered[:, -2] > (-1 if above is None else above)).tolist()
+    names = [classes[place] if known else "" for place, known in zip(hard.tolist(), sure, strict=True)]
+    answers: dict[str, Sequence[Any]] = {"label": names}
     answers |= {f"p_{name}": _rounded(column) for name, column in zip(classes, probabilities.T, strict=True)}
     answers["margin"] = _rounded(ordered[:, -1] - ordered[:, -2])
     return answers

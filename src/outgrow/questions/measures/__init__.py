@@ -1,0 +1,1 @@
+"""Numbers in, numbers out: what answers are computed by."""
