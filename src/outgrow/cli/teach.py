@@ -149,7 +149,7 @@ def predict(
     ] = None,
     abstain: Annotated[
         float | None,
-        typer.Option("--abstain", min=0.001, max=0.5, help="Leave labels blank so that at most so many are wrong."),
+        typer.Option("--abstain", min=0.001, max=0.5, help="Leave unsure labels blank; this share may be wrong."),
     ] = None,
     careful: Annotated[
         Path | None, typer.Option("--careful", help="For --abstain: careful labels that the student did not learn.")
