@@ -181,7 +181,10 @@ def _scored(sealed: Envelope, right: Rights, line: Any, attempts: int) -> dict[s
         "level": 1 - (1 - LEVEL) / attempts,
         **{name: _written(one) for name, one in found.items()},
         "holdout_accuracy": told,
-        "holdout_pgr": None if told is None else performance_gap_recovered(weak, told, ceiling),
+        # A ratio to a gap that has not been shown is noise.
+        "holdout_pgr": None
+        if told is None or found["pgr"].status != "ok"
+        else performance_gap_recovered(weak, told, ceiling),
     }
 
 
