@@ -38,3 +38,8 @@ def test_the_default_batch_gains_more_than_random_and_measures_without_bias() ->
     assert gain["half by margin, spread"] > gain["random"]
     off = [one for cell in NEXT for one in cell["half by margin, spread"][1]]
     assert abs(np.mean(off)) < 0.005
+
+
+def test_the_coverage_of_estimates_is_what_was_measured() -> None:
+    found = json.loads((BENCHMARKS / "science" / "estimate.json").read_text(encoding="utf-8"))
+    assert benchmark("estimate_table").table(found) in (DOCS / "guide" / "estimate.md").read_text(encoding="utf-8")
