@@ -36,8 +36,12 @@ methods:
 A list for an option that takes one value is a **grid**: every combination is trained, and the one whose predictions agree
 best with the weak labels on validation is the student. `outgrow show` and `results.json` say which it was and how many
 were tried. With `select_on: truth` the truth decides instead: an oracle, marked so wherever it shows. All students and
-ceilings of a model share one budget; a ceiling always learns from the truth by `naive`, from all rows of transfer that
-have a weak label (all of them, but for `given` labels that leave some out).
+ceilings of a model share one budget; a ceiling learns from the truth by `naive`, from all rows of transfer that have a weak
+label (all of them, but for `given` labels that leave some out). The ceilings of `generative` and `lp_ft` begin where their
+students begin, and `ceiling: same_procedure` lets every ceiling go its method's way ([experiments](experiments.md)).
+
+`kmeans`, `ccs` and `icm` need no supervisor: where a run has one of them, each cell says how far its student is beyond the
+best of these, and the control *no teacher* counts them.
 
 `outgrow list methods` shows all with their options. In the formulas p is the student's probabilities and w the weak label.
 """

@@ -82,7 +82,9 @@ def test_in_a_ragged_batch_each_row_has_the_loss_of_its_own_classes(name: str) -
 def test_label_changes_keep_to_the_classes_of_a_row(name: str) -> None:
     allowed = ragged()
     ids = np.array([f"{row:032x}" for row in range(N)])
-    features = np.random.default_rng(3).normal(size=(N, 5)).astype(np.float32)
+    features = (
+        np.random.default_rng(3).normal(size=(N, 2 * CLASSES)).astype(np.float32)
+    )  # of each class two, for contrasts
     method: Method = MADE[name]
     after = method.labels(soft(allowed).copy(), Rows(ids, ids, 0, features, allowed))
     kept = ~np.isnan(after).any(axis=1)

@@ -60,7 +60,7 @@ def show(
         raise UsageError("show: ask for one of --metric, --agreement, --sensitivity and --margin at a time")
     asked = metric_named(metric)
     results = with_metric(folder, metric)
-    shows = tables.AGREEMENT if agreement else SENSITIVITY if sensitivity else tables.view(asked)
+    shows = tables.AGREEMENT if agreement else SENSITIVITY if sensitivity else tables.view(asked, results.cells)
     if margin:
         reading = read_run(folder)
         shows, results = tables.MARGIN, replace(results, cells=by_margin(reading.asked, reading.scored), notes=())
@@ -209,8 +209,9 @@ def print_results(results: Results, shows: View | None = None, *, sentences: boo
     from outgrow.report.method_sentences import besides_training
     from outgrow.report.sensitivity import SENSITIVITY, at_each_strength, most_moved, sensitivities
     from outgrow.report.summary import summary
+    from outgrow.results.metrics.scores import ACCURACY
 
-    shows = shows or tables.ACCURACIES
+    shows = shows or tables.view(ACCURACY, results.cells)
     console = console_of(sys.stdout)
     tried = shows is SENSITIVITY
     cells = at_each_strength(results.cells) if tried else results.cells

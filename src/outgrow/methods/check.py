@@ -53,7 +53,7 @@ def warm(made: Method) -> None:
     weak, features = np.tile([0.3, 0.7], (120, 1)), np.eye(120, 8, dtype=np.float32)
     weak[::2] = [0.6, 0.4]
     with suppress(Exception):
-        made.labels(weak, Rows(ids, ids, 7, features if made.reads_features else None))
+        made.labels(weak, Rows(ids, ids, 7, features if made.reads_features or made.reads_contrasts else None))
 
 
 def check_labels(found: Findings, made: Method, classes: int) -> None:
@@ -65,7 +65,11 @@ def check_labels(found: Findings, made: Method, classes: int) -> None:
     features = (np.eye(classes, 8)[truth] + draw.normal(size=(n, 8))).astype(np.float32)
     weak = draw.dirichlet(np.ones(classes), n) * 0.5 + 0.5 * np.eye(classes)[truth]
     groups = np.array([f"group {row // 2}" for row in range(n)])
-    rows = Rows(ids, groups, 7, features if made.reads_features else None)
+    if made.reads_contrasts:
+        features = (
+            (np.eye(classes)[truth][:, :, None] + draw.normal(size=(n, classes, 4))).reshape(n, -1).astype(np.float32)
+        )
+    rows = Rows(ids, groups, 7, features if made.reads_features or made.reads_contrasts else None)
 
     def once(places: slice = slice(None)) -> Floats:
         part = Rows(ids[places], groups[places], 7, None if rows.features is None else rows.features[places])

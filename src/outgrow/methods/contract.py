@@ -86,6 +86,19 @@ class Method(BaseModel):
         return False
 
     @property
+    def reads_contrasts(self) -> bool:
+        """Whether `labels` looks at those of each text with each class's name after it, in `Rows.features`.
+
+        They are `[n, classes * d]`, each less their mean over the classes, as those of candidates are where classes are texts.
+        """
+        return False
+
+    @property
+    def needs_supervisor(self) -> bool:
+        """Whether `labels` takes more from weak labels than which class is which: else its students are told nothing."""
+        return True
+
+    @property
     def models(self) -> Sequence[Any]:
         """Other models that `procedure` trains, written as under `strong`."""
         return ()

@@ -10,6 +10,7 @@ from outgrow.core.units import plural
 from outgrow.report.summary import EFFECTS, NONE, SHOWN, effect
 from outgrow.report.tables import short, undetermined
 from outgrow.results.metrics.comparison import holm
+from outgrow.results.no_supervisor import BEYOND
 
 
 def verdict(cell: Mapping[str, Any], p: float | None, among: int = 1) -> str:
@@ -167,14 +168,24 @@ def _correlation(pairs: Sequence[tuple[float, float]]) -> float | None:
 
 
 def equivalents(cells: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What each student is worth in true labels, and on the ladder of students taught the truth."""
+    """What each student is worth beside no supervisor, in true labels, and on the ladder of students taught the truth."""
     sentences = []
     for cell in cells:
+        if cell.get(BEYOND) and cell[BEYOND]["estimate"] is not None:
+            sentences.append(_beyond(cell))
         if cell.get("equivalent_labels"):
             sentences.append(_labels(cell))
         if cell.get("equivalent_supervision"):
             sentences.append(_supervision(cell))
     return sentences
+
+
+def _beyond(cell: Mapping[str, Any]) -> str:
+    found = cell[BEYOND]
+    who = f"{display(cell['strong'])}, taught by {display(cell['weak'])} with {display(cell['method'])} on {cell['task']},"
+    shown = found["p"] is not None and found["p"] < SHOWN and found["estimate"] > 0
+    said = "" if shown else ": that it needs its supervisor has not been shown"
+    return f"{who} has {_gained(found)} over {found['without']}, the best of what needs no supervisor{said}."
 
 
 def _labels(cell: Mapping[str, Any]) -> str:

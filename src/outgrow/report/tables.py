@@ -16,6 +16,7 @@ from outgrow.report.interval_bars import pgr_bars
 from outgrow.report.terminal import Column, fitted, without_constants
 from outgrow.results.metrics.recovery import gain_key, pgr_key
 from outgrow.results.metrics.scores import ACCURACY, Metric
+from outgrow.results.no_supervisor import BEYOND
 from outgrow.results.predictions import OWN
 
 if TYPE_CHECKING:
@@ -52,11 +53,13 @@ class View:
         return [holder.get(key, NOTHING) for key in self.columns]
 
 
-def view(metric: Metric) -> View:
-    """The three models in one metric, and gain and PGR of it."""
+def view(metric: Metric, cells: Cells = ()) -> View:
+    """The three models in one metric, gain and PGR of it, and of accuracy what is beyond no supervisor, where cells have it."""
     columns = {f"{role}_{metric.name}": role for role in ("weak", "student", "ceiling")}
     caption = "" if metric is ACCURACY else f"{metric.title}{'' if metric.higher_is_better else ' (less is better)'}; "
-    return View({**columns, gain_key(metric): "gain", pgr_key(metric): "PGR"}, caption=caption)
+    beyond = metric is ACCURACY and any(BEYOND in cell for cell in cells)
+    more = {BEYOND: "beyond none"} if beyond else {}
+    return View({**columns, gain_key(metric): "gain", **more, pgr_key(metric): "PGR"}, caption=caption)
 
 
 ACCURACIES = view(ACCURACY)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from outgrow.results.cells import NO_LESSON, RunToScore, Scored, cells_of, on_own, plain_ceilings, written
+from outgrow.results.cells import RunToScore, Scored, cells_of, on_own, plain_ceilings, written
 from outgrow.results.metrics.controls import beyond_chance, chance
 from outgrow.results.metrics.intervals import accuracy, contrast
 from outgrow.results.metrics.recovery import recovery
+from outgrow.results.no_supervisor import best_of, supervised, without_supervisor
 from outgrow.results.predictions import ModelKey
 
 SHUFFLED, OWN_WEAK, OWN_STUDENT = "shuffled", "own_weak", "own_student"  # roles in predictions.parquet
@@ -30,12 +31,7 @@ def control_rows(asked: Sequence[RunToScore], scored: Scored) -> list[Control]:
         found.setdefault(("shuffled", task, weak, strong), _shuffled(runs, scored))
         found.setdefault(("own", task, weak, strong), _own(runs, scored))
         found.setdefault(("noise", task, strong, *_whose(runs)), _noise(runs, scored))
-        untaught = {
-            other[0].strong.name: other
-            for other in cells
-            if other[0].task == task and other[0].facts.get("no_ceiling") == NO_LESSON
-        }
-        found["teacher", *first.cell] = _no_teacher(runs, untaught, scored)
+        found["teacher", *first.cell] = _no_teacher(runs, cells, scored)
     order = ("shuffled", "teacher", "own", "noise")
     made = sorted(
         ((order.index(key[0]), control) for key, control in found.items() if control), key=lambda pair: pair[0]
@@ -82,20 +78,16 @@ def _shuffled(runs: Cell, scored: Scored) -> Control:
     }
 
 
-def _no_teacher(runs: Cell, untaught: Mapping[str, Cell], scored: Scored) -> Control:
-    """The best of what needs no supervisor: the commonest class, and the task's students that never learn."""
+def _no_teacher(runs: Cell, cells: Sequence[Cell], scored: Scored) -> Control:
+    """The best of what needs no supervisor: the commonest class, students that never learn, elicitation without labels."""
     first, test = runs[0], scored.test(runs[0].task)
     right = scored.table([run.speakers["student"] for run in runs])
-    if right is None or first.facts.get("no_ceiling") == NO_LESSON:
+    if right is None or not supervised(runs):
         return {}
-    commonest = int(np.bincount(test.truth, minlength=len(test.classes)).argmax())
-    majority = float((test.truth == commonest).mean())
-    without = {f'always saying "{test.classes[commonest]}"': np.broadcast_to(test.truth == commonest, right.shape)}
-    for name, others in untaught.items():
-        table = scored.table([run.speakers["student"] for run in others])
-        if table is not None and [run.seed for run in others] == [run.seed for run in runs]:
-            without[f"{name}, which learns nothing here,"] = table > 0.5
-    best = max(without, key=lambda name: float(without[name].mean()))
+    majority = float(np.bincount(test.truth).max() / len(test.truth))
+    tables = without_supervisor(runs, cells, scored)
+    without = {name: table > 0.5 for name, table in tables.items()}
+    best = best_of(tables)
     beyond = contrast(np.stack([right > 0.5, without[best]]), [1, -1], scored.groups(first.task))
     who = f"{first.strong.name}, taught by {first.weak.name} with {first.method.name} on {first.task}"
     text = f"{who}, reaches {_short(float(right.mean()))}; {best} reaches {_short(float(without[best].mean()))}"

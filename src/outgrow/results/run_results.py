@@ -16,6 +16,7 @@ from outgrow.results.cells import Entry, RunToScore, Scored, cell_rows, leave_un
 from outgrow.results.controls import control_rows
 from outgrow.results.equivalents import add_equivalents
 from outgrow.results.frames import flat_cell, flat_difference, flat_run, frame, html, predictions
+from outgrow.results.no_supervisor import add_beyond
 from outgrow.results.predictions import OWN, Predictions
 from outgrow.results.run_content import AGAIN, NOT_WHOLE, check_content
 from outgrow.results.sensitivity import add_sensitivity
@@ -55,6 +56,7 @@ class Results:
         scored = Scored(tables)
         runs, cells = run_rows(asked, scored, metrics), cell_rows(asked, scored, metrics)
         leave_undefined(runs, asked, cells)
+        add_beyond(cells, asked, scored)
         add_equivalents(cells, asked, scored)
         add_sensitivity(cells, asked, scored)
         held = control_rows(asked, scored) if controls else []

@@ -227,7 +227,8 @@ def misfits(method: MethodSpec, student: ModelSpec) -> list[str]:
     if not student.able.trained:
         return wrong
     features = student.able.has_features or student.able.frozen is not None
-    if not features and any(one.parts.labels is not None and one.parts.labels.reads_features for one in of):
+    looks = [one.parts.labels for one in of if one.parts.labels is not None]
+    if not features and any(part.reads_features or part.reads_contrasts for part in looks):
         wrong.append(f"methods: {method.name} looks at the student's features, and {student.name} has none to show")
     if not student.able.stops and any(one.stops_on for one in of):
         wrong.append(

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from outgrow.core.answers import within
-from outgrow.core.errors import OutgrowError
+from outgrow.core.choice import Choice
+from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.examples import Floats, Labels
+from outgrow.core.inputs import TEXT, input_type
 from outgrow.core.pool import Pool
 from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.spec.method_entries import MethodSpec
@@ -39,7 +41,9 @@ def labels(jobs: Sequence[Job], context: Context) -> None:
         features = None
         if "features" in job.parents:
             features = np.load(job.parents["features"] / "features.npy", mmap_mode="r")
-            features = features[rows] if data.parts is None else side_by_side(features, data.parts.places[rows])
+            # Where classes are texts, or are written after one, features are of candidates.
+            parts = (Pool.load(job.parents["contrasts"]) if "contrasts" in job.parents else data).parts
+            features = features[rows] if parts is None else side_by_side(features, parts.places[rows])
         [identity] = job.params["method"]
         method = member(identity["member"], "methods", context).load()(**identity["options"])
         before = weak[rows]
@@ -59,13 +63,32 @@ def labels(jobs: Sequence[Job], context: Context) -> None:
         save(job.folder, weak, **told)
 
 
+def contrasts(jobs: Sequence[Job], context: Context) -> None:
+    """The rows of a pool of texts as choices between their classes: each text with each class's name after it."""
+    for job in jobs:
+        data = Pool.load(job.parents["pool"])
+        values = [Choice(text, data.classes) for text in data.inputs]
+        replace(data, inputs=values, input_type=input_type("choice"), allowed=None, notes=()).save(job.folder)
+
+
 def changed_labels(
     task: TaskPlan, method: MethodSpec, student: ModelSpec, split: Step, weak_labels: Step, seed: int
 ) -> Step:
     """The weak labels as the `labels` part of a method leaves them; it sees the student's features where it asks to."""
     params = {"method": [dict(method.identities["labels"])], "seed": seed}
     parents = {"pool": task.step, "split": split, "weak_labels": weak_labels}
-    if method.parts.labels is not None and method.parts.labels.reads_features:
+    changes = method.parts.labels
+    if changes is not None and changes.reads_contrasts and task.pool.parts is None:
+        if task.pool.input_type is not TEXT:
+            raise UsageError(
+                f"{task.title}: {method.name} reads each text with a class's name after it, and the inputs here are of type "
+                f"{task.pool.input_type.name}"
+            )
+        parents["contrasts"] = Step(
+            "contrasts", {}, {"pool": task.step}, label=f"{task.title}: each text with each class"
+        )
+        parents["features"] = features_step(replace(task, step=parents["contrasts"]), feature_model(student))
+    elif changes is not None and (changes.reads_features or changes.reads_contrasts):
         parents["features"] = features_step(task, feature_model(student))
     return Step("labels", params, parents, label=f"{task.title}: labels of {method.name}, seed {seed}")
 
@@ -160,6 +183,7 @@ def _changed(folder: Path) -> dict[str, Any]:
     return {"n_learned": found["kept"], "labels_changed": found["changed"], "label_accuracy": found["accuracy"]}
 
 
+CONTRASTS = Kind(1, contrasts, exact=True)
 LABELS = Kind(1, labels, labels=_changed)
 JOIN = Kind(2, join, plan=_plan_join, answer=_answer_join)
 SIMULATE = Kind(1, simulate, plan=_plan_simulate, answer=_answer_simulate)
