@@ -193,7 +193,7 @@ def test_bad_input(tmp_path: Path, place: Place, options: dict[str, object], sen
 def test_a_killed_audit_goes_on_where_it_was(tmp_path: Path) -> None:
     files = make_files(tmp_path)
     command = [sys.executable, "-m", "outgrow", "audit", files / "labels.csv", "--text", "text", "--label", "rule"]
-    command += ["--student", "wordllama", "--device", "cpu", "--threads", 1, "--store"]
+    command += ["--student", "wordllama", "--device", "cpu", "--jobs", 1, "--threads", 1, "--store"]
 
     def run(where: str, **environment: str) -> int:
         words = [*map(str, command), str(tmp_path / where), "-o", str(tmp_path / f"{where}.csv")]
@@ -204,7 +204,7 @@ def test_a_killed_audit_goes_on_where_it_was(tmp_path: Path) -> None:
     assert run("killed", PYTHONPATH=str(SUPPORT / "dying"), DIES_AT="head", DIES_AFTER="head") == -signal.SIGKILL
     assert not (tmp_path / "killed.csv").exists()
     heads = {path.parent.name: path.stat().st_ino for path in tmp_path.glob("killed/objects/*/*/head.safetensors")}
-    assert len(heads) == 1
+    assert 0 < len(heads) < 5
     assert run("killed") == run("whole") == 0
     after = {path.parent.name: path.stat().st_ino for path in tmp_path.glob("killed/objects/*/*/head.safetensors")}
     assert heads.items() <= after.items()

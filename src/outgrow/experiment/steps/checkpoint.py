@@ -58,8 +58,9 @@ def with_checkpoints(jobs: Sequence[Job], context: Context) -> Iterator[tuple[Jo
 
 def own_place(job: Job, location: Location, context: Context) -> Location | None:
     """Where a model that finds what it is made of by itself finds it now; None for checkpoints of a form."""
-    if "file" not in job.params["model"] and job.params["model"]["name"] not in names("models"):
+    identity = job.params.get("model")
+    if identity is None or ("file" not in identity and identity["name"] not in names("models")):
         return None
-    model = member(job.params["model"], "models", context).load()
+    model = member(identity, "models", context).load()
     found: Location | None = model.locate(location.name) if issubclass(model, Model) else None
     return found
