@@ -63,7 +63,7 @@ def collect(plan: Plan, open_step: Open) -> tuple[list[RunToScore], Predictions,
                 predictions[speaker] = heard(step, pool)[pool.test]
         transfer = np.load(open_step(run.split) / "transfer.npy")
         facts = _facts(run, pool, transfer, heard(run.supervisor, pool)[transfer], open_step)
-        weak, strong, method = (Entry(spec.name, spec.written) for spec in (run.weak, run.strong, run.method))
+        weak, strong, method = (Entry(spec.name, spec.shown) for spec in (run.weak, run.strong, run.method))
         asked.append(RunToScore(run.task, weak, strong, method, run.seed, speakers, facts))
         whole.append(asked[-1])
         if run.order is not None and (hard := _hard_rows(run, pool, open_step)).any():

@@ -113,7 +113,7 @@ class Board:
             asked, tables, notes = collect(
                 replace(self._plan, runs=tuple(finished)), lambda step: store.folder(step.key)
             )
-            results = Results.compute(asked, tables, {}, notes)
+            results = Results.compute(asked, tables, {}, notes, names=self._plan.experiment.names)
             told = ReportedRun(self.title, results, asked, Scored(tables), self._plan.experiment.to_yaml())
         self._known = (len(done), told, pending)
         return told, pending

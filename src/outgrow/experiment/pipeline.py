@@ -120,7 +120,8 @@ def run(
         else:
             raise OutgrowError(f"{store.root}: results there are damaged again and again; check the disk")
         made_with, work = _made_with(store, planned), _work(store, planned)
-        results = Results.compute(asked, tables, made_with, notes, experiment.metrics, experiment.controls)
+        told_in = (experiment.metrics, experiment.controls, experiment.names)
+        results = Results.compute(asked, tables, made_with, notes, *told_in)
         told = ReportedRun(experiment.name, results, asked, Scored(tables), experiment.to_yaml(), work)
         # Two runs may end in one folder at once: all that one leaves there comes before all of the other's.
         with disk.locked(out, exclusive=True, wait=True):

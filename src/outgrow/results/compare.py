@@ -59,6 +59,8 @@ def compare(reading: Reading, by: str, against: str) -> Comparison:
         raise UsageError(f"compare: --by {by}: there is no such axis{nearest(by, AXES)}")
     cells = cells_of(reading.asked)
     values = list(dict.fromkeys(_name(cell, by) for cell in cells))
+    if against not in values:  # an entry may be called by what stands in the YAML too
+        against = reading.results.names.get(against, against)
     if against not in values:
         raise UsageError(f'compare: --against: the run has no {by} "{against}"{nearest(against, values)}')
     if len(values) == 1:
@@ -88,7 +90,8 @@ def reference(reading: Reading, by: str) -> str:
     if by not in AXES:
         raise UsageError(f"compare: --by {by}: there is no such axis{nearest(by, AXES)}")
     values = list(dict.fromkeys(_name(cell, by) for cell in cells_of(reading.asked)))
-    return "naive" if "naive" in values else values[0]
+    naive = reading.results.names.get("naive", "naive")
+    return naive if naive in values else values[0]
 
 
 def _name(cell: Cell, axis: str) -> str:

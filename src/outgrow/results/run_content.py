@@ -59,6 +59,7 @@ class _Content(_Part):
     environment: dict[str, Any]
     notes: list[str] = []
     controls: list[dict[str, Any]] = []
+    names: dict[str, str] = {}
 
 
 def check_content(path: Path, content: Any) -> None:

@@ -41,6 +41,7 @@ class Results:
     notes: Sequence[str] = ()
     controls: Sequence[Mapping[str, Any]] = ()  # where the experiment asked for them
     folder: Path | None = field(default=None, compare=False)  # where they were read or written
+    names: Mapping[str, str] = field(default_factory=dict)  # by entry or task: the display name that stands for it
 
     @classmethod
     def compute(
@@ -51,6 +52,7 @@ class Results:
         notes: Sequence[str] = (),
         metrics: Sequence[str] = ("accuracy",),
         controls: bool = False,
+        names: Mapping[str, str] | None = None,
     ) -> Results:
         """Score every run, and join the seeds of each cell. OutgrowError if models were tested on different rows."""
         scored = Scored(tables)
@@ -60,7 +62,7 @@ class Results:
         add_equivalents(cells, asked, scored)
         add_sensitivity(cells, asked, scored)
         held = control_rows(asked, scored) if controls else []
-        return cls(runs, cells, environment, [*notes, *far_from_labels(asked, scored)], held)
+        return cls(runs, cells, environment, [*notes, *far_from_labels(asked, scored)], held, names=names or {})
 
     @classmethod
     def read(cls, folder: str | Path) -> Results:
@@ -80,7 +82,7 @@ class Results:
             [row if "test_set" in row else {"test_set": OWN, **row} for row in content[part]]
             for part in ("runs", "cells")
         )
-        return cls(runs, cells, content["environment"], *more, Path(folder))
+        return cls(runs, cells, content["environment"], *more, Path(folder), content.get("names", {}))
 
     def to_json(self) -> str:
         """The text of `results.json`."""
@@ -90,6 +92,7 @@ class Results:
             "cells": list(self.cells),
             "notes": list(self.notes),
             **({"controls": list(self.controls)} if self.controls else {}),
+            **({"names": dict(self.names)} if self.names else {}),
             "environment": dict(self.environment),
         }
         return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

@@ -110,17 +110,22 @@ def plan(experiment: Experiment, ground: Resolved, pools: Mapping[str, Pool]) ->
 
 
 def _tasks(experiment: Experiment, ground: Resolved, pools: Mapping[str, Pool]) -> list[TaskPlan]:
+    def shown(title: str) -> str:
+        return experiment.names.get(title, title)
+
     return [
         _with_order(
             task,
             TaskPlan(
-                task.title,
+                shown(task.title),
                 pools[task.title],
                 ground.pools[task.title],
                 experiment.split.dealt,
                 ground.locations,
                 {supervisor: step for (title, supervisor), step in ground.given.items() if title == task.title},
-                also_test={name: step for (title, name), step in ground.also_test.items() if title == task.title},
+                also_test={
+                    shown(name): step for (title, name), step in ground.also_test.items() if title == task.title
+                },
             ),
         )
         for task in experiment.tasks
@@ -131,7 +136,8 @@ def _with_order(asked: TaskSpec, plan: TaskPlan) -> TaskPlan:
     """The task's plan with its rows ordered by difficulty, where it has an order."""
     if asked.order is None:
         return plan
-    return replace(plan, order=order_step(plan, asked.order_column, asked.order_model), easiest=asked.easiest)
+    unnamed = replace(plan, title=asked.title)  # the title is in its key
+    return replace(plan, order=order_step(unnamed, asked.order_column, asked.order_model), easiest=asked.easiest)
 
 
 def plan_one(

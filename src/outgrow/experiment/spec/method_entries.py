@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
@@ -32,11 +32,22 @@ class MethodSpec:
     models: tuple[ModelSpec, ...] = ()  # that its procedure trains beside the student
     candidates: tuple[MethodSpec, ...] = ()  # of a grid; this one is then the first of them
     select_on: Literal["weak", "truth"] = "weak"  # what decides between candidates on validation
+    names: Mapping[str, str] = field(default_factory=dict)  # the experiment's display names; no part of its identity
 
     @property
     def name(self) -> str:
-        """What people read: `confidence alpha=0.5`."""
-        return display(self.written)
+        """What people read: its display name, else `confidence alpha=0.5`."""
+        return display(self.written, self.names)
+
+    @property
+    def shown(self) -> Written:
+        """The entry as results hold it: what the YAML says, or the display name of it."""
+        return self.written if self.name == display(self.written) else self.name
+
+    def named(self, names: Mapping[str, str]) -> MethodSpec:
+        """With display names, and the models and candidates that it holds too."""
+        models = tuple(model.named(names) for model in self.models)
+        return replace(self, names=names, models=models, candidates=tuple(one.named(names) for one in self.candidates))
 
     @property
     def method(self) -> Method:

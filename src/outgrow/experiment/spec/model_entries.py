@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import BaseModel
@@ -32,6 +32,7 @@ class ModelSpec:
     beneath: tuple[
         ModelSpec, ...
     ] = ()  # whose predictions it is made of: the voters of a join, the model of a simulation
+    names: Mapping[str, str] = field(default_factory=dict)  # the experiment's display names; no part of its identity
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -56,8 +57,17 @@ class ModelSpec:
 
     @property
     def name(self) -> str:
-        """What people read: `static:wordllama`, with the options that stand in the YAML."""
-        return display(self.written)
+        """What people read: its display name, else `static:wordllama` with the options that stand in the YAML."""
+        return display(self.written, self.names)
+
+    @property
+    def shown(self) -> Written:
+        """The entry as results hold it: what the YAML says, or the display name of it."""
+        return self.written if self.name == display(self.written) else self.name
+
+    def named(self, names: Mapping[str, str]) -> ModelSpec:
+        """With display names, and all that it is made of too."""
+        return replace(self, names=names, beneath=tuple(spec.named(names) for spec in self.beneath))
 
 
 def model_spec(written: Any, *, student: bool) -> ModelSpec:

@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -24,6 +25,7 @@ from outgrow.core.identity import canonical_json
 from outgrow.core.inputs import all_columns
 from outgrow.core.registry import is_file_name
 from outgrow.core.validation import Problems, faults
+from outgrow.experiment.spec import display_names
 from outgrow.experiment.spec.method_entries import MethodSpec, method_spec, misfits
 from outgrow.experiment.spec.model_entries import ModelSpec, model_spec
 from outgrow.experiment.spec.paths import BASE, absolute, find_file
@@ -62,6 +64,9 @@ class Experiment(Strict):
     """Everything that a run is asked for, validated whole before any work. Raises UsageError with every fault."""
 
     name: Annotated[str, Field(min_length=1)]
+    names: dict[str, Annotated[str, Field(min_length=1)]] = Field(
+        default={}
+    )  # what is displayed for an entry; in no key
     tasks: Annotated[list[TaskSpec], Field(min_length=1)]
     weak: Annotated[list[Supervisor], Field(min_length=1)]
     strong: Annotated[list[Student], Field(min_length=1)]
@@ -171,6 +176,25 @@ class Experiment(Strict):
     def _no_twins(cls, value: list[Any]) -> list[Any]:
         return _reject_twins(value, [(canonical_json(spec.identity), spec.name) for spec in value])
 
+    @field_validator("names", mode="before")
+    @classmethod
+    def _plain(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        texts = {str(key): str(name).strip() if isinstance(name, int | float) else name for key, name in value.items()}
+        wrong = [
+            key for key, name in texts.items() if isinstance(name, str) and not (name.isprintable() and name.strip())
+        ]
+        if wrong:
+            raise Problems(*(f'"{key}" is given no name, or one with control characters' for key in wrong))
+        return texts
+
+    @field_validator("weak", "strong", "methods", mode="after")
+    @classmethod
+    def _named(cls, value: list[Any], others: ValidationInfo) -> list[Any]:
+        names = others.data.get("names") or {}
+        return [spec.named(names) for spec in value] if names else value
+
     @field_validator("tasks", mode="before")
     @classmethod
     def _further_sets_by_title(cls, value: Any) -> Any:
@@ -184,7 +208,7 @@ class Experiment(Strict):
 
     @model_validator(mode="after")
     def _parts_that_are_used(self) -> Self:
-        wrong = []
+        wrong = display_names.problems(self.names, self.tasks, (*self.weak, *self.strong), self.methods)
         supervisors = [below for spec in self.weak for below in spec.everyone]
         trained = [spec.name for spec in supervisors if spec.able.learns]
         if trained and self.split.weak_train is None:
@@ -244,8 +268,12 @@ class Experiment(Strict):
         content["tasks"] = [self._resolved(task) for task in self.tasks]
         for part in ("weak", "strong", "methods"):
             content[part] = [self._whole_paths(entry) for entry in content[part]]
+        models = (*self.weak, *self.strong)
+        content["names"] = display_names.with_whole_paths(self.names, models, self.methods, self._whole_paths)
         if content["images"]:
             del content["images"]
+        if not content["names"]:
+            del content["names"]
         for optional in ("sensitivity", "ceiling"):
             if content[optional] is None:
                 del content[optional]

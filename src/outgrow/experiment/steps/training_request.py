@@ -114,4 +114,4 @@ def feature_model(model: ModelSpec) -> ModelSpec:
     """The model whose frozen features are a student's: itself, or one of the same checkpoint."""
     if model.able.has_features:
         return model
-    return replace(model_spec(model.able.frozen, student=True), written=model.written)
+    return replace(model_spec(model.able.frozen, student=True), written=model.written, names=model.names)
