@@ -15,7 +15,7 @@ from outgrow.core.inputs import without_image
 from outgrow.core.pool import Pool
 from outgrow.execution.step import Step, kind_of, walk
 from outgrow.experiment.equal_students import equal_students
-from outgrow.experiment.near_copies import near_copies
+from outgrow.experiment.near_copies import features_of, near_copies
 from outgrow.experiment.planning.plan import Plan, Run, more_than_ceiling, reporting
 from outgrow.experiment.spec.task_entries import HARD
 from outgrow.experiment.steps.choose import candidates, chosen
@@ -237,16 +237,16 @@ def _near_copies(runs: Sequence[Run], pool: Pool, open_step: Open) -> list[str]:
     if pool.parts is not None:
         return []
     trained = [step for run in runs for step in (run.ceiling, run.student, run.supervisor) if step is not None]
-    # A ceiling stands on its own model's features alone.
-    features = next((step.parents["features"] for step in walk(trained) if "features" in step.parents), None)
-    if features is None:
+    found = features_of(trained)  # a ceiling stands on its own model's features alone
+    if found is None:
         return []
+    features, whose = found
     folders = [open_step(split) for split in dict.fromkeys(run.split for run in runs)]
     training = np.unique(
         np.concatenate([np.load(at / f"{part}.npy") for at in folders for part in ("weak_train", "transfer")])
     )
     values = np.load(open_step(features) / "features.npy", mmap_mode="r")
-    return near_copies(pool, values, training, features.label.partition("features of ")[2])
+    return near_copies(pool, values, training, whose)
 
 
 def _notes(plan: Plan, pools: dict[str, Pool], open_step: Open) -> list[str]:

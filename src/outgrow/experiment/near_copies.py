@@ -1,7 +1,8 @@
-"""Test rows that have nearly the same row in training, by the features of a model of the run: no control finds these."""
+"""Rows that are scored and have nearly the same row in training, by a model's features: no control finds these."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,10 @@ import numpy as np
 from outgrow.core.examples import Floats, Ints
 from outgrow.core.pool import Pool
 from outgrow.core.units import plural
+from outgrow.execution.step import Step, walk
 
 ALIKE = 0.95  # cosine of features less their mean; one word more or less in a sentence of ten is about there
-MANY = 0.01  # of the test rows: in ordinary sets of short sentences half as many have such a row
+MANY, FEWEST = 0.01, 4  # of the test rows: in ordinary sets of short sentences half as many have such a row
 BLOCK, TESTED, WORK = 16_384, 1_000, 2e11  # rows in one product, test rows at most, operations at most
 SHOWN, LONGEST = 2, 60  # pairs in a note, and characters of each text
 
@@ -32,7 +34,7 @@ class Neighbours:
 
 
 def neighbours(features: Floats, test: Ints, training: Ints) -> Neighbours:
-    """Nearest neighbours across splits: features `[pool, d]`, rows of the pool in test and in training.
+    """Nearest neighbours across splits: features `[pool, d]`, rows of the pool in test and in training; never a row itself.
 
     Features lose their mean over training rows first, since those of most models lie in one narrow cone. At most a
     thousand test rows are looked at, fewer where training is large: the first, and pools are in the order of hashes.
@@ -45,6 +47,7 @@ def neighbours(features: Floats, test: Ints, training: Ints) -> Neighbours:
     for start in range(0, len(training), BLOCK):
         block = training[start : start + BLOCK]
         cosines = mine @ _unit(features[block], centre).T
+        cosines[test[:, None] == block] = -1.0
         nearest = cosines.argmax(axis=1)
         value = cosines[np.arange(len(test)), nearest]
         better = value > best
@@ -60,20 +63,46 @@ def _unit(values: Floats, centre: Floats) -> Floats:
 
 def near_copies(pool: Pool, features: Floats, training: Ints, whose: str) -> list[str]:
     """A sentence where more test rows than usual have a training row nearly the same; the closest pairs are shown."""
-    test = np.flatnonzero(pool.test)
-    if not len(training) or not len(test):
+    found = _told(pool, features, np.flatnonzero(pool.test), training, whose)
+    return [
+        f"{alike} have a training row nearly the same {pairs}: what learned those rows has seen their answers"
+        for alike, pairs in found
+    ]
+
+
+def careful_copies(pool: Pool, features: Floats, careful: Ints, training: Ints, whose: str) -> list[str]:
+    """The same of careful rows, which are scored by students that learned cheap labels and the other careful rows."""
+    found = _told(pool, features, careful, training, whose, "careful text")
+    return [
+        f"{alike} are nearly the same as a text that is learned from {pairs}: accuracy on new texts may be lower than on these"
+        for alike, pairs in found
+    ]
+
+
+def features_of(steps: Iterable[Step]) -> tuple[Step, str] | None:
+    """The first step of features that these stand on, and the name of the model that they are of; None: they have none."""
+    found = next((step.parents["features"] for step in walk(list(steps)) if "features" in step.parents), None)
+    return None if found is None else (found, found.label.partition("features of ")[2])
+
+
+def _told(
+    pool: Pool, features: Floats, scored: Ints, training: Ints, whose: str, what: str = "test row"
+) -> list[tuple[str, str]]:
+    """How many of the scored rows have such a row, and the closest pairs, in words; empty where they are few."""
+    if not len(training) or not len(scored):
         return []
-    found = neighbours(features, test, training)
+    found = neighbours(features, scored, training)
     alike = found.alike
-    if len(alike) < max(2, MANY * len(found.rows)):
+    if len(alike) < max(FEWEST, MANY * len(found.rows)):
         return []
     pairs = "; ".join(
         f"{_text(pool, int(found.rows[place]))} and {_text(pool, int(found.nearest[place]))}" for place in alike[:SHOWN]
     )
     return [
-        f"{len(alike)} of {plural(len(found.rows), 'test row')} ({len(alike) / len(found.rows):.1%}) have a training row "
-        f"nearly the same (cosine {ALIKE:g} or more of {whose}'s features, less their mean), such as {pairs}: what learned "
-        "those rows has seen their answers"
+        (
+            f"{len(alike)} of {plural(len(found.rows), what)} ({len(alike) / len(found.rows):.1%})",
+            f"(cosine {ALIKE:g} or more of {whose}'s features, less their mean), such as {pairs}",
+        )
     ]
 
 

@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 from outgrow.core.units import plural
+from outgrow.tasks.class_names import class_names_in_texts
 from outgrow.teaching.dataset import Dataset
 
 
@@ -64,6 +65,9 @@ def notes(dataset: Dataset, labels: str, truth: str) -> list[str]:
             f"{counts['overlap']} of {counts['careful']} texts of {truth} {_are(counts['overlap'])} in {labels} too: "
             f"{show} how often the cheap labels are right"
         )
+    careful = np.flatnonzero(pool.labels >= 0)
+    forms = [pool.input_type.normal_form(pool.inputs[row]) for row in careful.tolist()]
+    found += [f"{truth}: {note}" for note in class_names_in_texts(forms, pool.labels[careful].tolist(), pool.classes)]
     missing = np.bincount(pool.labels[pool.labels >= 0], minlength=len(pool.classes)) == 0
     found += [
         f"no row of {truth} is of class {name!r}, so nothing is known about it"

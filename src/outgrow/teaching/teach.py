@@ -18,6 +18,7 @@ from outgrow.execution.machine import Machine
 from outgrow.execution.progress import Display
 from outgrow.execution.step import Step
 from outgrow.execution.store import Store
+from outgrow.experiment.near_copies import careful_copies, features_of
 from outgrow.experiment.steps.job_files import facts
 from outgrow.models.contract import TUNED
 from outgrow.results.metrics.intervals import Interval, accuracy, contrast
@@ -294,4 +295,14 @@ class Work:
             "worth": worth,
             "tried": tuple(tried),
         }
-        return Report(**{**report.__dict__, **known})
+        return Report(**{**report.__dict__, **known, "notes": (*report.notes, *self._near_copies(student))})
+
+    def _near_copies(self, student: Step) -> list[str]:
+        """Careful texts with nearly the same text among those that are learned from, by the student's features."""
+        found, pool = features_of([student]), self.evidence.pool
+        if found is None or pool.parts is not None:
+            return []
+        features, whose = found
+        values = np.load(self.laboratory.opened(features) / "features.npy", mmap_mode="r")
+        careful = self.evidence.careful
+        return careful_copies(pool, values, careful, np.concatenate([self.evidence.taught, careful]), whose)
