@@ -52,11 +52,22 @@ def prepare(experiment: Experiment, store: Store, machine: Machine, display: Dis
     cut = {
         task.title: Step("cut", kept, {"pool": ground.pools[task.title]}, label=f"{task.title}: leave out unused rows")
         for task in experiment.tasks
-        if task.rows != "all" and (kept := kept_of(pools[task.title], _needed(task, experiment))) is not None
+        if (kept := _kept(task, pools[task.title], experiment)) is not None
     }
     execute(list(cut.values()), store, here, ground.sources, display)
-    pools |= {task: Pool.load(_opened(store, step)) for task, step in cut.items()}
+    smaller = {task: Pool.load(_opened(store, step)) for task, step in cut.items()}
+    check_splits(experiment, smaller)
+    pools |= smaller
     return plan(experiment, _with_pools(ground, cut), pools)
+
+
+def _kept(task: TaskSpec, pool: Pool, experiment: Experiment) -> dict[str, Any] | None:
+    """What a task's pool is cut to: the rows that it asks for, else those that its splits may need; None: it is whole."""
+    if task.rows == "all":
+        return None
+    if task.rows is not None:
+        return {"rows": task.rows, "exact": True} if int((~pool.test).sum()) > task.rows else None
+    return kept_of(pool, _needed(task, experiment))
 
 
 def _needed(task: TaskSpec, experiment: Experiment) -> dict[str, int]:
@@ -65,7 +76,7 @@ def _needed(task: TaskSpec, experiment: Experiment) -> dict[str, int]:
     For every part alike, so that tasks that differ in who learns from easy rows have the same pool.
     """
     share = 1.0 if task.order is None else min(task.easiest.values(), default=HALF)
-    return {part: math.ceil(rows / share) for part, rows in experiment.split.dealt.items()}
+    return {part: math.ceil(rows / share) for part, rows in experiment.split_of(task).dealt.items()}
 
 
 def _with_pools(ground: Resolved, cut: Mapping[str, Step]) -> Resolved:

@@ -27,10 +27,11 @@ def kept_of(pool: Pool, dealt: Mapping[str, int]) -> dict[str, int] | None:
     return {"rows": rows, "labelled": _power_of_two(KEPT * (dealt["weak_train"] + dealt["validation"]))}
 
 
-def cut_pool(pool: Pool, *, rows: int, labelled: int) -> Pool:
+def cut_pool(pool: Pool, *, rows: int, labelled: int = 0, exact: bool = False) -> Pool:
     """The pool's test rows, and of the others group after group, in the order of a hash, up to `rows`.
 
     `labelled` of the rows have a label. Where groups are of several rows, some more are kept, as a split takes whole ones.
+    exact: no more than `rows`, as many whole groups of the order as that is.
     """
     others = np.flatnonzero(~pool.test)
     sizes = Counter(pool.groups[others].tolist())
@@ -40,13 +41,19 @@ def cut_pool(pool: Pool, *, rows: int, labelled: int) -> Pool:
     known = np.cumsum(pool.labels[order] >= 0)
     enough = np.flatnonzero((np.arange(1, len(order) + 1) >= rows + slack) & (known >= labelled + slack))
     stop = int(enough[0]) + 1 if len(enough) else len(order)
-    while stop < len(order) and pool.groups[order[stop]] == pool.groups[order[stop - 1]]:
+    if exact:
+        stop = min(rows, len(order))
+        while 0 < stop < len(order) and pool.groups[order[stop]] == pool.groups[order[stop - 1]]:
+            stop -= 1
+    while 0 < stop < len(order) and pool.groups[order[stop]] == pool.groups[order[stop - 1]]:
         stop += 1
     kept = np.sort(np.concatenate([np.flatnonzero(pool.test), order[:stop]]))
-    note = (
-        f"cut to {stop} of {len(order)} rows beside the test rows, chosen by a hash of their content: the splits take far "
-        "fewer; `rows: all` beside the task keeps them"
+    why = (
+        f"`rows: {rows}` asks for no more"
+        if exact
+        else "the splits take far fewer; `rows: all` beside the task keeps them"
     )
+    note = f"cut to {stop} of {len(order)} rows beside the test rows, chosen by a hash of their content: {why}"
     return replace(
         pool,
         ids=pool.ids[kept],

@@ -120,7 +120,7 @@ def _tasks(experiment: Experiment, ground: Resolved, pools: Mapping[str, Pool]) 
                 shown(task.title),
                 pools[task.title],
                 ground.pools[task.title],
-                experiment.split.dealt,
+                experiment.split_of(task).dealt,
                 ground.locations,
                 {supervisor: step for (title, supervisor), step in ground.given.items() if title == task.title},
                 also_test={

@@ -200,12 +200,12 @@ class _Resolving:
         elif task.hub is not None:
             commit = hub_commit(task.hub, task.revision)
             source = {**columns, "hub": task.hub, "commit": commit, "config": task.config}
-            source |= {"split": task.split or "train", "test": task.test}
+            source |= {"split": task.hub_split, "test": task.test}
         elif task.named is not None:
             source = self.named(task, task.named)
         else:
             source = {"task": self.registered(task.task or ""), "options": dict(task.options)}
-        params = {"source": source, "test_rows": self.experiment.split.test, "balance": task.balance}
+        params = {"source": source, "test_rows": self.experiment.split_of(task).test, "balance": task.balance}
         return Step("pool", params, label=f"{task.title}: read and pool")
 
     def named(self, task: TaskSpec, named: NamedTask) -> dict[str, Any]:
@@ -281,9 +281,10 @@ def check_splits(experiment: Experiment, pools: Mapping[str, Pool]) -> None:
             + " and ".join(sorted(model.able.reads))
             for model in wrong
         )
+    sizes = {task.title: experiment.split_of(task).dealt for task in experiment.tasks}
     for title, pool in pools.items():
         try:
-            deal(pool, experiment.seeds[0], **experiment.split.dealt)
+            deal(pool, experiment.seeds[0], **sizes[title])
         except UsageError as error:
             problems += [f"{title}: {text}" for text in error.problems]
     if problems:

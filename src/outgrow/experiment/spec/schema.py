@@ -211,38 +211,44 @@ class Experiment(Strict):
         wrong = display_names.problems(self.names, self.tasks, (*self.weak, *self.strong), self.methods)
         supervisors = [below for spec in self.weak for below in spec.everyone]
         trained = [spec.name for spec in supervisors if spec.able.learns]
-        if trained and self.split.weak_train is None:
+        splits = [self.split_of(task) for task in self.tasks]
+        fewest = min(split.weak_train or 0 for split in splits)
+        if trained and not fewest:
             wrong.append(f"split: `weak_train` is missing: {trained[0]} learns from those rows")
         wrong += [
-            f"weak: {spec.name} asks for {spec.able.first_rows} rows of {self.split.weak_train} in weak_train"
+            f"weak: {spec.name} asks for {spec.able.first_rows} rows of {fewest} in weak_train"
             for spec in supervisors
-            if (spec.able.first_rows or 0) > (self.split.weak_train or 0) > 0
+            if (spec.able.first_rows or 0) > fewest > 0
         ]
         wrong += [
             f"strong: {spec.name}: `rows` is for supervisors: every student learns from all of transfer"
             for spec in self.strong
             if spec.able.first_rows is not None
         ]
-        if self.split.validation is None:
+        if any(split.validation is None for split in splits):
             first: dict[str, str] = {}  # what validation is for -> the first model that needs it
             for spec in self.models:
                 if spec.able.validates is not None:
                     first.setdefault(spec.able.validates, spec.name)
             wrong += [f"split: `validation` is missing: {name} {reason}" for reason, name in first.items()]
         judged = [method for method in self.methods if method.validated_on]
-        if judged and self.split.validation is None:
+        if judged and any(split.validation is None for split in splits):
             wrong.append(f"split: `validation` is missing: {judged[0].name} {judged[0].validated_on}")
         wrong += [text for method in self.methods for spec in self.strong for text in misfits(method, spec)]
         if self.label_curve and not any(spec.able.cheap_ceilings for spec in self.strong):
             wrong.append("label_curve: no student here is static or a probe, whose ceilings at many sizes are cheap")
         if self.sensitivity and not any(spec.able.strengths for spec in self.strong):
             wrong.append("sensitivity: no student here is static or a probe, whose heads are cheap at every l2")
-        if self.split.test is None:
-            wrong += [
-                f"split: `test` is missing, and task {task.title} has no test split of its own"
-                for task in (further for own in self.tasks for further in (own, *own.also_test))
-                if task.test is None and task.task is None
-            ]
+        wrong += [
+            f"split: `test` is missing, and task {task.title} has no test split of its own"
+            for task in (further for own in self.tasks for further in (own, *own.also_test))
+            if self.split_of(task).test is None and task.test is None and task.task is None
+        ]
+        wrong += [
+            f"{task.title}: `rows: {task.rows}` leaves fewer rows beside the test rows than the {asked} of the split"
+            for task in self.tasks
+            if isinstance(task.rows, int) and task.rows < (asked := sum(self.split_of(task).dealt.values()))
+        ]
         if wrong:
             raise Problems(*wrong)
         return self
@@ -253,6 +259,10 @@ class Experiment(Strict):
         orders = [model for task in self.tasks if (model := task.order_model) is not None]
         named = (*self.weak, *self.strong, *(model for method in self.methods for model in method.models), *orders)
         return [spec for one in named for spec in one.everyone]
+
+    def split_of(self, task: TaskSpec) -> Split:
+        """The sizes of a task's parts: its own, else the experiment's."""
+        return self.split.model_copy(update=task.sizes)
 
     def path(self, name: str) -> Path:
         """A path as the YAML means it: beside the file, else from the working directory."""
@@ -283,6 +293,8 @@ class Experiment(Strict):
     def _resolved(self, task: TaskSpec) -> dict[str, Any]:
         dumped = task.model_dump(exclude_defaults=True, exclude={"columns", "also_test"}, by_alias=True)
         content = {"name": task.title, **dumped, **task.columns}
+        if task.sizes:
+            content["split"] = task.sizes
         if task.also_test:
             content["also_test"] = [self._resolved(further) for further in task.also_test]
         if isinstance(task.order, dict) and "by" in task.order:

@@ -20,7 +20,7 @@ from pydantic import (
 from outgrow.core.errors import OutgrowError
 from outgrow.core.inputs import InputType, input_type, type_with_columns
 from outgrow.core.registry import is_file_name, names, nearest
-from outgrow.core.validation import Problems
+from outgrow.core.validation import Problems, sentence
 from outgrow.experiment.spec.model_entries import ModelSpec, model_spec
 from outgrow.experiment.spec.paths import absolute, find_file
 from outgrow.results.predictions import OWN
@@ -51,6 +51,15 @@ class Split(Strict):
         return {"weak_train": self.weak_train or 0, "transfer": self.transfer, "validation": self.validation or 0}
 
 
+class Sizes(Strict):
+    """A task's own numbers of rows, in place of the experiment's; `test: null` takes all of the task's test split."""
+
+    weak_train: Rows | None = None
+    transfer: Rows = 1
+    validation: Rows | None = None
+    test: Rows | None = None
+
+
 LEARNERS = {"supervisor": "weak_train", "student": "transfer"}  # the part of the split that each learns from
 HARD = "hard"  # the test set of the rows beyond the easy ones
 
@@ -79,12 +88,12 @@ class TaskSpec(Strict):
     group: str | None = None
     test: str | None = None
     config: str | None = None
-    split: str | None = None
+    split: str | Sizes | None = None  # the hub's split, or the task's own sizes
     revision: str | None = None
     balance: bool = True
     unlabelled: bool = False
     max_classes: Rows | None = None  # None: a label column with very many values is taken for a mistake
-    rows: Literal["all"] | None = None  # all: keep a pool that is much larger than its splits
+    rows: Literal["all"] | Rows | None = None  # how many beside the test rows; None: as the splits need
     options: dict[str, Any] = {}
     from_: str | None = Field(default=None, alias="from")  # a named task's folder; None: the hub
     form: Form | None = None  # of a named task's questions; None: its usual one
@@ -123,6 +132,23 @@ class TaskSpec(Strict):
             raise ValueError(f"{find_file(value)}: {what}")
         return value
 
+    @field_validator("split", mode="before")
+    @classmethod
+    def _own_sizes(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        try:
+            return Sizes(**{str(part): rows for part, rows in value.items()})
+        except ValidationError as error:
+            raise Problems(*(sentence(fault, Sizes.model_fields) for fault in error.errors())) from None
+
+    @field_validator("rows", mode="before")
+    @classmethod
+    def _count(cls, value: Any) -> Any:
+        if value in (None, "all") or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+            return value
+        raise ValueError(f"is a number of rows from 1 on, or `all`, not {value!r}")
+
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         given = [key for key in ("file", "hub", "task") if getattr(self, key)]
@@ -147,6 +173,7 @@ class TaskSpec(Strict):
             "task": {"options"} if self.named is None else {"from_", "form", "test", "revision"},
         }[given[0]]
         common = {"name", "balance", "rows", "also_test", "order", "train_on", given[0]}
+        common |= {"split"} if isinstance(self.split, Sizes) else set()
         wrong = sorted(self.model_fields_set - allowed - common)
         unfit = [name for key in wrong for name in (self.columns if key == "columns" else [key.rstrip("_")])]
         sentences = [f"`{key}` has no meaning beside `{given[0]}`" for key in unfit]
@@ -229,6 +256,16 @@ class TaskSpec(Strict):
     def easiest(self) -> dict[str, float]:
         """Of each part of the split that is of easy rows alone, the share of the rows that are."""
         return {LEARNERS[who]: float(share) for who, share in _shares(self.train_on).items()}
+
+    @property
+    def hub_split(self) -> str:
+        """The split of a hub data set to train on."""
+        return self.split if isinstance(self.split, str) else "train"
+
+    @property
+    def sizes(self) -> dict[str, int | None]:
+        """The sizes of the task's own among those of `Split`, as far as it has any."""
+        return self.split.model_dump(exclude_unset=True) if isinstance(self.split, Sizes) else {}
 
     @property
     def named(self) -> NamedTask | None:
