@@ -35,7 +35,7 @@ def main() -> None:
     texts = sentences(asked.rows, words_of(folder_of(resolve("minilm", "probe"))))
     labels = np.random.default_rng(1).choice(["no", "yes"], asked.rows)
     inside: list[float] = []
-    read = probe._read
+    read = probe.read_states
 
     def timed(*arguments: Any) -> Any:
         begin = time.perf_counter()
@@ -43,7 +43,7 @@ def main() -> None:
         inside.append(time.perf_counter() - begin)
         return found
 
-    probe._read = timed
+    probe.read_states = timed
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "cheap.csv"
         with file.open("w", newline="", encoding="utf-8") as written:

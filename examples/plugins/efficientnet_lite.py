@@ -9,7 +9,7 @@ Tan & Le 2019 (arXiv 1905.11946), without squeeze-and-excitation. The weights co
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,17 +19,37 @@ from pydantic import Field
 from outgrow import FeatureModel, Features, OutgrowError, UsageError
 from outgrow.core.identity import digest_file
 from outgrow.core.image import Image, pixels_of
-from outgrow.models.contract import Location
+from outgrow.models.contract import LinearHead, Location, Saved
 
 SIZES = {"lite0": 4_652_008, "lite1": 5_416_680, "lite2": 6_092_072}  # parameters
 BATCH = 64  # pictures at once
 MIDDLE, DEVIATION = 127.0, 128.0  # what these weights were trained with: not ImageNet's usual mean and deviation
+
+KEPT = Saved(  # how a student of `outgrow teach` is kept, and read without outgrow
+    "A linear head on a frozen EfficientNet-Lite",
+    "efficientnet_lite_pytorch",
+    """import json, numpy as np, torch
+from efficientnet_lite_pytorch import EfficientNet
+from safetensors.torch import load_file
+
+of = json.load(open("student.json"))["reading"]["whole"]  # this is for a head on the last layer, `layer: null`
+net = EfficientNet.from_name(f"efficientnet-{of['checkpoint']}", image_size=of["side"]).eval()
+net.load_state_dict(load_file("body.safetensors"))
+head = load_file("head.safetensors")
+pixels = torch.tensor(np.array(image.convert("RGB").resize((of["side"],) * 2)))  # a square Pillow image
+with torch.inference_mode():
+    features = net.extract_features(((pixels.permute(2, 0, 1) - 127.0) / 128)[None]).mean((2, 3))
+    features *= of["norm"] / features.norm()
+    probabilities = torch.softmax(features @ head["weight"] + head["bias"], dim=1)""",
+    task="image-classification",
+)
 
 
 class EfficientnetLite(FeatureModel):
     """A linear head on a frozen EfficientNet-Lite: `lite0`, `lite1` or `lite2`; the mean over places of one layer."""
 
     reads = frozenset({"image"})
+    saved = KEPT
     form = None  # not a checkpoint that transformers opens: `locate` finds it
 
     checkpoint: Annotated[str, Field(min_length=1)] = "lite0"
@@ -71,6 +91,29 @@ class EfficientnetLite(FeatureModel):
                 progress(min(start + BATCH, len(inputs)), len(inputs))
         return Features(np.concatenate(found), 0, 0, 0.0)
 
+    @property
+    def whole(self) -> bool:
+        """Yes: body and head in two files of tensors."""
+        return True
+
+    def write_whole(self, folder: Path, location: Location, head: LinearHead) -> dict[str, Any]:
+        """Body and head as safetensors: `outgrow predict --plugin` needs this file and efficientnet_lite_pytorch alone."""
+        from safetensors import numpy, torch
+
+        torch.save_file(_loaded(location, self.side).state_dict(), folder / "body.safetensors")
+        numpy.save_file({"weight": head.weight, "bias": head.bias}, folder / "head.safetensors")
+        return {"checkpoint": location.name, **self.identity(), "norm": head.norm}
+
+    @classmethod
+    def open_whole(cls, folder: Path, options: Mapping[str, Any]) -> tuple[FeatureModel, Location, LinearHead]:
+        """What `write_whole` wrote."""
+        from safetensors.numpy import load_file
+
+        own = {name: value for name, value in options.items() if name != "norm"}
+        head = load_file(folder / "head.safetensors")
+        location = Location(own["checkpoint"], str(folder / "body.safetensors"), None, None, "", 0)
+        return cls(**own), location, LinearHead(head["weight"], head["bias"], options["norm"])
+
     def _read(self, net: Any, values: Any) -> Any:
         """The layer asked for `[batch, channels, height, width]`; what lies above is not computed."""
         if self.layer is None:
@@ -85,11 +128,13 @@ def _loaded(location: Location, side: int) -> Any:
     """The network on the CPU, ready to be read. Raises OutgrowError where the weights do not fit it."""
     import torch
     from efficientnet_lite_pytorch import EfficientNet
+    from safetensors.torch import load_file
 
     with torch.random.fork_rng(devices=[]):  # first weights are drawn, and replaced at once
         net = EfficientNet.from_name(f"efficientnet-{location.name}", image_size=side)
     try:
-        net.load_state_dict(torch.load(location.path, map_location="cpu", weights_only=True))
+        kept = str(location.path).endswith(".safetensors")  # a student's, else the package's
+        net.load_state_dict(load_file(location.path) if kept else torch.load(location.path, "cpu", weights_only=True))
     except Exception as error:
         raise OutgrowError(f"{location.path}: are not the weights of {location.name}: {error}") from error
     return net.eval()

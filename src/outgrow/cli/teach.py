@@ -21,7 +21,12 @@ from outgrow.core.units import plural
 
 
 def teach(
-    labels: Annotated[Path, typer.Argument(metavar="LABELS", help="Cheap labels: a CSV, JSONL or Parquet file.")],
+    labels: Annotated[
+        Path,
+        typer.Argument(
+            metavar="LABELS", help="Cheap labels: a CSV, JSONL or Parquet file, or images in one folder per class."
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", help="The student's folder.")],
     text: Annotated[
         str | None, typer.Option("--text", help="The column of the texts, or a template: '{title} {body}'.")
@@ -32,6 +37,9 @@ def teach(
     rejected: Annotated[str | None, typer.Option("--rejected", help="The column of the other one.")] = None,
     prompt: Annotated[
         str | None, typer.Option("--prompt", help="The column of what both answer. [default: what they begin with]")
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option("--image", help="Of images: the column of their paths, from the file's folder on.")
     ] = None,
     inputs: Annotated[
         str | None, typer.Option("--inputs", help="Other inputs: their columns, as '{prompt: q, a: one, b: two}'.")
@@ -45,7 +53,10 @@ def teach(
         typer.Option("--probabilities", help="Instead: a column a class, as p_no,p_yes or '{no: a, yes: b}'."),
     ] = None,
     voter: Annotated[str | None, typer.Option("--voter", help="Each row is a vote: the column of who gave it.")] = None,
-    student: Annotated[str, typer.Option("--student", help="Such as minilm, or '{finetune: minilm}'.")] = "minilm",
+    student: Annotated[
+        str | None,
+        typer.Option("--student", help="Such as mpnet, or '{finetune: minilm}'. [default: of texts minilm]"),
+    ] = None,
     method: Annotated[
         str | None, typer.Option("--method", help="Such as naive. [default: confidence; of finetuned students naive]")
     ] = None,
@@ -82,12 +93,12 @@ def teach(
         report = teach_files(
             labels,
             text=text,
-            inputs=_inputs(inputs, {"chosen": chosen, "rejected": rejected, "prompt": prompt}),
+            inputs=_inputs(inputs, {"chosen": chosen, "rejected": rejected, "prompt": prompt, "image": image}),
             columns=[name for one in label or () for name in listed(one)],
             probabilities=None if probabilities is None else columns_of(probabilities),
             voter=voter,
             out=out,
-            student=option_value(student, "--student"),
+            student=None if student is None else option_value(student, "--student"),
             method=None if method is None else option_value(method, "--method"),
             l2=l2,
             truth=truth,
@@ -135,7 +146,10 @@ def columns_of(written: str) -> Any:
 
 def predict(
     student: Annotated[Path, typer.Argument(metavar="STUDENT", help="A folder that teach wrote.")],
-    rows: Annotated[str, typer.Argument(metavar="ROWS", help="A CSV, JSONL or Parquet file of any size; - for stdin.")],
+    rows: Annotated[
+        str,
+        typer.Argument(metavar="ROWS", help="A CSV, JSONL or Parquet file of any size, or images; - for stdin."),
+    ],
     out: Annotated[str, typer.Option("-o", "--out", help="The file to write; - for stdout.")],
     text: Annotated[
         str | None, typer.Option("--text", help="The column of the texts. [default: as the student's own were called]")

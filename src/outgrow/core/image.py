@@ -24,6 +24,7 @@ from outgrow.core.files.image_files import (
     facts,
     in_threads,
     is_path,
+    pictures_within,
     rgb,
 )
 from outgrow.core.files.tables import SHOWN, Table, read_table
@@ -99,6 +100,10 @@ class ImageType(InputType):
     def table(self, path: str | Path, problems: list[str]) -> Table | None:
         """A folder of classes, or any table."""
         return class_folders(Path(path), problems) if Path(path).is_dir() else read_table(path, problems)
+
+    def within(self, folder: str | Path, keys: Mapping[str, Any], problems: list[str]) -> Table | None:
+        """Every picture in a folder and the folders in it."""
+        return pictures_within(Path(folder), str(keys["image"]), problems)
 
     def fingerprint(self, path: Path, keys: Mapping[str, Any]) -> str:
         """Of the table and of every picture that it names; of a folder, of every picture in it."""

@@ -109,6 +109,10 @@ class InputType(ABC):
         """The table of a task's file, or of its folder where there are `folders`; faults go to `problems`."""
         return read_table(path, problems)
 
+    def within(self, folder: str | Path, keys: Mapping[str, Any], problems: list[str]) -> Table | None:
+        """Where there are `folders`: every input in one, whatever it is labelled, in the column that `keys` names."""
+        raise NotImplementedError(f"inputs of type {self.name} do not come in folders")
+
     def fingerprint(self, path: Path, keys: Mapping[str, Any]) -> str:
         """A SHA-256 of the file, and of whatever other files its rows name by the task entry's keys."""
         return digest_file(path)

@@ -43,6 +43,16 @@ class Features:
     padding: float  # padded tokens, as a share of the real ones
 
 
+@dataclass(frozen=True)
+class LinearHead:
+    """A trained head: logits = features @ weight + bias, of features at length `norm` or, where that is None, as they are."""
+
+    weight: NDArray[np.float32]  # [d, classes]
+    bias: NDArray[np.float32]  # [classes]
+    norm: float | None
+    classes: Sequence[str] = ()  # none once it is opened
+
+
 Module = tuple[str, str, dict[str, Any] | None]  # of sentence-transformers: path, class, config
 Reader = Callable[[Sequence[Any], Callable[[int, int], None]], Features]
 
@@ -51,13 +61,14 @@ Reader = Callable[[Sequence[Any], Callable[[int, int], None]], Features]
 class Saved:
     """How a trained model is kept for others: what it is in words, which library loads it, and by which code.
 
-    scores: the code where it was taught choices, and gives a text one score.
+    scores: the code where it was taught choices, and gives a text one score. task: the hub's name of what it does.
     """
 
     what: str
     library: str
     code: str
     scores: str | None = None
+    task: str = "text-classification"
 
 
 SENTENCE_TRANSFORMERS = (  # of `Saved`: library, and code for classes and for scores
@@ -67,6 +78,14 @@ SENTENCE_TRANSFORMERS = (  # of `Saved`: library, and code for classes and for s
     "probabilities = torch.softmax(logits, dim=1)  # one column per class, in the order above",
     "from sentence_transformers import SentenceTransformer\n\n"
     "scores = SentenceTransformer(folder).encode(texts)[:, 0]  # of context and answer as one text: higher is better",
+)
+
+IMAGE_CLASSIFIER = Saved(
+    "An image classifier",
+    "transformers",
+    "from transformers import pipeline\n\n"
+    'pipeline("image-classification", folder)(images, top_k=100)  # paths or Pillow images; the likeliest classes first',
+    task="image-classification",
 )
 
 
@@ -95,7 +114,7 @@ class Model(BaseModel):
     scores_parts: ClassVar[bool] = (
         False  # whether, of inputs whose classes are parts of a type it reads, it scores each
     )
-    saved: ClassVar[Saved | None] = None  # None: a trained one cannot be kept as a student
+    saved: ClassVar[Saved | None] = None  # None: a trained one cannot be kept as a student, but see `saved_for`
 
     def can_read(self, inputs: InputType) -> bool:
         """Whether it reads inputs of this type, or scores their parts."""
@@ -158,8 +177,13 @@ class Model(BaseModel):
         """Whether its field `checkpoint` names something with a fingerprint."""
         return self.form is not None or self.has_features
 
-    def as_student(self, location: Location) -> Model:
-        """With the options that a student of one's own has where none are asked for; by default the same."""
+    @classmethod
+    def saved_for(cls, inputs: InputType) -> Saved | None:
+        """How a student of these inputs is kept, where that differs between types; by default as `saved` says."""
+        return cls.saved
+
+    def as_student(self, location: Location, inputs: InputType) -> Model:
+        """With the options that a student of these inputs has where none are asked for; by default the same."""
         return self
 
     def problems(self, location: Location) -> list[str]:
@@ -207,6 +231,25 @@ class FeatureModel(Model, ABC):
     def validates(self) -> str | None:
         """Several strengths of regularisation."""
         return "chooses l2 there" if isinstance(self.l2, list) else None
+
+    @property
+    def linear(self) -> bool:
+        """Whether all features are scaled by one number, so that the head is linear in them; else each row to one length."""
+        return False
+
+    @property
+    def whole(self) -> bool:
+        """Whether a student's body and head are kept together, by `write_whole`; else as modules, by `write_body`."""
+        return False
+
+    def write_whole(self, folder: Path, location: Location, head: LinearHead) -> dict[str, Any]:
+        """Write features and head into an empty folder, in a form of its own; options for `open_whole`."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how it is saved")
+
+    @classmethod
+    def open_whole(cls, folder: Path, options: Mapping[str, Any]) -> tuple[FeatureModel, Location, LinearHead]:
+        """What `write_whole` wrote."""
+        raise NotImplementedError(f"{cls.__name__} does not say how it is opened")
 
     def write_body(self, folder: Path, location: Location) -> tuple[list[Module], dict[str, Any]]:
         """Write what gives its features into an empty folder, as modules of sentence-transformers; options for `open_body`.

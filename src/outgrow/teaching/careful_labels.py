@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from outgrow.core.examples import Ints
-from outgrow.core.files.tables import Table, read_table
+from outgrow.core.files.tables import Table
 from outgrow.core.inputs import InputType, Read
 from outgrow.core.pool import Pool
 from outgrow.core.registry import nearest
@@ -105,7 +105,7 @@ class Gold:
 def read_gold(
     path: str | Path, reading: Reading, columns: Sequence[str], label: str | None, problems: list[str]
 ) -> Gold | None:
-    table = read_table(path, problems)
+    table = reading.inputs.table(path, problems)
     if table is None:
         return None
     before = len(problems)

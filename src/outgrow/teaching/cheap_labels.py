@@ -13,7 +13,7 @@ from outgrow.core.answers import uniform
 from outgrow.core.examples import Floats, Ints, class_name, sorted_classes
 from outgrow.core.files.label_checks import abstention_faults, label_faults
 from outgrow.core.files.label_columns import class_probabilities
-from outgrow.core.files.tables import Table, read_table
+from outgrow.core.files.tables import Table
 from outgrow.core.inputs import Read
 from outgrow.models.label_sources.aggregate import MODELS, Rule, join_answers, join_votes, rules, shares
 from outgrow.models.label_sources.dawid_skene import Votes, one_sided
@@ -225,7 +225,7 @@ def read_cheap_labels(
 
     max_classes: None to take a column of very many different values for a mistake.
     """
-    table = read_table(path, problems)
+    table = reading.inputs.table(path, problems)
     if table is None:
         return None
     before = len(problems)

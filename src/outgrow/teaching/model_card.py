@@ -9,7 +9,7 @@ from typing import Any
 
 from outgrow.core.registry import find_identity
 from outgrow.models.contract import Saved
-from outgrow.teaching.reading import columns_read
+from outgrow.teaching.reading import Reading, columns_read
 from outgrow.teaching.sentences import JOINS, sentences, share
 
 LICENCES = {  # of the weights, where their folder does not say
@@ -36,9 +36,10 @@ def licence(name: str, folder: str | None) -> str | None:
 def model_card(about: Mapping[str, Any]) -> str:
     """The card, from what student.json holds."""
     model, made, numbers, classes = about["model"], about["made"], about["numbers"], about["classes"]
-    kept: Saved = find_identity("models", about.get("member") or {"name": about["kind"]}).load().saved
-    choices = not isinstance(about["text"], str) and about["text"]["type"].get("name") == "choice"
-    task = "text-ranking" if choices else "text-classification"
+    inputs = Reading.from_identity(about["text"]).inputs
+    kept: Saved = find_identity("models", about.get("member") or {"name": about["kind"]}).load().saved_for(inputs)
+    choices = inputs.exchangeable
+    task = "text-ranking" if choices else kept.task
     what = (
         "which of several texts is the best"
         if choices

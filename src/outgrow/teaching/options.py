@@ -8,12 +8,13 @@ from typing import Any
 
 from outgrow.core.errors import UsageError
 from outgrow.core.files import disk
+from outgrow.core.inputs import TEXT, InputType
 from outgrow.core.registry import is_file_name, nearest
 from outgrow.core.validation import Problems
 from outgrow.experiment.spec.method_entries import MethodSpec, method_spec, misfits
 from outgrow.experiment.spec.model_entries import ModelSpec, model_spec
-from outgrow.experiment.spec.resolve import checkpoint_name
-from outgrow.models.checkpoints.locate import SHORT, resolve
+from outgrow.experiment.spec.resolve import location_of
+from outgrow.models.checkpoints.locate import SHORT
 from outgrow.models.contract import Location
 
 WEIGHTS = (0.0, 1.0, 5.0, 20.0)  # of careful labels, to choose among where training is cheap; see docs/develop/log.md
@@ -98,12 +99,17 @@ def learning_method(written: Any) -> MethodSpec:
         raise UsageError(*error.sentences) from error
 
 
-def learner(spec: ModelSpec) -> Learner:
-    """A student with its checkpoint found. Raises UsageError for one that cannot be kept, or not with these options."""
-    if spec.able.saved is None:
+def learner(spec: ModelSpec, inputs: InputType = TEXT) -> Learner:
+    """A student of these inputs with its checkpoint found.
+
+    Raises UsageError for one that does not read them or cannot be kept, or not with these options.
+    """
+    if not spec.able.can_read(inputs):
+        raise UsageError(f"--student: {spec.name} does not read inputs of type {inputs.name}; take another one")
+    if spec.able.saved_for(inputs) is None:
         raise UsageError(f"{spec.name}: such a model cannot be a saved student: take static, probe or finetune")
-    location = resolve(checkpoint_name(spec), spec.kind, spec.able.form)
-    spec = _as_student(spec, location)
+    location = location_of(spec)
+    spec = _as_student(spec, location, inputs)
     problems = spec.options.problems(location)
     if spec.able.first_rows is not None:
         problems.append(f"{spec.name}: `rows` is for supervisors of `outgrow run`: leave it out")
@@ -116,9 +122,9 @@ def learner(spec: ModelSpec) -> Learner:
     return Learner(spec, {spec.name: location}, {location.fingerprint: asdict(location)} | _file_of(spec))
 
 
-def _as_student(spec: ModelSpec, location: Location) -> ModelSpec:
+def _as_student(spec: ModelSpec, location: Location, inputs: InputType) -> ModelSpec:
     """With the options that a student has here where none are named, and a name that says so."""
-    options = spec.able.as_student(location)
+    options = spec.able.as_student(location, inputs)
     if options == spec.options:
         return spec
     named = {option: getattr(options, option) for option in sorted(options.model_fields_set - {"checkpoint"})}
@@ -129,6 +135,7 @@ def learning(
     student: Any,
     method: Any,
     *,
+    inputs: InputType = TEXT,
     l2: float | None = None,
     careful: bool = False,
     choose: bool = False,
@@ -143,7 +150,7 @@ def learning(
     problems: list[str] = []
     found, given = None, None
     try:
-        found = learner(student_spec(student))
+        found = learner(student_spec(student), inputs)
     except UsageError as error:
         problems += error.problems
     try:
@@ -197,7 +204,7 @@ def _with_methods(learner: Learner, methods: Sequence[MethodSpec], *, mix: bool)
         sources |= method.files
         for spec in method.models:
             try:
-                found = resolve(checkpoint_name(spec), spec.kind, spec.able.form)
+                found = location_of(spec)
                 problems += spec.options.problems(found)
             except UsageError as error:
                 problems += error.problems

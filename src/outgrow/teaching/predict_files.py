@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from outgrow.core.answers import chosen_among
 from outgrow.core.errors import UsageError
 from outgrow.core.examples import Floats, Ints, harden
-from outgrow.core.files.streams import STDIN, Columns, chunks, writer
+from outgrow.core.files.streams import ROWS, STDIN, Columns, chunks, writer
 from outgrow.core.files.tables import Table
 from outgrow.core.inputs import InputType
 from outgrow.core.inputs import Read as Rows
@@ -49,7 +50,7 @@ def predict_file(
     shown = display or Silent()
     total, width = 0, len(kept.classes)
     if source != STDIN:
-        for table in chunks(source):
+        for table in _tables(source, reading):
             rows = _rows(table, reading)
             width = max(width, len(rows.classes or ()) if not scores else 0)
             total += len(table)
@@ -58,7 +59,7 @@ def predict_file(
         read: Read | None = None
         shown.begin(1)
         shown.start("rows", "labelling")
-        for table in chunks(source):
+        for table in _tables(source, reading):
             rows = _rows(table, reading)
             read = read or kept.student.reader(
                 resolve_device(device, threads), scores=kept.reading.inputs.made_of is not None
@@ -90,6 +91,21 @@ def _reading(kept: Kept, inputs: str | Mapping[str, Any] | None) -> tuple[Readin
     if wrong:
         raise UsageError(*[f"--inputs: {problem}" for problem in wrong])
     return reading, scores
+
+
+def _tables(source: str, reading: Reading) -> Iterator[Table]:
+    """The rows of a file, some at a time; of a folder, where the type has such, one row for each input in it."""
+    if not (reading.inputs.folders and source != STDIN and Path(source).is_dir()):
+        yield from chunks(source)
+        return
+    problems: list[str] = []
+    table = reading.inputs.within(source, reading.keys, problems)
+    if problems or table is None:
+        raise UsageError(*problems)
+    for start in range(0, len(table), ROWS):
+        part = slice(start, start + ROWS)
+        columns = {name: values[part] for name, values in table.columns.items()}
+        yield Table(table.name, columns, table.places[part], table.unit)
 
 
 def _rows(table: Table, reading: Reading) -> Rows:

@@ -50,7 +50,7 @@ def save(out: Path, student: Student, about: Mapping[str, Any]) -> None:
     """
     check_place(out)
     with disk.sentences(out, "the student's folder", "--out"), disk.replacing_folder(out) as new:
-        reading = student.write(new)
+        reading = student.write(new, about["classes"])
         member = dict(student.member)
         whole = {"schema": SCHEMA, "outgrow": version("outgrow"), "kind": member["name"], "reading": reading, **about}
         if len(member) > 1:
@@ -69,6 +69,8 @@ def load(folder: str | Path) -> Kept:
     kind = _kind(folder, about)
     try:
         classes, reading = tuple(map(str, about["classes"])), Reading.from_identity(about["text"])
+        if kind.saved_for(reading.inputs) is None:
+            raise UsageError(_cannot(folder, about))
         if not kind.has_features:
             return Kept(FinetunedStudent(folder, _member(about)), classes, reading, about)
         model, location, head, norm = export.read(folder, kind, about["reading"])
@@ -93,9 +95,13 @@ def _kind(folder: Path, about: Mapping[str, Any]) -> Any:
         raise OutgrowError(f"{folder}: its student.json names no kind; copy the folder again") from error
     except UsageError:
         kind = None
-    if getattr(kind, "saved", None) is None:
-        raise UsageError(f"{folder}: holds a student of the kind {about['kind']!r}, which this outgrow cannot load")
+    if not hasattr(kind, "saved_for"):
+        raise UsageError(_cannot(folder, about))
     return kind
+
+
+def _cannot(folder: Path, about: Mapping[str, Any]) -> str:
+    return f"{folder}: holds a student of the kind {about['kind']!r}, which this outgrow cannot load"
 
 
 def _about(folder: Path) -> dict[str, Any]:

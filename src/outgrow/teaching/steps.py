@@ -13,7 +13,6 @@ from outgrow.core.answers import within
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.examples import Ints, Strings
 from outgrow.core.files.tables import read_table, table_format
-from outgrow.core.identity import digest_file
 from outgrow.core.pool import Pool
 from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.steps.job_files import save
@@ -43,7 +42,11 @@ def dataset_step(
         if path is None:
             continue
         try:
-            file = {"sha256": digest_file(Path(path)), "format": table_format(Path(path))}
+            folder = reading.inputs.folders and Path(path).is_dir()
+            file = {
+                "sha256": reading.inputs.fingerprint(Path(path), reading.keys),
+                "format": "folder" if folder else table_format(Path(path)),
+            }
         except OSError:
             read_table(path, problems)  # which says why, and names the nearest file there is
         except UsageError as error:
@@ -65,19 +68,20 @@ def dataset(jobs: Sequence[Job], context: Context) -> None:
     """The distinct texts of the files by content id, with the careful labels as their truth."""
     for job in jobs:
         truth = job.params.get("truth")
+        reading = Reading.from_identity(job.params["reading"])
         read_dataset(
-            _path(job.params["labels"], context),
-            reading=Reading.from_identity(job.params["reading"]),
+            _path(job.params["labels"], reading, context),
+            reading=reading,
             form=Form.from_identity(job.params["form"]),
-            truth=None if truth is None else _path(truth, context),
+            truth=None if truth is None else _path(truth, reading, context),
             truth_label=job.params.get("truth_label"),
             max_classes=job.params.get("max_classes"),
         ).save(job.folder)
 
 
-def _path(file: Mapping[str, str], context: Context) -> Path:
+def _path(file: Mapping[str, str], reading: Reading, context: Context) -> Path:
     path = Path(context.sources[file["sha256"]])
-    if not path.is_file() or digest_file(path) != file["sha256"]:
+    if not path.exists() or reading.inputs.fingerprint(path, reading.keys) != file["sha256"]:
         raise OutgrowError(f"{path}: changed while it was being used; run the same command again")
     return path
 

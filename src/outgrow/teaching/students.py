@@ -37,7 +37,7 @@ class Student(Protocol):
         scores: of a student of choices, from candidates to their scores `[n]`.
         """
 
-    def write(self, folder: Path) -> dict[str, Any]:
+    def write(self, folder: Path, classes: Sequence[str]) -> dict[str, Any]:
         """Write the files that others can load into an empty folder; what `saved_student.load` needs besides."""
 
     def packed(self) -> Student:
@@ -51,7 +51,7 @@ class HeadStudent:
     model: FeatureModel
     location: Location
     head: Head
-    norm: float
+    norm: float | None
     member: Mapping[str, str]
 
     def reader(self, device: str, *, scores: bool = False) -> Read:
@@ -60,8 +60,8 @@ class HeadStudent:
         answer = scores_of if scores else predict
         return lambda inputs, progress: answer(read(inputs, progress).values, self.head, solver)
 
-    def write(self, folder: Path) -> dict[str, Any]:
-        return heads.write(folder, self.model, self.location, self.head, self.norm)
+    def write(self, folder: Path, classes: Sequence[str]) -> dict[str, Any]:
+        return heads.write(folder, self.model, self.location, self.head, self.norm, classes)
 
     def packed(self) -> HeadStudent:
         return self
@@ -79,7 +79,7 @@ class FinetunedStudent:
 
         return reader(self.folder, device, scores=scores)
 
-    def write(self, folder: Path) -> dict[str, Any]:
+    def write(self, folder: Path, classes: Sequence[str]) -> dict[str, Any]:
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
         return {}
 
@@ -99,7 +99,7 @@ class PackedStudent:
         from outgrow.models.finetune.saved import reader
 
         place = tempfile.TemporaryDirectory()
-        self.write(Path(place.name))
+        self.write(Path(place.name), ())
         read = reader(Path(place.name), device, scores=scores)
 
         def answers(texts: Sequence[str], progress: Progress) -> Floats:
@@ -108,7 +108,7 @@ class PackedStudent:
 
         return answers
 
-    def write(self, folder: Path) -> dict[str, Any]:
+    def write(self, folder: Path, classes: Sequence[str]) -> dict[str, Any]:
         for name, data in self.files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(data)

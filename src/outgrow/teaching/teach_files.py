@@ -12,6 +12,7 @@ import numpy as np
 
 from outgrow.core.errors import UsageError
 from outgrow.core.files import disk
+from outgrow.core.inputs import TEXT, InputType
 from outgrow.execution.machine import Machine
 from outgrow.execution.progress import Display, Silent
 from outgrow.execution.store import Store, default_store
@@ -40,7 +41,7 @@ def teach_files(
     probabilities: Sequence[str] | Mapping[str, str] | None = None,
     voter: str | None = None,
     out: str | Path,
-    student: str | Mapping[str, Any] = "minilm",
+    student: str | Mapping[str, Any] | None = None,
     method: str | Mapping[str, Any] | None = None,
     l2: float | None = None,
     truth: str | Path | None = None,
@@ -56,29 +57,28 @@ def teach_files(
     """Teach a student by the labels in a file, save it in `out`, and report how good it is.
 
     text: the column of the texts, or a template; of other inputs `inputs`, the columns of their type, as a task has them:
-    `{"chosen": …, "rejected": …}`. The labels are `columns` of class names, or `probabilities`, one column per class;
-    with `voter` each row is one vote.
+    `{"chosen": …, "rejected": …}`, `{"image": …}`. The labels are `columns` of class names, or `probabilities`, one column
+    per class; with `voter` each row is one vote. A folder of pictures, one folder per class, needs neither.
+    student: of texts `minilm`, where none is named.
     machine: what the work may use. docs/guide/teach.md explains the other options. What was trained is kept in the
     store: after a kill, the same call goes on where it was.
     Raises UsageError with everything that is wrong, before torch is loaded.
     """
+    if text is None and inputs is None and Path(labels).is_dir():
+        inputs, columns = {"image": "image"}, columns or ["label"]
     form = Form.of(columns, probabilities, voter)
     problems: list[str] = []
     reading = _tried(problems, lambda: _reading(text, inputs))
     needing = [option for option, given in (("--choose", choose), ("--mix", mix)) if given and truth is None]
     problems += [f"{option}: needs careful labels; give them by --truth" for option in needing]
     _tried(problems, lambda: check_place(Path(out)))
-    chosen = _tried(
-        problems, lambda: learning(student, method, l2=l2, careful=truth is not None, choose=choose, mix=mix)
-    )
+    kind = TEXT if reading is None else reading.inputs
+    asked: dict[str, Any] = {"inputs": kind, "l2": l2, "careful": truth is not None, "choose": choose, "mix": mix}
+    chosen = _tried(problems, lambda: learning(_student(student, kind), method, **asked))
     sources: dict[str, Any] = {}
     pool = None
     if reading is not None:
         sources |= reading.files
-        if chosen is not None and not (spec := chosen[0].spec).able.can_read(reading.inputs):
-            problems.append(
-                f"--student: {spec.name} does not read inputs of type {reading.inputs.name}; take another one"
-            )
         pool = _tried(problems, lambda: dataset_step(labels, reading, form, truth, truth_label, sources, max_classes))
     opened = store if isinstance(store, Store) else Store(disk.home(store) if store else default_store())
     shown = display or Silent()
@@ -131,8 +131,21 @@ def teach_files(
 
 def _reading(text: str | None, inputs: Mapping[str, Any] | None) -> Reading:
     if (text is None) == (inputs is None):
-        raise UsageError("--text: name the column of the texts; of other inputs their columns, by --chosen or --inputs")
+        raise UsageError(
+            "--text: name the column of the texts; of other inputs their columns, by --image, --chosen or --inputs"
+        )
     return Reading.of(text if text is not None else inputs or {})
+
+
+def _student(named: str | Mapping[str, Any] | None, inputs: InputType) -> str | Mapping[str, Any]:
+    """The student asked for, or of texts the usual one. Raises UsageError where none is named for other inputs."""
+    if named is not None:
+        return named
+    if "text" in (inputs.name, inputs.made_of):
+        return "minilm"
+    raise UsageError(
+        f"--student: name one that reads inputs of type {inputs.name}, such as the folder or hub name of a pretrained model"
+    )
 
 
 def _tried(problems: list[str], make: Callable[[], T]) -> T | None:

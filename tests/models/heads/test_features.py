@@ -16,6 +16,7 @@ from safetensors.numpy import load_file, save_file
 from tiny_models import FAMILIES, TEXTS, WORDS, features, one_by_one
 
 from outgrow.core.errors import OutgrowError, UsageError
+from outgrow.core.inputs import TEXT
 from outgrow.models.checkpoints.locate import resolve
 from outgrow.models.checkpoints.tokens import batches
 from outgrow.models.heads.probe import Probe
@@ -224,6 +225,6 @@ def test_a_student_of_an_encoder_has_all_layers_unless_one_is_named(made: Callab
     place = resolve(str(made(family)), "probe")
     for named in ({"layer": -1}, {"pooling": "last"}):
         asked = Probe(checkpoint="x", **named)
-        assert asked.as_student(place) == asked
+        assert asked.as_student(place, TEXT) == asked
     encoder = family in ("bert", "mpnet")
-    assert Probe(checkpoint="x").as_student(place).layer == ("all" if encoder else None)
+    assert Probe(checkpoint="x").as_student(place, TEXT).layer == ("all" if encoder else None)

@@ -321,3 +321,12 @@ def two_stops() -> tuple[np.ndarray, list[Problem]]:
     features, targets = random.normal(size=(30, 4)).astype(np.float32), random.dirichlet(np.ones(3), 30)
     shares = (0.5, 1.0, 0.05, 0.01)
     return features, [Problem(np.arange(30), targets, None, Naive(), 0.03, 7, share) for share in shares]
+
+
+def test_without_a_norm_a_head_is_linear_in_the_features_and_their_scale_does_not_matter() -> None:
+    inputs, asked = features(80, 9) + 1, problems(80, 3, 4)
+    for problem, head in zip(asked, solve(inputs, asked, Solver(norm=None)), strict=True):
+        by_hand = torch.softmax(torch.tensor(inputs) @ torch.tensor(head.weight) + torch.tensor(head.bias), dim=1)
+        assert np.allclose(predict(inputs, head, Solver(norm=None)), by_hand.numpy(), atol=1e-6)
+        [other] = solve(inputs * np.float32(50), [problem], Solver(norm=None))
+        assert np.allclose(other.weight * 50, head.weight, rtol=1e-3, atol=1e-4)

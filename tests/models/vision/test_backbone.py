@@ -8,6 +8,7 @@ import pytest
 import torch
 import transformers as hf
 from pictures import noise
+from tiny_backbones import backbone
 from tiny_models import make
 
 from outgrow import OutgrowError, UsageError
@@ -16,34 +17,6 @@ from outgrow.models.checkpoints.locate import resolve
 from outgrow.models.heads.probe import Probe
 
 IMAGES = [Image.of(noise(seed, side)) for seed, side in enumerate((32, 48, 40))]
-SIZES = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 32}
-STAGES = {"hidden_sizes": [8, 12, 16, 16], "depths": [1, 1, 1, 1]}
-PATCHES = {"image_size": 32, "patch_size": 8}
-
-
-def backbone(family: str, folder: Path) -> Path:
-    torch.manual_seed(0)
-    size = {"height": 32, "width": 32}
-    processor: Any = hf.ViTImageProcessorPil(size=size)
-    config: Any
-    match family:
-        case "vit":
-            config = hf.ViTConfig(**SIZES, **PATCHES)
-        case "dinov2":
-            config = hf.Dinov2Config(**SIZES, **PATCHES)
-            processor = hf.BitImageProcessorPil(size={"shortest_edge": 32}, crop_size=size)
-        case "clip":
-            config = hf.CLIPConfig(
-                vision_config={**SIZES, **PATCHES}, text_config={**SIZES, "vocab_size": 40}, projection_dim=8
-            )
-            processor = hf.CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=size)
-        case "resnet":
-            config = hf.ResNetConfig(embedding_size=8, layer_type="basic", **STAGES)
-        case _:
-            config = hf.ConvNextConfig(num_stages=4, **STAGES)
-    hf.AutoModel.from_config(config).save_pretrained(folder)
-    processor.save_pretrained(folder)
-    return folder
 
 
 def by_hand(folder: Path, image: Image, layer: int | None) -> torch.Tensor:

@@ -156,6 +156,20 @@ def class_folders(folder: Path, problems: list[str]) -> Table | None:
     return Table(str(folder), columns, range(1, len(rows) + 1), unit="image")
 
 
+def pictures_within(folder: Path, column: str, problems: list[str]) -> Table | None:
+    """Every picture in a folder and the folders in it, by its path from there on, in one column."""
+    try:
+        found = sorted(_pictures(folder))
+    except OSError as error:
+        problems.append(f"{error.filename or folder}: cannot be read: {error.strerror}")
+        return None
+    if not found:
+        problems.append(f"{folder}: holds no picture")
+        return None
+    names = [file.relative_to(folder).as_posix() for file in found]
+    return Table(str(folder), {column: names}, range(1, len(names) + 1), unit="image")
+
+
 def _pictures(folder: Path) -> Iterator[Path]:
     def fail(error: OSError) -> None:
         raise error

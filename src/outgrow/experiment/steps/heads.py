@@ -95,7 +95,8 @@ def _plan(asked: Training) -> Step:
     """A head for each strength of regularisation and each point of stopping, and the choice among them."""
     task, model, terms, label, options = asked.task, asked.model, asked.terms, asked.label, asked.model.options
     parents = {**asked.parents, "features": features_step(task, model)}
-    params = {**asked.params, "rows": terms.rows or options.rows, "solver": {"steps": options.steps, "lr": options.lr}}
+    solver = {"steps": options.steps, "lr": options.lr} | ({"norm": None} if options.linear else {})
+    params = {**asked.params, "rows": terms.rows or options.rows, "solver": solver}
     learned = min(task.sizes[asked.part], terms.rows or options.rows or task.sizes[asked.part])
     work = 4.0 * learned * TYPICAL_WIDTH * len(task.pool.classes) * options.steps
     strengths = options.l2 if isinstance(options.l2, list) else [options.l2]

@@ -32,6 +32,7 @@ def solve_choices(
     places `[n, k]`: the part that each candidate of a row is, -1 where the row has fewer. A problem's rows are of these n.
     A head minimises mean_i method.loss_i + l2 * |w|^2 / 2. Each is solved alone, so its bits are its own.
     """
+    assert solver.norm is not None  # only heads of pictures are linear in features of any length
     unit = _unit(features, places, solver.norm)
     heads = []
     for number, problem in enumerate(problems):

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
-from outgrow.core.errors import OutgrowError, UsageError
-from outgrow.core.examples import Ints
+from outgrow.core.errors import UsageError
 from outgrow.core.image import Image
-from outgrow.models.checkpoints.device import with_memory_for
+from outgrow.core.inputs import InputType
 from outgrow.models.checkpoints.families import encoder
 from outgrow.models.checkpoints.loading import (
-    blocks,
     is_causal,
     positions,
     read_config,
@@ -27,28 +23,28 @@ from outgrow.models.checkpoints.loading import (
     read_weights,
     told,
 )
-from outgrow.models.checkpoints.pooling import pooled
 from outgrow.models.checkpoints.safe_folder import read_object
 from outgrow.models.checkpoints.tokens import (
-    ON_GPU,
-    SLACK,
-    TOKENS,
-    PaddedOn,
-    Tokens,
-    batches,
-    check_ids,
     limited,
-    tokenize,
 )
 from outgrow.models.checkpoints.weight_files import folder_of, quiet
-from outgrow.models.contract import SENTENCE_TRANSFORMERS, FeatureModel, Features, Location, Module, Reader, Saved
-from outgrow.models.vision.backbone import picture_features
+from outgrow.models.contract import (
+    IMAGE_CLASSIFIER,
+    SENTENCE_TRANSFORMERS,
+    FeatureModel,
+    Features,
+    LinearHead,
+    Location,
+    Module,
+    Reader,
+    Saved,
+)
+from outgrow.models.heads.hidden_states import Opened, read_states
+from outgrow.models.vision.backbone import picture_reader
+from outgrow.models.vision.classifier import open_classifier, open_head
 
 if TYPE_CHECKING:
-    import torch
-
-
-AHEAD = 4  # batches that a GPU may be given before the first one's features are fetched
+    pass
 
 
 class Probe(FeatureModel):
@@ -62,7 +58,8 @@ class Probe(FeatureModel):
 
     # Index into the hidden states: 0 the embeddings, -1 the last; "all": their mean over all layers; None: see `open`.
     layer: int | Literal["all"] | None = None
-    pooling: Literal["mean", "last", "cls"] | None = None  # None: see `open`; `cls` is of pictures
+    # None: see `open`; of pictures `cls` and `own` too, what the family's image classifier in transformers reads.
+    pooling: Literal["mean", "last", "cls", "own"] | None = None
     max_length: Annotated[int, Field(ge=1)] | None = None  # None: the model's own limit, at most 512
     # What weights and activations are held and multiplied in; float32 is left out, so that its keys stay.
     precision: Literal["fp32", "bf16"] = Field(default="fp32", exclude_if=lambda precision: precision == "fp32")
@@ -76,13 +73,36 @@ class Probe(FeatureModel):
         layers = next((values[name] for name in ("num_hidden_layers", "n_layer", "n_layers") if name in values), None)
         return _layer_problems(self.layer, layers, location) if isinstance(layers, int) else []
 
-    def as_student(self, location: Location) -> Probe:
-        """Of an encoder the mean over all its layers, where neither layer nor pooling is asked for.
+    @classmethod
+    def saved_for(cls, inputs: InputType) -> Saved | None:
+        """Of pictures as transformers' image classifier."""
+        return IMAGE_CLASSIFIER if inputs.name == "image" else cls.saved
+
+    @property
+    def linear(self) -> bool:
+        """With `pooling: own`, as the head of an image classifier is."""
+        return self.pooling == "own"
+
+    @property
+    def whole(self) -> bool:
+        """With `pooling: own`, as an image classifier."""
+        return self.pooling == "own"
+
+    def as_student(self, location: Location, inputs: InputType) -> Probe:
+        """Of an encoder the mean over all its layers, where neither layer nor pooling is asked for; of pictures `own`.
 
         The lower layers know the words, the upper ones what they mean together. A head on the truth of 2,200 texts is right
         on 2.5 points more of unseen ones than on the last layer of MiniLM (docs/develop/log.md).
         """
-        if self.layer is not None or self.pooling is not None or encoder(location) is None:
+        asked = self.layer is not None or self.pooling is not None
+        if self.saved_for(inputs) is IMAGE_CLASSIFIER:
+            if asked and (self.layer, self.pooling) != (None, "own"):
+                raise UsageError(
+                    f"probe:{location.name}: a student of pictures is kept as transformers' image classifier, whose head "
+                    "reads what `pooling: own` means: leave `layer` and `pooling` out"
+                )
+            return self.model_copy(update={"pooling": "own"})
+        if asked or encoder(location) is None:
             return self
         return self.model_copy(update={"layer": "all"})
 
@@ -123,24 +143,46 @@ class Probe(FeatureModel):
         Raises UsageError on a layer or length the model lacks or a checkpoint that is not a text model, OutgrowError on
         weights that cannot be loaded or give values that are not numbers.
         """
-        if len(inputs) and isinstance(inputs[0], Image):
-            how = (self.layer, self.pooling, device, self.precision)
-            return picture_features(inputs, location, *how, progress)
         return self.reader(location, device)(inputs, progress)
 
     def reader(self, location: Location, device: str) -> Reader:
-        """`features` of a model that is loaded once."""
+        """`features` of a model that is loaded once, with its first inputs: what they are decides how."""
+
+        @cache
+        def loaded(pictures: bool) -> Reader:
+            return (self._of_pictures if pictures else self._of_texts)(location, device)
+
+        return lambda inputs, progress: loaded(len(inputs) > 0 and isinstance(inputs[0], Image))(inputs, progress)
+
+    def _of_pictures(self, location: Location, device: str) -> Reader:
+        return picture_reader(location, self.layer, self.pooling, device, self.precision)
+
+    def _of_texts(self, location: Location, device: str) -> Reader:
         import torch
 
         opened = self.open(location)
         opened.model.to(device, torch.bfloat16 if self.precision == "bf16" else torch.float32)
-        return lambda inputs, progress: _read(opened, inputs, device, progress)
+        return lambda inputs, progress: read_states(opened, inputs, device, progress)
+
+    def write_whole(self, folder: Path, location: Location, head: LinearHead) -> dict[str, Any]:
+        """transformers' image classifier with this head."""
+        classifier = open_classifier(f"probe:{location.name}", folder_of(location), head.classes)
+        classifier.set_head(head)
+        classifier.save(folder)
+        return {"head": classifier.head, **({} if self.precision == "fp32" else {"precision": self.precision})}
+
+    @classmethod
+    def open_whole(cls, folder: Path, options: Mapping[str, Any]) -> tuple[Probe, Location, LinearHead]:
+        """The body of what `write_whole` wrote, and the head."""
+        own = {name: value for name, value in options.items() if name != "head"}
+        location = Location(str(folder), str(folder), None, None, "", 0)
+        return cls(checkpoint=str(folder), pooling="own", **own), location, open_head(folder, str(options["head"]))
 
     def open(self, location: Location) -> Opened:
         """Tokenizer and model, on the CPU, and how they are to be read. Raises as `features` does."""
         where, folder = f"probe:{location.name}", folder_of(location)
-        if self.pooling == "cls":
-            raise UsageError(f"{where}: pooling is `mean` or `last` for texts: `cls` is of pictures")
+        if self.pooling in ("cls", "own"):
+            raise UsageError(f"{where}: pooling is `mean` or `last` for texts: `{self.pooling}` is of pictures")
         with told(where, folder):
             config = read_config(folder)
             causal = is_causal(config, where)
@@ -160,147 +202,6 @@ class Probe(FeatureModel):
         )
         limit = limited(tokenizer, positions(model), self.max_length, where)
         return Opened(tokenizer, model, layer, self.pooling or usual_pooling, limit, location.name)
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A loaded model and what a probe reads of it."""
-
-    tokenizer: Any
-    model: Any
-    layer: int | Literal["all"]  # index into the hidden states, 0 the embeddings; or the mean of all
-    pooling: str
-    limit: int  # tokens read of a text
-    name: str
-
-
-def _read(opened: Opened, inputs: Sequence[str], device: str, progress: Callable[[int, int], None]) -> Features:
-    """One pass over the texts. See `Probe.features`."""
-    tokens = tokenize(opened.tokenizer, inputs, opened.limit)
-    check_ids(int(tokens.ids.max(initial=0)), opened.model, f"probe:{opened.name}")
-    on_gpu = device.startswith("cuda")
-    budget, slack = (ON_GPU["budget"], ON_GPU["slack"]) if on_gpu else (TOKENS, SLACK)
-    values, padded = with_memory_for(
-        lambda budget: _features(opened, tokens, device, budget, slack, progress),
-        budget,
-        f"probe:{opened.name}",
-        "give a smaller `max_length`, or `precision: bf16`",
-    )
-    broken = np.flatnonzero(~np.isfinite(values).all(axis=1))
-    if len(broken):
-        raise OutgrowError(
-            f"probe:{opened.name}: {len(broken)} of {len(inputs)} texts get values that are not numbers, "
-            f"the first is text {broken[0] + 1}: its weights are broken, or its activations overflow"
-        )
-    read = len(tokens.ids)
-    return Features(values, tokens.truncated, read, (padded - read) / max(read, 1))
-
-
-def _features(
-    opened: Opened, tokens: Tokens, device: str, budget: int, slack: int, progress: Callable[[int, int], None]
-) -> tuple[NDArray[np.float32], int]:
-    """Pooled states `[n, d]` of all texts, and how many padded tokens were read for them."""
-    import torch
-
-    model, n = opened.model, len(tokens.offsets) - 1
-    values = np.zeros((n, model.config.get_text_config().hidden_size), dtype=np.float32)
-    texts = PaddedOn(tokens, np.arange(n), _filler(opened.tokenizer, model.config), device)
-    done, padded = int((tokens.lengths == 0).sum()), 0
-    waiting: deque[tuple[Ints, torch.Tensor, Any]] = deque()  # on their way from the GPU, while it computes others
-
-    def arrived() -> None:
-        rows, found, event = waiting.popleft()
-        if event is not None:
-            event.synchronize()
-        values[rows] = found.numpy()
-
-    for rows in batches(tokens.lengths, budget, slack):
-        ids, mask = texts.batch(rows)
-        with torch.inference_mode():
-            found = pooled(_states(model, ids, mask, opened.layer).float(), mask, opened.pooling)
-        waiting.append((rows, *_on_its_way(found)))
-        if len(waiting) > AHEAD or device == "cpu":
-            arrived()
-        padded += mask.numel()
-        done += len(rows)
-        progress(done, n)
-    while waiting:
-        arrived()
-    return values, padded
-
-
-def _on_its_way(values: torch.Tensor) -> tuple[torch.Tensor, Any]:
-    """Values in the host's memory once the event has come; None: they are there."""
-    import torch
-
-    if values.device.type != "cuda":
-        return values.cpu(), None
-    there = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
-    there.copy_(values, non_blocking=True)
-    event = torch.cuda.Event()  # type: ignore[no-untyped-call]
-    event.record()
-    return there, event
-
-
-class _EnoughError(Exception):
-    """Ends a forward pass where the layer asked for has been reached."""
-
-
-def _states(model: Any, tokens: torch.Tensor, mask: torch.Tensor, layer: int | Literal["all"]) -> torch.Tensor:
-    """Hidden states `[batch, longest, d]` of layer 0 (the embeddings) to the last. What lies above is not computed."""
-    if layer == "all":
-        return _mean_of_layers(model, tokens, mask)
-    if layer == model.config.get_text_config().num_hidden_layers:
-        states: torch.Tensor = model(input_ids=tokens, attention_mask=mask).last_hidden_state
-        return states
-    if (own := blocks(model)) is None:
-        chosen: torch.Tensor = model(input_ids=tokens, attention_mask=mask, output_hidden_states=True).hidden_states[
-            layer
-        ]
-        return chosen
-    reached: list[torch.Tensor] = []
-
-    def stop(block: Any, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
-        reached.append(positional[0] if positional else named["hidden_states"])
-        raise _EnoughError
-
-    hook = own[layer].register_forward_pre_hook(stop, with_kwargs=True)
-    try:
-        model(input_ids=tokens, attention_mask=mask)
-    except _EnoughError:
-        pass
-    finally:
-        hook.remove()
-    return reached[0]
-
-
-def _filler(tokenizer: Any, config: Any) -> int:
-    """The id to pad with. Any will do, the mask hides it; RoBERTa's family takes positions from the config's."""
-    for token in (getattr(config, "pad_token_id", None), tokenizer.pad_token_id):
-        if isinstance(token, int) and token >= 0:
-            return token
-    return 0
-
-
-def _mean_of_layers(model: Any, tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """The mean of the hidden states `[batch, longest, d]` over embeddings and all layers, in float32."""
-    if (own := blocks(model)) is None:
-        states = model(input_ids=tokens, attention_mask=mask, output_hidden_states=True).hidden_states
-        return sum(one.float() for one in states) / len(states)  # type: ignore[no-any-return]
-    total: list[torch.Tensor] = []  # one sum, so that the layers' states need not be kept
-
-    def add(block: Any, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
-        states = (positional[0] if positional else named["hidden_states"]).float()
-        total[:] = [total[0] + states if total else states.clone()]
-
-    hooks = [block.register_forward_pre_hook(add, with_kwargs=True) for block in own]
-    try:
-        last = model(input_ids=tokens, attention_mask=mask).last_hidden_state
-    finally:
-        for hook in hooks:
-            hook.remove()
-    found: torch.Tensor = (total[0] + last.float()) / (len(own) + 1)
-    return found
 
 
 def _layer_problems(layer: int, layers: int, location: Location) -> list[str]:

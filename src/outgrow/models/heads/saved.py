@@ -7,26 +7,30 @@ since 3.2 knows, so that the folder asks for no particular one.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from outgrow.core.errors import OutgrowError, UsageError
-from outgrow.models.contract import FeatureModel, Location
+from outgrow.core.errors import OutgrowError
+from outgrow.models.contract import FeatureModel, LinearHead, Location
 from outgrow.models.heads.solver import Head
 
 DENSE = "Dense"
+WHOLE = "whole"
 
 
-def write(folder: Path, model: FeatureModel, location: Location, head: Head, norm: float) -> dict[str, Any]:
-    """Write weights, tokenizer and head into an empty folder; how the texts are read, for `read`.
+def write(
+    folder: Path, model: FeatureModel, location: Location, head: Head, norm: float | None, classes: Sequence[str]
+) -> dict[str, Any]:
+    """Write what gives the features, and the head, into an empty folder; how inputs are read, for `read`.
 
-    Raises UsageError for a model that does not say how it is saved.
+    A model that is `whole` writes both in its own way.
     """
-    if model.saved is None:
-        raise UsageError(f"{location.name}: a student of this kind cannot be saved: take static, probe or finetune")
+    if model.whole:
+        return {WHOLE: model.write_whole(folder, location, LinearHead(head.weight, head.bias, norm, classes))}
+    assert norm is not None  # only what is kept whole may be linear in its features
     modules, reading = model.write_body(folder, location)
     modules.append((f"{len(modules)}_Normalize", "Normalize", None))
     modules.append((f"{len(modules)}_{DENSE}", DENSE, None))
@@ -46,13 +50,16 @@ def write(folder: Path, model: FeatureModel, location: Location, head: Head, nor
 
 def read(
     folder: Path, kind: type[FeatureModel], reading: Mapping[str, Any]
-) -> tuple[FeatureModel, Location, Head, float]:
+) -> tuple[FeatureModel, Location, Head, float | None]:
     """What `write` wrote of a model of this kind, for `FeatureModel.reader` and `heads.predict`.
 
     Raises OutgrowError where files are missing.
     """
     from safetensors.numpy import load_file
 
+    if WHOLE in reading:
+        model, location, own = kind.open_whole(folder, reading[WHOLE])
+        return model, location, Head(own.weight, own.bias), own.norm
     options = dict(reading)
     norm = float(options.pop("norm"))
     (dense,) = sorted(folder.glob(f"*_{DENSE}"))[-1:] or [folder / f"1_{DENSE}"]
