@@ -13,7 +13,7 @@ from typing import Any
 
 from outgrow.core.registry import BUILT_IN, find
 from outgrow.methods.contract import Method
-from outgrow.models.label_sources.options import Join, Simulate
+from outgrow.models.label_sources.options import BudgetOfTruth, Join, Simulate
 from outgrow.results.metrics.comparison import holm
 from outgrow.results.metrics.drawn_tasks import drawn
 
@@ -84,6 +84,7 @@ def page(found: dict[str, Any] | None) -> str:
         lines += [f"\n## {title}\n\n{about}\n"]
         lines += [_entry(name, thing) for name, thing in members.items() if part in _parts(thing)]
     lines += [SOURCES, _entry("join", Join, ("voters",)), _entry("simulate", Simulate)]
+    lines.append(_entry("budget_of_truth", BudgetOfTruth, ("of",)))
     lines += [
         BASELINES,
         *(_entry(name, find("models", name).load(), ("checkpoint",)) for name in ("majority", "prompt")),

@@ -28,7 +28,7 @@ def test_every_method_names_its_source(name: str) -> None:
     assert re.search(r"(19|20)\d\d", text), f"{name}: whose idea is it?"
 
 
-@pytest.mark.parametrize("name", ["all_methods", "finetuned_methods", "generative"])
+@pytest.mark.parametrize("name", ["all_methods", "finetuned_methods", "generative", "budget_of_truth"])
 def test_the_examples_are_experiments(name: str) -> None:
     assert Experiment.read(ROOT / "examples" / f"{name}.yaml").methods
 

@@ -30,7 +30,8 @@ def _spelt(written: Any, names: Mapping[str, str]) -> str:
         case Mapping():
             (first, value), *rest = written.items()
             if isinstance(value, Mapping):
-                texts = [str(first), *(f"{key}={_brief(item, names)}" for key, item in value.items())]
+                options = {**value, **dict(rest)}
+                texts = [str(first), *(f"{key}={_brief(item, names)}" for key, item in options.items())]
                 return " ".join([*texts, "(oracle)"] if _knows_truth(first, value) else texts)
             head = display(value, names) if isinstance(value, list) else f"{first}:{_brief(value, NO_NAMES)}"
             return " ".join([head, *(f"{key}={_brief(item, names)}" for key, item in rest)])

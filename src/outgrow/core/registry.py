@@ -33,6 +33,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "given": "outgrow.models.label_sources.options:Given",
         "join": "outgrow.models.label_sources.options:Join",
         "simulate": "outgrow.models.label_sources.options:Simulate",
+        "budget_of_truth": "outgrow.models.label_sources.options:BudgetOfTruth",
     },
     "methods": {
         "naive": "outgrow.methods.losses:Naive",
@@ -73,6 +74,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "step kinds": {
         "pool": "outgrow.experiment.steps.data:POOL",
         "cut": "outgrow.experiment.steps.data:CUT",
+        "true_labels": "outgrow.experiment.steps.true_labels:TRUE_LABELS",
         "further_rows": "outgrow.experiment.steps.also_test:FURTHER_ROWS",
         "split": "outgrow.experiment.steps.data:SPLIT",
         "contrasts": "outgrow.experiment.steps.labels:CONTRASTS",

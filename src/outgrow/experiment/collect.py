@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -26,7 +26,9 @@ from outgrow.results.equivalents import CURVE
 from outgrow.results.no_supervisor import ELICITED
 from outgrow.results.predictions import HeldOut, ModelKey, Predictions
 from outgrow.results.sensitivity import CEILING_AT, STUDENT_AT
+from outgrow.results.shares import TRUE_LABELS
 
+OWN_ACCURACY = "own_label_accuracy"  # of a run's facts: of the supervisor's labels, before true ones are among them
 UNBALANCED = 0.05  # of the rows: how far shares must be from equal ones for a note
 Open = Callable[[Step], Path]  # a step's folder in the store, verified
 
@@ -86,6 +88,7 @@ def collect(plan: Plan, open_step: Open) -> tuple[list[RunToScore], Predictions,
                     predictions[speaker] = heard(step, there)
             whole.append(RunToScore(run.task, weak, strong, method, run.seed, told, facts, name))
     notes = [*_notes(plan, pools, open_step), *equal_students(plan.runs, asked, predictions), *prior_notes(asked)]
+    notes += budget_notes(asked)
     return whole, Predictions(tests, predictions, curves, further), notes
 
 
@@ -157,6 +160,8 @@ def _facts(run: Run, pool: Pool, transfer: Any, weak: Any, open_step: Open) -> d
         found = dict(says(step, open_step(step))) if step is not None and says is not None else {}
         if "l2" in found:
             chosen_l2[role] = found["l2"]
+        if role == "weak":
+            facts |= {name: found[name] for name in (TRUE_LABELS, OWN_ACCURACY) if name in found}
         if role == "student" and "stopped_at" in found:
             facts["stopped_at"] = found["stopped_at"]
     facts |= _learned(student, pool.groups, transfer, covered, open_step)
@@ -228,6 +233,24 @@ def prior_notes(asked: Sequence[RunToScore]) -> list[str]:
         notes.append(
             f"{first.task}: {first.method.name} hardens {first.strong.name}'s predictions by the shares of "
             f"{first.weak.name}'s labels ({listed}{', …' if len(shares) > 5 else ''}); `prior: balanced` is the paper's rule"
+        )
+    return notes
+
+
+def budget_notes(asked: Sequence[RunToScore]) -> list[str]:
+    """How many of a supervisor's labels are true ones, and what its accuracies mean: means over seeds, once a task."""
+    seen: dict[tuple[str, str], dict[int, Mapping[str, Any]]] = {}
+    for run in asked:
+        if TRUE_LABELS in run.facts:
+            seen.setdefault((run.task, run.weak.name), {})[run.seed] = run.facts
+    notes = []
+    for (task, weak), found in seen.items():
+        true, of = (fmean(facts[name] for facts in found.values()) for name in (TRUE_LABELS, "n_transfer"))
+        right = [(facts["weak_label_accuracy"], facts[OWN_ACCURACY]) for facts in found.values()]
+        with_truth, own = (fmean(values) for values in zip(*right, strict=True))
+        notes.append(
+            f"{task}: {true:,.0f} of the {of:,.0f} labels of {weak} are true ones: they are right on {with_truth:.3f} of "
+            f"transfer, its own on {own:.3f}; its accuracy on test is its own, so gain and PGR count what the truth brings"
         )
     return notes
 

@@ -136,6 +136,11 @@ class Model(BaseModel):
         return None
 
     @property
+    def budget(self) -> Mapping[str, Any] | None:
+        """Where it is the supervisor `beneath` with true labels among its own: which share of them, and how placed."""
+        return None
+
+    @property
     def strengths(self) -> Sequence[float]:
         """The l2 that it learns with, several where it chooses among them, if others cost little to try; else none."""
         return ()

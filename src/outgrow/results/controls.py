@@ -13,6 +13,7 @@ from outgrow.results.metrics.intervals import accuracy, contrast
 from outgrow.results.metrics.recovery import recovery
 from outgrow.results.no_supervisor import best_of, supervised, without_supervisor
 from outgrow.results.predictions import ModelKey
+from outgrow.results.shares import TRUE_LABELS
 
 SHUFFLED, OWN_WEAK, OWN_STUDENT = "shuffled", "own_weak", "own_student"  # roles in predictions.parquet
 ALARM = 0.99  # level of the interval that a leak must leave: with many cells, 95% would cry too often
@@ -118,9 +119,10 @@ def _own(runs: Cell, scored: Scored) -> Control:
     gain = contrast(np.stack([student == test.truth, teacher == test.truth]), [1, -1], groups)
     ceiling = scored.table(plain_ceilings(runs, scored))
     reached, taught = (float((said == test.truth).mean()) for said in (student, teacher))
+    budget = " and as many true labels" if TRUE_LABELS in first.facts else ""
     text = (
-        f"{first.strong.name} as its own supervisor on {first.task}, with as many rows as {first.weak.name}: the supervisor "
-        f"reaches {_short(taught)}, the student {_short(reached)}"
+        f"{first.strong.name} as its own supervisor on {first.task}, with as many rows{budget} as {first.weak.name}: the "
+        f"supervisor reaches {_short(taught)}, the student {_short(reached)}"
     )
     found: Control = {"control": "weak = strong", **_names(first, "weak", "strong"), "gain": written(gain)}
     if ceiling is not None:

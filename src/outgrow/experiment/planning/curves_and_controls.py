@@ -12,6 +12,7 @@ from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.experiment.spec.schema import Experiment
 from outgrow.experiment.steps.controls import shuffled_labels
 from outgrow.experiment.steps.training_request import NAIVE, TRUTH, USUAL, TaskPlan, Terms
+from outgrow.experiment.steps.true_labels import true_labels_step
 from outgrow.models.contract import TUNED
 from outgrow.results.equivalents import AT_L2, CURVE
 from outgrow.results.sensitivity import CEILING_AT, STUDENT_AT
@@ -58,9 +59,11 @@ def extras(
         made["shuffled"] = training_step(task, strong, "transfer", split, shuffled, NAIVE, seed)
         if truth and task.sizes["weak_train"]:
             # With as many rows as the cell's supervisor learned from, else the two are not the same gap.
-            as_many = Terms(rows=weak.able.first_rows)
-            made["own_weak"] = training_step(task, strong, "weak_train", split, TRUTH, NAIVE, seed, as_many)
-            made["own_student"] = training_step(task, strong, "transfer", split, made["own_weak"], NAIVE, seed)
+            as_many = Terms(rows=weak.first_rows)
+            labels = made["own_weak"] = training_step(task, strong, "weak_train", split, TRUTH, NAIVE, seed, as_many)
+            if weak.able.budget is not None:  # and with as much truth as the cell's student gets
+                labels = true_labels_step(task, weak, split, labels, seed)
+            made["own_student"] = training_step(task, strong, "transfer", split, labels, NAIVE, seed)
     return made
 
 

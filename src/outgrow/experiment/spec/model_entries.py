@@ -19,6 +19,7 @@ from outgrow.models.contract import Model
 Written = str | Mapping[str, Any] | list[Any]
 PLAIN = Model()  # what a class declares that does not extend `Model`: it has `fit`, and nothing more is known of it
 LIST = "join"  # the kind that a bare list under `weak` means
+BUDGET, TRUTH, PLACED = "budget_of_truth", "truth", "placed"  # the kind that an entry with such options means
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,11 @@ class ModelSpec:
     def partial(self) -> bool:
         """Whether rows may have no label of it."""
         return self.able.may_leave_rows_out or any(spec.partial for spec in self.beneath)
+
+    @property
+    def first_rows(self) -> int | None:
+        """As a supervisor: how many rows of weak_train it learns from; None: all."""
+        return self.able.first_rows if self.able.budget is None else self.beneath[0].first_rows
 
     @property
     def everyone(self) -> list[ModelSpec]:
@@ -94,9 +100,14 @@ def model_spec(written: Any, *, student: bool) -> ModelSpec:
 
 
 def _kind_and_options(written: Any) -> tuple[str, dict[str, Any]]:
-    """The name of a kind and its options; `[a, b]` and `{join: [a, b], by: …}` have a list in place of a checkpoint."""
+    """The name of a kind and its options; `[a, b]` and `{join: [a, b], by: …}` have a list in place of a checkpoint, and
+    `{static: wordllama, truth: .25}` is a budget of truth over the entry without it.
+    """
     if isinstance(written, list):
         return LIST, {LIST: written}
+    if isinstance(written, Mapping) and TRUTH in written and BUDGET not in written:
+        budget = {key: written[key] for key in (TRUTH, PLACED) if key in written}
+        return BUDGET, {"of": {key: value for key, value in written.items() if key not in budget}, **budget}
     if isinstance(written, Mapping) and LIST in written:
         return LIST, {str(key): value for key, value in written.items()}
     return head_and_options(written, "model", "{static: wordllama}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, Field, field_validator, model_validator
@@ -134,3 +134,36 @@ class Simulate(Model):
         if self.errors != "biased" and self.toward is not None:
             raise ValueError(f"`toward` goes with biased errors, not with {self.errors} ones")
         return self
+
+
+Placed = Literal["random", "least_sure"]
+
+
+class BudgetOfTruth(Model):
+    """`{static: wordllama, truth: .25, placed: least_sure}`: a supervisor's labels, a share of them replaced by true ones.
+
+    truth: the share of the rows of transfer that have a weak label. placed: on rows at random, or on those where the
+    likeliest class is least above the next (Lewis & Gale 1994, uncertainty sampling); the rows of a smaller share are among
+    those of a larger one. What is learned changes and who supervises does not: the labels are right more often
+    (`weak_label_accuracy`), and the supervisor's accuracy on test is its own, without any truth. So gain and PGR count what
+    these labels bring; the same entry without `truth` beside it says how much that is, and `label_curve` how many true labels
+    alone would do. Validation keeps its weak labels. In the control weak = strong the own labels get the same budget.
+    """
+
+    reads = ANY
+    step = "true_labels"
+    cannot_learn = "`truth` puts true labels among a supervisor's: it is for entries of `weak`"
+
+    of: Any
+    truth: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+    placed: Placed = "random"
+
+    @property
+    def beneath(self) -> Sequence[tuple[Any, bool]]:
+        """The supervisor."""
+        return [(self.of, False)]
+
+    @property
+    def budget(self) -> Mapping[str, Any] | None:
+        """Share and placement."""
+        return {"share": self.truth, "placed": self.placed}

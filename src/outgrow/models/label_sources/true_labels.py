@@ -1,0 +1,47 @@
+"""A budget of truth: some of a supervisor's labels replaced by true ones, at random or where it is least sure."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+import numpy as np
+
+from outgrow.core.errors import OutgrowError
+from outgrow.core.examples import Floats, Ints, Strings
+from outgrow.models.label_sources.options import Placed
+
+
+def placed_rows(weak: Floats, truth: Ints, ids: Strings, share: float, placed: Placed, seed: int) -> Ints:
+    """Which of n rows get their true label: `share` of those that have a weak label, rounded, as sorted places.
+
+    weak `[n, classes]`, NaN rows without a label, which get none; truth `[n]` class numbers, -1 unknown; ids `[n]`.
+    random: in the order of a hash of seed and id. least_sure: by the smallest margin of the likeliest class above the
+    next, equal ones by that hash. A smaller share's rows are among a larger one's. OutgrowError where the truth is known
+    of too few rows, or every margin is the same.
+    """
+    covered = ~np.isnan(weak).any(axis=1)
+    wanted = round(share * int(covered.sum()))
+    able = np.flatnonzero(covered & (truth >= 0))
+    if not wanted:
+        raise OutgrowError(f"`truth: {share:g}` of the {int(covered.sum()):,} labels of transfer is none; ask for more")
+    if wanted > len(able):
+        raise OutgrowError(
+            f"`truth: {share:g}` asks for the truth of {wanted:,} rows of transfer, and it is known of {len(able):,} that "
+            "have a weak label; ask for less"
+        )
+    turns = np.array([_turn(seed, ids[row]) for row in able.tolist()], dtype=np.str_)
+    first = np.zeros(len(able))
+    if placed == "least_sure":
+        best = np.sort(weak[able].astype(np.float64), axis=1)
+        first = best[:, -1] - best[:, -2]
+        if len(first) and (first == first[0]).all():
+            raise OutgrowError(
+                "`placed: least_sure`: the supervisor is equally sure of every row, as with labels that are class names; give "
+                "probabilities, or `placed: random`"
+            )
+    chosen: Ints = np.sort(able[np.lexsort((turns, first))][:wanted])
+    return chosen
+
+
+def _turn(seed: int, id_: str) -> str:
+    return blake2b(f"truth:{seed}:{id_}".encode(), digest_size=16).hexdigest()
