@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from places import DOCS, ROOT
+from transcripts import assert_alike
 
 SHOWN = re.compile(r"<!-- (outgrow [^\n]+) -->\n```\n(.*?)\n```\n<!-- / -->", re.DOTALL)
 PAGES = ["label-audit.md", "estimate.md", "label-next.md", "join.md"]
@@ -31,4 +32,4 @@ def test_every_command_prints_what_its_page_shows(tmp_path: Path) -> None:
         run = [sys.executable, "-m", "outgrow", *shlex.split(command)[1:]]
         done = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-        assert done.stdout.strip("\n") == told, command
+        assert_alike(told, done.stdout, command)
