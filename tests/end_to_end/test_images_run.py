@@ -170,3 +170,39 @@ def test_the_seed_decides_a_network(tmp_path: Path) -> None:
     assert (first == again).all()
     assert not (first == other).all()
     assert np.allclose(found[0].predict(Examples(ids[3:4], images[3:4])), first[3:4], atol=1e-5)
+
+
+def test_given_labels_another_test_set_and_an_order(tmp_path: Path) -> None:
+    """What an experiment may ask of texts it may ask of pictures: labels in a file by path, `also_test`, `order`."""
+    class_folder(tmp_path / "other", rows=60, shift=6, first=9000)
+    written(tmp_path)
+    files = [file.relative_to(tmp_path / "pictures") for file in sorted((tmp_path / "pictures").rglob("*.png"))]
+    with (tmp_path / "alexnet.csv").open("w") as given, (tmp_path / "rated.csv").open("w") as rated:
+        given.write("image,p_cold,p_warm\n")
+        rated.write("image,label,rating\n")
+        for row, file in enumerate(files):
+            warm = (file.parent.name == "warm") != (row % 4 == 0)
+            given.write(f"{file.as_posix()},{0.2 if warm else 0.8},{0.8 if warm else 0.2}\n")
+            rated.write(f"pictures/{file.as_posix()},{file.parent.name},{row * 7 % 10}\n")
+
+    def found(**changes: Any) -> dict[str, dict[str, Any]]:
+        out = tmp_path / f"run-{len(list(tmp_path.iterdir()))}"
+        result = run(written(tmp_path, **changes), store=tmp_path / "store", out=out, machine=Machine(threads=1))
+        return {cell["test_set"]: cell for cell in result.cells}
+
+    small = {"weak_train": 60, "transfer": 60, "test": 40}
+    cells = found(
+        tasks=[{"images": "pictures", "also_test": [{"images": "other"}]}],
+        weak=[{"given": "alexnet.csv", "on": "image"}],
+        split={"transfer": 100, "test": 120},
+    )
+    right = cells["test"]["weak_accuracy"]["estimate"]
+    assert 0.65 < right < 0.85  # three quarters of the given labels are right
+    assert cells["test"]["student_accuracy"]["estimate"] > 0.6
+    assert cells["other"]["weak_accuracy"]["estimate"] is None  # the file has no labels of these
+    assert cells["other"]["student_accuracy"]["estimate"] > 0.7
+    for task in (
+        {"images": "pictures", "order": {"by": "pixels:4"}},
+        {"file": "rated.csv", "image": "image", "label": "label", "order": "rating", "train_on": {"easiest": 0.7}},
+    ):
+        assert set(found(tasks=[task], split=small)) == {"test", "hard"}

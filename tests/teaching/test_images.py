@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from pictures import class_folder, noise, saved
 from tiny_backbones import backbone
+from transformers import pipeline
 from typer.testing import CliRunner
 
 from outgrow import UsageError
@@ -120,6 +121,22 @@ def test_a_table_with_careful_labels_and_answers_for_a_table_and_a_folder(tmp_pa
         assert row["label"] == other["label"]
         assert row["p_warm"] == pytest.approx(float(other["p_warm"]), abs=1e-6)
         assert list(row) == ["file", "label", "p_cold", "p_warm", "margin"]
+
+
+def test_a_finetuned_student_is_an_image_classifier_too(tmp_path: Path) -> None:
+    labels = table(tmp_path, rows=16)
+    written = {"finetune": str(backbone("vit", tmp_path / "vit")), "epochs": 3}
+    common = {"inputs": {"image": "file"}, "columns": ["rule"], "store": tmp_path / "store", "machine": MACHINE}
+    report = teach_files(labels, out=tmp_path / "student", student=written, **common)
+    assert report.taught == 32
+    shutil.rmtree(tmp_path / "vit")
+    asked = pictures(tmp_path / "asked")
+    assert predict_file(load(tmp_path / "student"), str(asked), str(tmp_path / "out.jsonl"), threads=1) == 6
+    ours = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    classify = pipeline("image-classification", str(tmp_path / "student"))
+    for row in ours:
+        theirs = {one["label"]: one["score"] for one in classify(str(asked / row["file"]))}
+        assert theirs["warm"] == pytest.approx(row["p_warm"], abs=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -306,7 +306,7 @@ def test_inputs_that_do_not_fit_are_sentences(tmp_path: Path) -> None:
         return list(error.value.problems)
 
     assert problems(columns=["who"]) == [
-        "--text: name the column of the texts; of other inputs their columns, by --chosen or --inputs"
+        "--text: name the column of the texts; of other inputs their columns, by --image, --chosen or --inputs"
     ]
     assert problems(inputs={"a": "one", "b": "two", "text": "q"}, columns=["who"]) == [
         "--inputs: 'text' is none of the columns of a choice; did you mean \"context\"?"

@@ -44,6 +44,11 @@ class MethodSpec:
         """The entry as results hold it: what the YAML says, or the display name of it."""
         return self.written if self.name == display(self.written) else self.name
 
+    @property
+    def of(self) -> tuple[MethodSpec, ...]:
+        """The methods of a grid; else itself."""
+        return self.candidates or (self,)
+
     def named(self, names: Mapping[str, str]) -> MethodSpec:
         """With display names, and the models and candidates that it holds too."""
         models = tuple(model.named(names) for model in self.models)
@@ -222,7 +227,7 @@ def _is_grid(method: type[Method], option: str, value: Any) -> bool:
 
 def misfits(method: MethodSpec, student: ModelSpec) -> list[str]:
     """What of a method a kind of student cannot do, a sentence each."""
-    of = method.candidates or (method,)
+    of = method.of
     wrong: list[str] = []
     if not student.able.trained and method.identity != method_spec("naive").identity:
         wrong.append(

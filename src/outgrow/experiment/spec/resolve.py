@@ -281,6 +281,12 @@ def check_splits(experiment: Experiment, pools: Mapping[str, Pool]) -> None:
             + " and ".join(sorted(model.able.reads))
             for model in wrong
         )
+        if "text" not in (pool.input_type.name, pool.input_type.made_of):
+            problems += [
+                f"{title}: its inputs are of type {pool.input_type.name}, and {method.name} reads texts first"
+                for method in experiment.methods
+                if any(one.parts.procedure and one.parts.procedure.starts == "texts" for one in method.of)
+            ]
     sizes = {task.title: experiment.split_of(task).dealt for task in experiment.tasks}
     for title, pool in pools.items():
         try:

@@ -17,12 +17,13 @@ from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.steps.checkpoint import TRAINING, with_checkpoints
 from outgrow.experiment.steps.job_files import facts, lesson, method_of, save, targets_of, truncated, weights_of
 from outgrow.experiment.steps.training_request import STOPS, TRUTH, Training
-from outgrow.models.checkpoints.tokens import Candidates, Tokens, read_texts
+from outgrow.models.checkpoints.tokens import Tokens
 from outgrow.models.finetune import train as finetuning
 from outgrow.models.finetune.classifier import predict
 from outgrow.models.finetune.learning_curve import WATCHED, Watch
 from outgrow.models.finetune.options import Finetune
 from outgrow.models.finetune.pretraining import read_on
+from outgrow.models.finetune.reading import opened, read_inputs
 from outgrow.models.finetune.resume import Halfway
 from outgrow.models.finetune.saved import keep
 from outgrow.models.finetune.train import HeadFirst
@@ -33,10 +34,10 @@ WEIGHTS = "learned.safetensors"
 
 
 def tokens(jobs: Sequence[Job], context: Context) -> None:
-    """Every text of the pool as token ids."""
+    """Every text of the pool as token ids; of pictures nothing but what they cost."""
     for job, location in with_checkpoints(jobs, context):
         options = {name: job.params[name] for name in ("max_length", "chat_template")}
-        read_texts(location, Pool.load(job.parents["pool"]).readings, **options).save(job.folder)
+        read_inputs(location, Pool.load(job.parents["pool"]).readings, **options).save(job.folder)
 
 
 def finetune(jobs: Sequence[Job], context: Context) -> None:
@@ -46,8 +47,7 @@ def finetune(jobs: Sequence[Job], context: Context) -> None:
         if "start" in job.parents:  # a checkpoint that has read on
             location = replace(location, path=str(job.parents["start"] / "model"), hub=None, fingerprint="")
         options = Finetune(checkpoint=location.name, **job.params["options"])
-        texts = Tokens.load(job.parents["tokens"])
-        read = texts if data.parts is None else Candidates(texts, data.parts.places)
+        read = opened(job.parents["tokens"], data, location)
         rows, targets = lesson(job)
         made = finetuning.train(
             location,
@@ -88,10 +88,10 @@ def finetune_answers(jobs: Sequence[Job], context: Context) -> None:
         if "start" in job.parents:
             location = replace(location, path=str(job.parents["start"] / "model"), hub=None, fingerprint="")
         options = Finetune(checkpoint=location.name, **job.params["options"])
-        texts = Tokens.load(job.parents["tokens"])
-        read = texts if data.parts is None else Candidates(texts, data.parts.places)
+        read = opened(job.parents["tokens"], data, location)
         classes = data.classes if data.parts is None else SCORE
-        loaded = taken_up(location, options, classes, job.parents["trained"] / WEIGHTS, context.device)
+        weights = job.parents["trained"] / WEIGHTS
+        loaded = taken_up(location, options, classes, weights, context.device, pictures=read.pictures)
         found = predict(loaded, read, np.arange(len(data)), options, context.progress)
         save(job.folder, found, data.allowed)
 

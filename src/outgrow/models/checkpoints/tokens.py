@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,8 @@ LONGEST = 512  # tokens read of a text unless asked for more: attention grows wi
 class Tokens:
     """The ids of n texts, one after the other: text i is `ids[offsets[i]:offsets[i + 1]]`, offsets `[n + 1]`."""
 
+    pictures: ClassVar[bool] = False
+
     ids: NDArray[np.int32]
     offsets: NDArray[np.int64]
     truncated: int  # texts longer than the limit
@@ -57,6 +59,10 @@ class Tokens:
     def width(self, outputs: int) -> int:
         """The classes of a row, of a module with that many outputs."""
         return outputs
+
+    def at_step(self, seed: int, step: int) -> Tokens:
+        """Themselves."""
+        return self
 
     def save(self, folder: Path) -> None:
         """Write `ids.npy`, `offsets.npy` and `facts.json`."""
@@ -87,6 +93,8 @@ class Tokens:
 class Candidates:
     """The texts of n choices: row i's candidates are the texts at `places[i]`, -1 where it has fewer than k."""
 
+    pictures: ClassVar[bool] = False
+
     texts: Tokens
     places: Ints  # [n, k]
 
@@ -115,8 +123,32 @@ class Candidates:
         """k."""
         return int(self.places.shape[1])
 
+    def at_step(self, seed: int, step: int) -> Candidates:
+        """Themselves."""
+        return self
 
-Readable = Tokens | Candidates
+
+class Readable(Protocol):
+    """What a finetuned model reads: texts, candidates of choices, or pictures."""
+
+    pictures: ClassVar[bool]  # whether the model is one of pictures
+
+    @property
+    def limit(self) -> int:
+        """The most tokens that are read of one."""
+
+    @property
+    def lengths(self) -> Ints:
+        """What each costs, in tokens, `[n]`."""
+
+    def logits(self, module: Any, rows: Ints, filler: int, device: Any) -> Any:
+        """What the module gives for those at `rows`: `[rows, classes]`."""
+
+    def width(self, outputs: int) -> int:
+        """The classes of a row, of a module with that many outputs."""
+
+    def at_step(self, seed: int, step: int) -> Readable:
+        """As they are seen in a step of a training: the bits are a matter of seed, step and row alone."""
 
 
 class PaddedOn:

@@ -34,7 +34,7 @@ def choose_learning(module: Any, options: Finetune) -> Any:
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(name.endswith("bias"))
     for name, parameter in module.named_parameters():
-        if not name.startswith(f"model.{model.base_model_prefix}.") or (
+        if not name.startswith(f"model.{body_name(model)}.") or (
             "pooler" in name and (options.lora is not None or options.bitfit)
         ):
             parameter.requires_grad_(True)
@@ -55,11 +55,17 @@ def hold_in_bf16(module: Any) -> None:
                     parameter.data = parameter.data.to(torch.bfloat16)
 
 
+def body_name(model: Any) -> str:
+    """The name of the pretrained body in a model with a head: not of all models the prefix that they state."""
+    stated = str(model.base_model_prefix)
+    return stated if hasattr(model, stated) else next(name for name, _ in model.named_children())
+
+
 def body_size(module: Any) -> int:
     """Parameters that every token is multiplied with: the body's, its embeddings aside."""
     from torch.nn import Embedding
 
-    body = module.model.base_model
+    body = module.model.get_submodule(body_name(module.model))
     tables = sum(layer.weight.numel() for layer in body.modules() if isinstance(layer, Embedding))
     return max(1, int(sum(parameter.numel() for parameter in body.parameters()) - tables))
 
@@ -69,9 +75,9 @@ def linear_layers(model: Any) -> list[str]:
     from torch.nn import Linear
     from transformers.pytorch_utils import Conv1D
 
-    prefix = model.base_model_prefix
+    prefix = body_name(model)
     return [
         f"{prefix}.{name}"
-        for name, layer in model.base_model.named_modules()
+        for name, layer in model.get_submodule(prefix).named_modules()
         if isinstance(layer, Linear | Conv1D) and "pooler" not in name
     ]

@@ -21,7 +21,9 @@ from outgrow.models.checkpoints.pooling import pooled
 from outgrow.models.checkpoints.tokens import Readable, batches
 from outgrow.models.checkpoints.weight_files import folder_of, quiet
 from outgrow.models.contract import Location
+from outgrow.models.finetune.adapters import body_name
 from outgrow.models.finetune.options import Finetune
+from outgrow.models.vision.pictures import open_module
 
 if TYPE_CHECKING:
     import torch
@@ -41,12 +43,20 @@ PREDICTED = 8192  # padded tokens a batch where nothing is learned, so that no a
 class Loaded:
     """A model ready to learn or to be asked: `module(ids, mask)` -> logits `[batch, classes]`."""
 
-    module: Any  # a Classifier
-    tokenizer: Any
+    module: Any  # a Classifier, or of pictures `module(pixels)`
+    tokenizer: Any  # of pictures their processor
     filler: int  # the id to pad with; the mask alone says which tokens are real
+    pictures: bool = False
 
 
-def load(location: Location, options: Finetune, classes: Sequence[str], *, fresh_head: bool = True) -> Loaded:
+def load(
+    location: Location,
+    options: Finetune,
+    classes: Sequence[str],
+    *,
+    fresh_head: bool = True,
+    pictures: bool = False,
+) -> Loaded:
     """The checkpoint in float32, from safetensors only, on the CPU, with dropout as its config says.
 
     `classes` of one name are one score, as of candidates. A new head is drawn from torch's global generator: seed it
@@ -54,6 +64,10 @@ def load(location: Location, options: Finetune, classes: Sequence[str], *, fresh
     text model.
     """
     where, folder = f"finetune:{location.name}", folder_of(location)
+    if pictures:
+        read, processor = open_module(location, classes, fresh_head=fresh_head)
+        _checkpointed(read.model, options, where)
+        return Loaded(read, processor, 0, pictures=True)
     with told(where, folder):
         config = read_config(folder)
         causal = _is_causal(config, where)
@@ -84,13 +98,18 @@ def load(location: Location, options: Finetune, classes: Sequence[str], *, fresh
         )
     pooling = "last" if causal else options.pooling
     module = classifier_class()(model, pooling)
+    _checkpointed(model, options, where)
+    return Loaded(module, tokenizer, filler)
+
+
+def _checkpointed(model: Any, options: Finetune, where: str) -> None:
+    """Have the model compute activations twice where that is asked for. Raises UsageError where it cannot."""
     if options.checkpointing:
         if not model.supports_gradient_checkpointing:
             raise UsageError(
-                f"{where}: transformers cannot checkpoint a {config.model_type!r} model: leave the option out"
+                f"{where}: transformers cannot checkpoint a {model.config.model_type!r} model: leave the option out"
             )
         model.activation_checkpointing_enable()
-    return Loaded(module, tokenizer, filler)
 
 
 @cache
@@ -163,7 +182,7 @@ def _is_causal(config: Any, where: str) -> bool:
 
 def in_body(model: Any, name: str) -> bool:
     """Whether a weight is of the pretrained body; a pooler is a part of the head."""
-    return name.startswith(f"{model.base_model_prefix}.") and "pooler" not in name
+    return name.startswith(f"{body_name(model)}.") and "pooler" not in name
 
 
 def _draw_head(model: Any) -> None:

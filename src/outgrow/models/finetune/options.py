@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from outgrow.core.inputs import InputType
 from outgrow.models.checkpoints.safe_folder import read_object
-from outgrow.models.contract import Location, Model, Saved
+from outgrow.models.contract import IMAGE_CLASSIFIER, Location, Model, Saved
 
 Tracker = Literal["mlflow", "tensorboard", "trackio", "wandb"]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -34,6 +36,7 @@ class Finetune(Model):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
+    reads = frozenset({"text", "image"})
     step = "finetune"
     form = "transformer"
     stops = True
@@ -92,6 +95,11 @@ class Finetune(Model):
                 "leave one of them out"
             )
         return self
+
+    @classmethod
+    def saved_for(cls, inputs: InputType) -> Saved | None:
+        """Of pictures as transformers' image classifier."""
+        return replace(IMAGE_CLASSIFIER, what="A finetuned image classifier") if inputs.name == "image" else cls.saved
 
     @property
     def first_rows(self) -> int | None:

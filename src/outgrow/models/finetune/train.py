@@ -124,7 +124,7 @@ def _train(
         tempfile.TemporaryDirectory(dir=scratch, prefix="trainer-") as folder,
     ):
         set_seed(lesson.seed)
-        loaded = load(location, options, classes)
+        loaded = load(location, options, classes, pictures=tokens.pictures)
         if head_first is not None:
             _learn_head(loaded, options, head_first, tokens, lesson, device, folder, progress)
         choose_learning(loaded.module, options)
@@ -209,9 +209,11 @@ def _trainer(
             )
             wanted, counts, allowed = at_hand
 
+            seen = tokens.at_step(lesson.seed, self.state.global_step)
+
             def ask(module: Any, part: Ints) -> Any:
                 with computed(here, options):
-                    logits = tokens.logits(module, lesson.rows[batch[part]], loaded.filler, here)
+                    logits = seen.logits(module, lesson.rows[batch[part]], loaded.filler, here)
                 if allowed is None:
                     return logits
                 return logits.masked_fill(~allowed[put(batch[part], here)], OUT)

@@ -22,13 +22,15 @@ def leave(finetuned: Finetuned, path: Path) -> None:
     save_file({name: value.detach().cpu().contiguous() for name, value in learned if value.requires_grad}, path)
 
 
-def taken_up(location: Location, options: Finetune, classes: Sequence[str], path: Path, device: str) -> Loaded:
+def taken_up(
+    location: Location, options: Finetune, classes: Sequence[str], path: Path, device: str, *, pictures: bool = False
+) -> Loaded:
     """The checkpoint with the weights that `leave` wrote. Raises OutgrowError where they do not fit it."""
     import torch
     from safetensors.torch import load_file
 
     with own_randomness(device):
-        loaded = load(location, options, classes)
+        loaded = load(location, options, classes, pictures=pictures)
     choose_learning(loaded.module, options)
     learned = {name: value for name, value in loaded.module.named_parameters() if value.requires_grad}
     left = load_file(path)
