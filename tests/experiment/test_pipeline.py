@@ -10,6 +10,7 @@ from rich.table import Table
 from small_experiment import asked
 
 from outgrow import Machine, OutgrowError, Results, UsageError, run
+from outgrow.cli.check_plugin import check
 from outgrow.core.identity import digest_file
 from outgrow.execution.progress import Silent
 from outgrow.execution.step import Step, kind_of
@@ -165,12 +166,15 @@ def test_another_experiment_in_a_run_folder_is_named_and_one_that_grew_is_not(tm
         run(asked(tmp_path, **changes), store=store, out=out, machine=machine, display=display)
         return [note for note in display.notes[before:] if "another experiment" in note]
 
-    assert notes() == notes(seeds=3) == notes(methods=["naive", "confidence", "entropy"]) == []
-    assert notes(weak=["majority"], methods=["naive"]) == [
+    assert notes() == notes(seeds=3) == notes(seeds=3, methods=["naive", "confidence", "entropy"]) == []
+    assert notes(seeds=3, weak=["majority"], methods=["naive"]) == [
         f"{out} holds the results of another experiment, with weak: static:wordllama rows=4, methods: confidence, "
         "methods: entropy; "
         "this run replaces them (what was computed stays in the store; --out keeps both)"
     ]
+    split = {"weak_train": 30, "transfer": 50, "validation": 10, "test": 40}
+    [note] = notes(seeds=[0, 1, 5], weak=["majority"], methods=["naive"], split=split)
+    assert "with seed: 2, split: transfer 60; this run replaces them" in note
     (out / "experiment.yaml").write_text("{")
     assert notes() == []
 
@@ -200,4 +204,25 @@ def test_a_model_that_does_not_use_its_objective_is_noted(tmp_path: Path) -> Non
     assert found[0].startswith(
         f"reviews: {tmp_path / 'deaf.py'}:Deaf taught by static:wordllama rows=4 predicts the same"
     )
-    assert "with naive and confidence" in found[0]
+    assert "with naive and confidence:" in found[0]
+    more = run(
+        asked(tmp_path, strong=strong, methods=["naive", "confidence", "gce"]),
+        store=tmp_path / "store",
+        out=tmp_path / "3",
+    )
+    [note] = [note for note in more.notes if "to the last digit" in note]
+    assert "with naive, confidence and gce:" in note
+
+
+def test_check_finds_a_model_that_ignores_its_objective(tmp_path: Path) -> None:
+    (tmp_path / "deaf.py").write_text(IGNORES)
+    with pytest.raises(OutgrowError, match="it ignores its objective, so that the losses of all methods are one to it"):
+        check(f"{tmp_path / 'deaf.py'}:Deaf")
+    (tmp_path / "says.py").write_text(
+        IGNORES.replace("(BaseModel)", "(Model)")
+        .replace("pydantic import BaseModel", "outgrow import Model")
+        .replace("    def fit", "    by_loss = False\n\n    def fit")
+    )
+    with pytest.raises(OutgrowError) as caught:
+        check(f"{tmp_path / 'says.py'}:Deaf")
+    assert "objective" not in str(caught.value)  # what is left is that it knows two classes alone

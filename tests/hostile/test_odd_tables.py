@@ -2,6 +2,7 @@
 
 import datetime
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,14 @@ LABELS: list[tuple[str, list[str | None], int | None, str]] = [
     ("scores", [f"0.{n:04}" for n in range(400)], None, "scores, not classes"),
     ("scores with repeats", [f"0.{n % 40:02}" for n in range(400)], None, "scores, not classes"),
     ("a class per row", [f"c{n}" for n in range(100)], None, "fewer than two rows a class"),
+    ("moves", [f"e2e{n % 8 + 1} a{n % 7 + 1}h{n % 8 + 1}q" for n in range(56)], None, "they look like chess moves"),
+    (
+        "texts",
+        [f"an answer of number {n}" for n in range(100)],
+        None,
+        "they look like free text, such as 'an answer of",
+    ),
+    ("ids", [str(n) for n in range(1000)], None, "they look like ids, counts or ratings, such as '0'"),
     ("a thousand classes", [f"c{n % 1000}" for n in range(9000)], None, "200 classes are allowed"),
     ("more than asked for", [f"c{n % 50}" for n in range(900)], 40, "40 classes are allowed"),
     ("lists", ["['food', 'staff']", "['food']", "['staff']"], None, "lists written as text"),
@@ -105,6 +114,17 @@ LABELS: list[tuple[str, list[str | None], int | None, str]] = [
     ("joined by pipes", ["food|staff", "food", "staff"], None, ""),
     ("blank cells", ["a", None, "b", None], None, ""),
 ]
+
+
+def test_one_answer_of_a_pair_is_no_label() -> None:
+    pairs = table(*(f"text {n}" for n in range(300)))
+    both = replace(pairs, columns={"rejected": pairs.columns["label"], "chosen": pairs.columns["label"]})
+    [found] = label_faults(both, "rejected", [f"text {n}" for n in range(300)])
+    assert (
+        "they look like one answer of a pair: for preferences name both columns with `chosen` and `rejected`" in found
+    )
+
+
 CHEAP: list[tuple[list[str | None], str]] = [
     (["0", "1", "-1"], "'-1' in line 4"), (["0", "1", "2", "-1", "-1"], "'-1' in lines 5 and 6"),
     (["spam", "ham", "ABSTAIN"], "'ABSTAIN' in line 4"), (["a", "abstain", "b"], "'abstain' in line 3"),

@@ -55,7 +55,7 @@ def holds(out: Path, asked_for: str | None) -> bool:
 
 
 def replaced(out: Path, experiment: Experiment) -> str | None:
-    """A note where a folder holds another experiment's results, which this one's will replace: entries that it lacks."""
+    """A note where a folder holds another experiment's results, which this one's will replace: what of it this one lacks."""
     import yaml
 
     try:
@@ -67,6 +67,8 @@ def replaced(out: Path, experiment: Experiment) -> str | None:
             for entry in earlier[part]
             if entry not in now[part]
         ]
+        gone += [f"seed: {seed}" for seed in earlier["seeds"] if seed not in now["seeds"]]
+        gone += [f"split: {part} {rows}" for part, rows in earlier["split"].items() if rows != now["split"].get(part)]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
         return None  # it holds none that can be read
     if not gone:

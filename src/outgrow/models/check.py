@@ -34,6 +34,17 @@ class CrossEntropy:
         """Nothing is needed of the whole batch."""
 
 
+CROSS_ENTROPY = CrossEntropy()
+
+
+class SquaredError(CrossEntropy):
+    """Another objective: a model that uses the one that it is given learns something else by it."""
+
+    def loss(self, logits: Any, weak: Any, progress: float, statistic: Any = None) -> Any:
+        """Squared distance of each row, `[batch]`."""
+        return (logits.softmax(dim=1) - weak).square().sum(dim=1)
+
+
 def check_model(model: type[BaseModel], name: str) -> list[str]:
     """A model: features of texts that do not depend on company, or fit and predict with probabilities for any classes."""
     found = Findings(name)
@@ -46,21 +57,22 @@ def check_model(model: type[BaseModel], name: str) -> list[str]:
             False, "", "reads no input type that has samples() to try a model with; give one of the types these"
         )
         return found.close()
-    with global_randomness(found):
-        if isinstance(made, FeatureModel):
+    if isinstance(made, FeatureModel):
+        with global_randomness(found):
             _check_features(found, made, name, tried)
-        elif isinstance(made, Model) and made.step != Model.step:
-            kind = found.attempt(lambda: find("step kinds", made.step).load(), f"its step kind {made.step}")
-            found.expect(
-                callable(getattr(kind, "plan", None)),
-                "its step kind plans its training",
-                f"its step kind {made.step} has no plan(asked), so it trains nothing",
-            )
-        elif found.expect(
-            callable(getattr(made, "fit", None)), "has fit", "has no fit(examples, targets, objective, seed)"
-        ):
-            for classes in (2, 3):
-                _check_fit(found, made, classes, tried)
+    elif isinstance(made, Model) and made.step != Model.step:
+        kind = found.attempt(lambda: find("step kinds", made.step).load(), f"its step kind {made.step}")
+        found.expect(
+            callable(getattr(kind, "plan", None)),
+            "its step kind plans its training",
+            f"its step kind {made.step} has no plan(asked), so it trains nothing",
+        )
+    elif found.expect(
+        callable(getattr(made, "fit", None)), "has fit", "has no fit(examples, targets, objective, seed)"
+    ):
+        _check_fit(found, made, 2, tried)
+        with global_randomness(found):  # from the second fit on: what a first one imports may draw
+            _check_fit(found, made, 3, tried)
     return found.close()
 
 
@@ -119,8 +131,8 @@ def _check_fit(found: Findings, made: Any, classes: int, tried: Sequence[Any]) -
     truth = np.arange(len(tried)) * classes // len(tried)
     soft = 0.9 * np.eye(classes, dtype=np.float32)[truth] + 0.1 / classes
 
-    def predicted(seed: int) -> Any:
-        return np.asarray(made.fit(lesson, Labels(ids, soft), CrossEntropy(), seed).predict(lesson))
+    def predicted(seed: int, objective: CrossEntropy = CROSS_ENTROPY) -> Any:
+        return np.asarray(made.fit(lesson, Labels(ids, soft), objective, seed).predict(lesson))
 
     case = f"{classes} classes"
     values = found.attempt(lambda: predicted(1), f"fit and predict with {case}")
@@ -141,4 +153,12 @@ def _check_fit(found: Findings, made: Any, classes: int, tried: Sequence[Any]) -
         bool((predicted(1) == values).all()),
         f"{case}: one seed gives the same bits each time",
         f"{case}: fitted again with the same seed it predicts something else",
+    )
+    if isinstance(made, Model) and not made.by_loss:
+        return
+    found.expect(
+        bool((predicted(1, SquaredError()) != values).any()),
+        f"{case}: another objective teaches it something else",
+        f"{case}: it ignores its objective, so that the losses of all methods are one to it: minimise the mean of "
+        "`objective.loss(logits, weak, progress)`, or extend outgrow.Model and say `by_loss = False`",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from outgrow.core.files.tables import Table
 
@@ -12,6 +12,9 @@ FEW = 20  # classes that are never too many, however few rows there are
 
 _ABSTAINED = {"abstain", "abstained", "abstention", "no label", "no_label", "unlabeled", "unlabelled"}
 _LIST = re.compile(r"\s*[\[(].*,?.*[\])]\s*", re.DOTALL)
+_MOVES = re.compile(r"[a-h][1-8][a-h][1-8][qrbn]?( [a-h][1-8][a-h][1-8][qrbn]?)*")
+_NUMBER = re.compile(r"[-+]?[0-9]+")
+_OF_A_PAIR = re.compile(r"chosen|rejected|preferred|response_?[ab01]|answer_?[ab01]", re.IGNORECASE)
 _SCORE = re.compile(r"[-+]?[0-9]*\.[0-9]+([eE][-+]?[0-9]+)?")
 
 
@@ -35,15 +38,38 @@ def label_faults(table: Table, column: str, names: Sequence[str | None], most: i
         ]
     if len(distinct) > (most or MOST):
         return [
-            f"{start} {len(distinct)} different labels, and {most or MOST} classes are allowed: is it the right column? "
-            "If so, say how many with `max_classes`"
+            f"{start} {len(distinct)} different labels, and {most or MOST} classes are allowed: "
+            f"{_looks_like(table, column, distinct)} If they are classes, say how many with `max_classes`"
         ]
     if most is None and rows < 2 * len(distinct):
         return [
-            f"{start} {len(distinct)} different labels in {rows} rows, fewer than two rows a class: is it the right column? "
-            "If so, say how many classes there are with `max_classes`"
+            f"{start} {len(distinct)} different labels in {rows} rows, fewer than two rows a class: "
+            f"{_looks_like(table, column, distinct)} If they are classes, say how many with `max_classes`"
         ]
     return []
+
+
+def _looks_like(table: Table, column: str, distinct: Collection[str]) -> str:
+    """What a column of nearly as many values as rows may be, and how that is asked for."""
+    shown, most = _short(min(distinct)), 0.9 * len(distinct)
+    if sum(bool(_MOVES.fullmatch(name)) for name in distinct) > most:
+        return (
+            f"they look like chess moves, such as {shown}, which differ from row to row: give each row its legal moves as a "
+            "choice (`context`, `candidates`, `label`)."
+        )
+    if _OF_A_PAIR.search(column) and any(_OF_A_PAIR.search(other) for other in table.columns if other != column):
+        return (
+            "they look like one answer of a pair: for preferences name both columns with `chosen` and `rejected`, in place of "
+            "`text` and `label`."
+        )
+    if sum(bool(_NUMBER.fullmatch(name)) for name in distinct) > most:
+        return f"they look like ids, counts or ratings, such as {shown}: for a rating make a column of classes from it."
+    if sum(len(name.split()) for name in distinct) > 2 * len(distinct):
+        return (
+            f"they look like free text, such as {shown}, and answers that are written are not learned here: for answers to "
+            "choose from give `context`, `candidates` and `label`."
+        )
+    return "is it the right column?"
 
 
 def abstention_marks(names: Sequence[str | None]) -> list[str]:
