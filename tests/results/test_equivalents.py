@@ -12,6 +12,7 @@ from folders import guesses, held_out
 from outgrow import Results
 from outgrow.report.sentences import controls, equivalents
 from outgrow.results.cells import NO_LESSON, Entry, RunToScore
+from outgrow.results.no_supervisor import UNTRAINED
 from outgrow.results.predictions import HeldOut, ModelKey, Predictions
 
 SEEDS = (0, 1, 2)
@@ -29,6 +30,7 @@ def results(
     others: dict[str, float] | None = None,
     classes: int = 2,
     untaught: dict[str, float] | None = None,
+    unpretrained: dict[str, float] | None = None,
     tuned: dict[int, float] | None = None,
 ) -> Results:
     """One task, supervisor `w` at .55, a student of each ceiling's name, `others` by role, students that never learn."""
@@ -54,11 +56,14 @@ def results(
             speakers = {"weak": weak, "student": learned, "ceiling": ceiling}
             entries = (Entry("w", "w"), Entry(strong, strong), Entry("naive", "naive"))
             asked.append(RunToScore("t", *entries, seed, speakers, {"n_transfer": 400}))
-        for place, (strong, accuracy) in enumerate((untaught or {}).items()):
+        others_taught = [(untaught, {"no_ceiling": NO_LESSON}), (unpretrained, {UNTRAINED: True})]
+        for place, (strong, accuracy, fact) in enumerate(
+            (strong, accuracy, fact) for models, fact in others_taught for strong, accuracy in (models or {}).items()
+        ):
             alone = ModelKey("t", "student", "w", strong, "naive", seed)
             spoken[alone] = said(test, accuracy, 70 + place, 0)  # every seed says the same
             entries = (Entry("w", "w"), Entry(strong, strong), Entry("naive", "naive"))
-            facts = {"n_transfer": 400, "no_ceiling": NO_LESSON}
+            facts = {"n_transfer": 400, **fact}
             asked.append(RunToScore("t", *entries, seed, {"weak": weak, "student": alone, "ceiling": None}, facts))
     return Results.compute(asked, Predictions({"t": test}, spoken), {}, controls=True)
 
@@ -164,6 +169,18 @@ def test_the_best_of_what_needs_no_supervisor_is_what_a_student_is_compared_with
     assert control["status"] == "failed"
     assert of(results(0.75, untaught={"zero": 0.6}), "no teacher")["status"] == "ok"
     assert of(results(0.75, untaught={"zero": 0.4}), "no teacher")["without_supervisor"] == 'always saying "0"'
+
+
+def test_a_student_beside_one_of_untrained_features() -> None:
+    made = results(0.75, unpretrained={"random": 0.6, "another": 0.55})
+    control = of(made, "no pretraining")  # one: the untrained students have none of their own
+    assert (control["strong"], control["untrained"], control["status"]) == ("s", "random", "ok")
+    assert control["beyond_untrained"]["estimate"] == pytest.approx(0.15)
+    assert control["says"].endswith("random, taught the same, reaches .600: its pretraining makes the difference")
+    nothing = of(results(0.75, unpretrained={"random": 0.74}), "no pretraining")
+    assert nothing["status"] == "failed"
+    assert nothing["says"].endswith("that what it recovers comes from pretraining has not been shown")
+    assert not [one for one in results(0.75).controls if one["control"] == "no pretraining"]
 
 
 def test_a_student_as_its_own_supervisor() -> None:

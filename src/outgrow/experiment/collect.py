@@ -23,7 +23,7 @@ from outgrow.experiment.steps.job_files import fold_of
 from outgrow.experiment.steps.order import hardest_easy
 from outgrow.results.cells import NO_LESSON, Entry, RunToScore, cells_of
 from outgrow.results.equivalents import CURVE
-from outgrow.results.no_supervisor import ELICITED
+from outgrow.results.no_supervisor import ELICITED, UNTRAINED
 from outgrow.results.predictions import HeldOut, ModelKey, Predictions
 from outgrow.results.sensitivity import CEILING_AT, STUDENT_AT
 from outgrow.results.shares import TRUE_LABELS
@@ -147,6 +147,8 @@ def _facts(run: Run, pool: Pool, transfer: Any, weak: Any, open_step: Open) -> d
     }
     if not run.strong.able.learns:
         facts["no_ceiling"] = NO_LESSON
+    if not run.strong.able.pretrained:
+        facts[UNTRAINED] = True
     changes = [one.parts.labels for one in run.method.candidates or (run.method,)]
     if all(part is not None and not part.needs_supervisor for part in changes):
         facts[ELICITED] = True

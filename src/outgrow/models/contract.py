@@ -126,6 +126,11 @@ class Model(BaseModel):
         return self.cannot_learn is None
 
     @property
+    def pretrained(self) -> bool:
+        """Whether it knows anything before it learns; else it shows what its shape alone is good for."""
+        return True
+
+    @property
     def hard(self) -> bool:
         """Whether its labels are class names, not probabilities."""
         return False

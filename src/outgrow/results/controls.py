@@ -11,7 +11,7 @@ from outgrow.results.cells import RunToScore, Scored, cells_of, on_own, plain_ce
 from outgrow.results.metrics.controls import beyond_chance, chance
 from outgrow.results.metrics.intervals import accuracy, contrast
 from outgrow.results.metrics.recovery import recovery
-from outgrow.results.no_supervisor import best_of, supervised, without_supervisor
+from outgrow.results.no_supervisor import UNTRAINED, best_of, supervised, without_supervisor
 from outgrow.results.predictions import ModelKey
 from outgrow.results.shares import TRUE_LABELS
 
@@ -33,7 +33,8 @@ def control_rows(asked: Sequence[RunToScore], scored: Scored) -> list[Control]:
         found.setdefault(("own", task, weak, strong), _own(runs, scored))
         found.setdefault(("noise", task, strong, *_whose(runs)), _noise(runs, scored))
         found["teacher", *first.cell] = _no_teacher(runs, cells, scored)
-    order = ("shuffled", "teacher", "own", "noise")
+        found["pretraining", *first.cell] = _no_pretraining(runs, cells, scored)
+    order = ("shuffled", "teacher", "pretraining", "own", "noise")
     made = sorted(
         ((order.index(key[0]), control) for key, control in found.items() if control), key=lambda pair: pair[0]
     )
@@ -103,6 +104,42 @@ def _no_teacher(runs: Cell, cells: Sequence[Cell], scored: Scored) -> Control:
         "says": f"{text}: that it needs a supervisor for what it reaches has not been shown"
         if nothing
         else f"{text}: it is above what needs no supervisor",
+    }
+
+
+def _no_pretraining(runs: Cell, cells: Sequence[Cell], scored: Scored) -> Control:
+    """The best student of untrained features that learned of the same supervisor by the same method, where the run has one."""
+    first = runs[0]
+    right = scored.table([run.speakers["student"] for run in runs])
+    if right is None or not supervised(runs) or first.facts.get(UNTRAINED):
+        return {}
+    tables = {}
+    for others in cells:
+        other = others[0]
+        of_same = (other.task, other.weak.name, other.method.name) == (first.task, first.weak.name, first.method.name)
+        if not other.facts.get(UNTRAINED) or not of_same or [r.seed for r in others] != [r.seed for r in runs]:
+            continue
+        table = scored.table([run.speakers["student"] for run in others])
+        if table is not None:
+            tables[other.strong.name] = table
+    if not tables:
+        return {}
+    best = best_of(tables)
+    beyond = contrast(np.stack([right > 0.5, tables[best] > 0.5]), [1, -1], scored.groups(first.task))
+    nothing = beyond.low is None or beyond.low <= 0
+    text = (
+        f"{first.strong.name}, taught by {first.weak.name} with {first.method.name} on {first.task}, reaches "
+        f"{_short(float(right.mean()))}; {best}, taught the same, reaches {_short(float(tables[best].mean()))}"
+    )
+    return {
+        "control": "no pretraining",
+        **_names(first, "weak", "strong", "method"),
+        "untrained": best,
+        "beyond_untrained": written(beyond),
+        "status": "failed" if nothing else "ok",
+        "says": f"{text}: that what it recovers comes from pretraining has not been shown"
+        if nothing
+        else f"{text}: its pretraining makes the difference",
     }
 
 

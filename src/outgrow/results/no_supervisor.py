@@ -13,6 +13,7 @@ from outgrow.results.metrics.scores import Contributions
 
 BEYOND = "beyond_no_supervisor"  # of a cell: its student less the best of these, where any ran
 ELICITED = "no_supervisor"  # of a run's facts: its method takes nothing from weak labels but which class is which
+UNTRAINED = "untrained"  # of a run's facts: its student's features are those of random weights
 NEEDS_NONE = "undefined: it needs no supervisor itself"
 
 Cell = Sequence[RunToScore]

@@ -55,6 +55,22 @@ def test_a_layer_that_is_not_there_is_said_before_and_when_it_is_read(made: Call
     assert Probe(checkpoint="x", layer=-4).problems(resolve(str(made("gpt2")), "probe")) == []
 
 
+@pytest.mark.parametrize("family", ["bert", "llama"])
+def test_untrained_features_are_of_random_weights_always_the_same(made: Callable[[str], Path], family: str) -> None:
+    import torch
+
+    made(family)
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    found = [features(Probe(checkpoint="x", untrained=True), TEXTS, made(family)).values for _ in range(2)]
+    assert torch.equal(torch.random.get_rng_state(), before)
+    np.testing.assert_array_equal(found[0], found[1])
+    pretrained = features(Probe(checkpoint="x"), TEXTS, made(family)).values
+    assert found[0].shape == pretrained.shape
+    assert not np.allclose(found[0], pretrained, atol=1e-2)
+    assert "untrained" not in Probe(checkpoint="x").identity()  # so that keys are as they were
+
+
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
 def test_a_token_with_id_0_counts_as_any_other(made: Callable[[str], Path], family: str) -> None:
     from transformers import AutoTokenizer

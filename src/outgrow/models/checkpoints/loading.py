@@ -76,6 +76,18 @@ def read_weights(
     return model
 
 
+def random_weights(auto: str, config: Any) -> Any:
+    """A model of this config as it is before pretraining, in float32 on the CPU; always the same one."""
+    import torch
+    import transformers
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(2312)
+        model = getattr(transformers, auto).from_config(config, dtype=torch.float32, trust_remote_code=False)
+    model.config.use_cache = False
+    return model.eval()
+
+
 def is_causal(config: Any, where: str) -> bool:
     """Whether a text model reads from left to right only. Raises UsageError on what is not a text model."""
     from transformers.models.auto.modeling_auto import (

@@ -18,6 +18,7 @@ from outgrow.models.checkpoints.families import encoder
 from outgrow.models.checkpoints.loading import (
     is_causal,
     positions,
+    random_weights,
     read_config,
     read_tokenizer,
     read_weights,
@@ -63,6 +64,8 @@ class Probe(FeatureModel):
     max_length: Annotated[int, Field(ge=1)] | None = None  # None: the model's own limit, at most 512
     # What weights and activations are held and multiplied in; float32 is left out, so that its keys stay.
     precision: Literal["fp32", "bf16"] = Field(default="fp32", exclude_if=lambda precision: precision == "fp32")
+    # Random weights in place of the checkpoint's, the same for all seeds: what its features owe to pretraining.
+    untrained: bool = Field(default=False, exclude_if=lambda untrained: not untrained)
 
     def problems(self, location: Location) -> list[str]:
         """A layer that the folder's config.json says is not there."""
@@ -77,6 +80,11 @@ class Probe(FeatureModel):
     def saved_for(cls, inputs: InputType) -> Saved | None:
         """Of pictures as transformers' image classifier."""
         return IMAGE_CLASSIFIER if inputs.name == "image" else cls.saved
+
+    @property
+    def pretrained(self) -> bool:
+        """Unless it is `untrained`."""
+        return not self.untrained
 
     @property
     def linear(self) -> bool:
@@ -155,6 +163,8 @@ class Probe(FeatureModel):
         return lambda inputs, progress: loaded(len(inputs) > 0 and isinstance(inputs[0], Image))(inputs, progress)
 
     def _of_pictures(self, location: Location, device: str) -> Reader:
+        if self.untrained:
+            raise UsageError(f"probe:{location.name}: `untrained` is of models that read texts")
         return picture_reader(location, self.layer, self.pooling, device, self.precision)
 
     def _of_texts(self, location: Location, device: str) -> Reader:
@@ -187,8 +197,10 @@ class Probe(FeatureModel):
             config = read_config(folder)
             causal = is_causal(config, where)
             tokenizer = read_tokenizer(folder)
-            # A pooler is not read here.
-            model = read_weights(where, folder, "AutoModel", config, lambda model, name: "pooler" in name).eval()
+            if self.untrained:
+                model = random_weights("AutoModel", config)
+            else:  # a pooler is not read here
+                model = read_weights(where, folder, "AutoModel", config, lambda model, name: "pooler" in name).eval()
         layers = model.config.get_text_config().num_hidden_layers
         if isinstance(self.layer, int) and (problems := _layer_problems(self.layer, layers, location)):
             raise UsageError(*problems)
