@@ -130,6 +130,9 @@ def score(
         Path | None, typer.Argument(metavar="[ANSWERS]", help="With --sealed: what was answered.")
     ] = None,
     sealed: Annotated[Path | None, typer.Option("--sealed", help="The sealed part that `outgrow seal` wrote.")] = None,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="With --sealed: take answers over HTTP, from this machine alone.")
+    ] = False,
     weak: Annotated[Path | None, typer.Option("--weak", help="The supervisor's predictions on test.")] = None,
     student: Annotated[Path | None, typer.Option("--student", help="The student's.")] = None,
     ceiling: Annotated[Path | None, typer.Option("--ceiling", help="The ceiling's.")] = None,
@@ -158,18 +161,23 @@ def score(
     from outgrow.results.external.reference_folder import score_folder
     from outgrow.results.metrics.scores import metric_named
 
-    if (answers is None) != (sealed is None):
+    if serve and (sealed is None or answers is not None or json):
+        raise UsageError("score: --serve goes with --sealed alone: answers are handed in to it, and it answers in JSON")
+    if (answers is None) != (sealed is None) and not serve:
         raise UsageError(
-            "score: --sealed needs a file of answers"
+            "score: --sealed needs a file of answers, or --serve"
             if answers is None
             else f"score: {answers} stands alone: name files by --weak, --student, --ceiling and --truth, or give --sealed"
         )
-    if sealed is not None and answers is not None:
-        from outgrow.cli.sealed import score_sealed
+    if sealed is not None:
+        from outgrow.cli.sealed import score_sealed, serve_sealed
 
         if any((weak, student, ceiling, truth, accuracies, folder, ceilings, scorer, id_column, common, percent)):
-            raise UsageError("score: beside --sealed stand a file of answers and --json alone")
-        score_sealed(sealed, answers, json=json)
+            raise UsageError("score: beside --sealed stand a file of answers and --json alone, or --serve")
+        if answers is None:
+            serve_sealed(sealed)
+        else:
+            score_sealed(sealed, answers, json=json)
         return
     asked = metric_named(metric)
     predictions = {"--weak": weak, "--student": student, "--ceiling": ceiling, "--truth": truth}

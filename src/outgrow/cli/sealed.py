@@ -10,6 +10,7 @@ import typer
 
 from outgrow.cli.options import DeviceOption, JobsOption, QuietOption, StoreOption, ThreadsOption
 from outgrow.cli.printing import say, say_json
+from outgrow.core.units import plural
 
 
 def seal(
@@ -62,3 +63,27 @@ def score_sealed(folder: Path, answers: Path, *, json: bool) -> None:
     else:
         for line in sentences(found):
             say(line)
+
+
+def serve_sealed(folder: Path) -> None:
+    """Take answers over HTTP until Ctrl-C, and print what each submission scores."""
+    from threading import Event
+
+    from outgrow.core.errors import Stopped
+    from outgrow.core.files import disk
+    from outgrow.core.local_server import serve
+    from outgrow.results.sealed import ledger
+    from outgrow.results.sealed.envelope import read_envelope
+    from outgrow.results.sealed.serve import service
+    from outgrow.results.sealed.submit import sentences
+
+    sealed = read_envelope(folder)
+    with disk.locked(folder / "lock", exclusive=True, wait=True):
+        book = ledger.read(folder, sealed.hash)  # what is damaged is said before anybody hands in
+    with serve(service(folder, lambda found: say("\n".join(sentences(dict(found)))))) as address:
+        say(f"answers are taken at {address} until Ctrl-C; the ledger has {plural(len(book.lines), 'submission')}")
+        say(f"curl --data-binary @answers.parquet {address}")
+        try:
+            Event().wait()
+        except Stopped:
+            say("no more answers are taken; the ledger has all that were scored", error=True)

@@ -11,12 +11,13 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 
+from outgrow.core import local_server
+from outgrow.core.local_server import Reply, Service
 from outgrow.execution.progress import Display
 from outgrow.execution.store import Store
 from outgrow.experiment.collect import collect
@@ -164,80 +165,12 @@ class Listening:
 @contextmanager
 def serve(board: Board) -> Iterator[str]:
     """Serve the board's page while the block runs; its address, with a token without which nothing is answered."""
-    token = secrets.token_urlsafe(24)
-    server = _Server(("127.0.0.1", 0), _Handler)
-    port = server.server_address[1]
-    server.board = board
-    server.path = f"/{token}/"
-    server.hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{port}/{token}/"
-    finally:
-        server.shutdown()
-        server.server_close()
 
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False  # a browser that keeps its connection must not keep the run
-    board: Board
-    path: str
-    hosts: set[str]
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A browser that goes away in the middle is not an error of the run."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-    timeout = 10
-    server_version = "outgrow"
-    sys_version = ""
-
-    def do_GET(self) -> None:
-        """The page under its address, and nothing else. Another host's name (DNS rebinding) is turned away."""
-        hosts = self.headers.get_all("Host") or []
-        right = secrets.compare_digest(self.path.encode("utf-8", "replace"), self.server.path.encode())
-        if not right or len(hosts) != 1 or hosts[0] not in self.server.hosts:
-            self._answer(404, b"not found\n", {"Content-Type": "text/plain; charset=utf-8"})
-            return
-        page = self.server.board.page()
-        kept = secrets.compare_digest(
-            (self.headers.get("If-None-Match") or "").encode("utf-8", "replace"), page.mark.encode()
-        )
+    def answer(mark: str) -> Reply:
+        page = board.page()
+        kept = secrets.compare_digest(mark.encode("utf-8", "replace"), page.mark.encode())
         headers = {"ETag": page.mark, "Content-Type": "text/html; charset=utf-8"}
-        self._answer(304 if kept else 200, b"" if kept else page.content, headers)
+        return Reply(304 if kept else 200, b"" if kept else page.content, headers)
 
-    def _nothing(self) -> None:
-        """Any other request gets the answer that a wrong address gets: nothing says that there is a page."""
-        self.close_connection = True
-        self._answer(404, b"not found\n", {"Content-Type": "text/plain; charset=utf-8"})
-
-    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = do_CONNECT = _nothing
-
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """What is not a request of HTTP, or of a method without a name here, gets that answer too."""
-        self.request_version, self.command = "HTTP/1.0", getattr(self, "command", None) or "GET"
-        self._nothing()
-
-    def _answer(self, status: int, content: bytes, headers: dict[str, str]) -> None:
-        with suppress(OSError):
-            self.send_response(status)
-            for name, value in {
-                **headers,
-                "Content-Length": str(len(content)),
-                "Cache-Control": "no-store",
-                "Content-Security-Policy": "frame-ancestors 'none'",
-                "Cross-Origin-Resource-Policy": "same-origin",
-                "Referrer-Policy": "no-referrer",
-                "X-Content-Type-Options": "nosniff",
-            }.items():
-                self.send_header(name, value)
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Says nothing: the terminal is the run's."""
+    with local_server.serve(Service(get=answer)) as address:
+        yield address
