@@ -1,4 +1,4 @@
-"""A server for this machine alone, under an address that nobody can guess, with one answer for whoever has another."""
+"""A server for this machine alone, under an address that nobody can guess, with one answer to any other request."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Service:
     """What is answered under the address, and to anything else.
 
     get: gets the header `If-None-Match`, empty where there is none. post: gets the body, of at most `largest` bytes. None:
-    such requests get `other`, as other methods do. stranger: for whoever has another address, or another host's name.
+    such requests get `other`, as other methods do. stranger: to requests with another address or host name.
     no_length, too_large, cut_short: for bodies that are not taken.
     """
 
@@ -126,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
                 pass
 
     def _other(self) -> None:
-        """Any other request: of whoever lacks the address, nothing says that there is one."""
+        """Any other request: to one without the address, nothing says that there is one."""
         self.close_connection = True
         self._answer(self.server.service.other if self._knows() else self.server.service.stranger)
 

@@ -14,6 +14,7 @@ from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.examples import class_name, whole_number
 from outgrow.core.files import disk
 from outgrow.core.files.tables import Table, read_table
+from outgrow.core.units import plural
 from outgrow.results.metrics.intervals import Interval
 from outgrow.results.metrics.recovery import performance_gap_recovered
 from outgrow.results.sealed import ledger
@@ -93,7 +94,7 @@ def sentences(found: dict[str, Any]) -> list[str]:
             f"The second half as reusable holdout (Thresholdout): accuracy {best['holdout_accuracy']:.3f}, PGR {shown} for "
             f"{'the best' if n > 1 else 'it'}; it may answer {found['holdout_left']} more times where the halves are apart."
         )
-    return [*lines, f"Ledger: {n} lines, the last hash is {found['ledger']}."]
+    return [*lines, f"Ledger: {plural(n, 'line')}, the last hash is {found['ledger']}."]
 
 
 def read_right(path: Path, sealed: Envelope) -> Rights:
