@@ -126,7 +126,12 @@ def test_it_is_for_supervisors_and_reads_back(tmp_path: Path) -> None:
 
 def test_of_labels_that_are_class_names_none_is_least_sure(tmp_path: Path) -> None:
     simulated = {"simulate": {"accuracy": 0.7}, "truth": 0.5, "placed": "least_sure"}
-    (tmp_path / "x.yaml").write_text(asked(tmp_path, weak=[simulated]).to_yaml())
-    answer = outgrow("run", tmp_path / "x.yaml", "--store", tmp_path / "store", "--out", tmp_path / "out", cwd=tmp_path)
-    assert answer.code == 1
-    assert "the supervisor is equally sure of every row" in " ".join(answer.said)
+    strong = [
+        "static:wordllama",
+        "majority",
+    ]  # of which the second, as its own supervisor, is sure of nothing more than else
+    asked_for = asked(tmp_path, weak=[simulated, budget(placed="least_sure")], strong=strong, controls=True, seeds=1)
+    made = run(asked_for, store=tmp_path / "store", out=tmp_path / "out")
+    [note] = [note for note in made.notes if "equally sure of every row" in note]
+    assert note.startswith("reviews: true labels of simulate accuracy=0.7 truth=0.5 placed=least_sure, seed 0: ")
+    assert note.endswith("the true labels are placed at random")

@@ -50,7 +50,6 @@ def test_equally_sure_rows_go_by_the_same_hash_as_random_ones() -> None:
     [
         (WEAK, np.array([0, 1, *[-1] * 6]), 0.5, "random", "the truth of 4 rows of transfer, and it is known of 2"),
         (WEAK, TRUTH, 0.01, "random", "`truth: 0.01` of the 7 labels of transfer is none; ask for more"),
-        (np.eye(2)[TRUTH], TRUTH, 0.5, "least_sure", "equally sure of every row"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_placed_is_a_sentence(

@@ -16,7 +16,7 @@ from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.experiment.steps.also_test import answers_of
 from outgrow.experiment.steps.job_files import facts, save
 from outgrow.experiment.steps.training_request import TaskPlan, Training
-from outgrow.models.label_sources.true_labels import placed_rows
+from outgrow.models.label_sources.true_labels import margins, placed_rows
 
 
 def replace_some(jobs: Sequence[Job], context: Context) -> None:
@@ -27,14 +27,16 @@ def replace_some(jobs: Sequence[Job], context: Context) -> None:
         transfer = np.load(job.parents["split"] / "transfer.npy")
         own, truth, ids = labels[transfer], data.labels[transfer], data.ids[transfer]
         rows = transfer[placed_rows(own, truth, ids, **job.params)]
-        known = (truth >= 0) & ~np.isnan(own).any(axis=1)
+        covered = ~np.isnan(own).any(axis=1)
+        known = (truth >= 0) & covered
         right = Labels(ids[known], own[known]).hard == truth[known]
         labels[rows] = data.truth(rows).probabilities
         save(
             job.folder,
             labels,
             true_labels=len(rows),
-            own_label_accuracy=float(right.mean()) if known.any() else None,
+            own_label_accuracy=float(right.mean()),
+            nothing_to_go_by=job.params["placed"] == "least_sure" and len(np.unique(margins(own[covered]))) == 1,
         )
 
 
@@ -61,4 +63,13 @@ def _facts(step: Step, folder: Path) -> Mapping[str, Any]:
     return facts(folder)
 
 
-TRUE_LABELS = Kind(1, replace_some, exact=True, plan=_plan, answer=_answer, facts=_facts)
+def _notes(folder: Path) -> list[str]:
+    if not facts(folder)["nothing_to_go_by"]:
+        return []
+    return [
+        "`placed: least_sure`, and the supervisor is equally sure of every row, as with labels that are class names: the true "
+        "labels are placed at random"
+    ]
+
+
+TRUE_LABELS = Kind(1, replace_some, exact=True, plan=_plan, answer=_answer, facts=_facts, notes=_notes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import blake2b
 
 import numpy as np
+from numpy.typing import NDArray
 
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats, Ints, Strings
@@ -16,8 +17,8 @@ def placed_rows(weak: Floats, truth: Ints, ids: Strings, share: float, placed: P
 
     weak `[n, classes]`, NaN rows without a label, which get none; truth `[n]` class numbers, -1 unknown; ids `[n]`.
     random: in the order of a hash of seed and id. least_sure: by the smallest margin of the likeliest class above the
-    next, equal ones by that hash. A smaller share's rows are among a larger one's. OutgrowError where the truth is known
-    of too few rows, or every margin is the same.
+    next, equal ones by that hash. A smaller share's rows are among a larger one's. OutgrowError where the share is of no row,
+    or of more than the truth is known of.
     """
     covered = ~np.isnan(weak).any(axis=1)
     wanted = round(share * int(covered.sum()))
@@ -30,17 +31,17 @@ def placed_rows(weak: Floats, truth: Ints, ids: Strings, share: float, placed: P
             "have a weak label; ask for less"
         )
     turns = np.array([_turn(seed, ids[row]) for row in able.tolist()], dtype=np.str_)
-    first = np.zeros(len(able))
+    first: NDArray[np.float64] = np.zeros(len(able))
     if placed == "least_sure":
-        best = np.sort(weak[able].astype(np.float64), axis=1)
-        first = best[:, -1] - best[:, -2]
-        if len(first) and (first == first[0]).all():
-            raise OutgrowError(
-                "`placed: least_sure`: the supervisor is equally sure of every row, as with labels that are class names; give "
-                "probabilities, or `placed: random`"
-            )
+        first = margins(weak[able])
     chosen: Ints = np.sort(able[np.lexsort((turns, first))][:wanted])
     return chosen
+
+
+def margins(weak: Floats) -> NDArray[np.float64]:
+    """How far the likeliest class is above the next, `[n]`, of probabilities `[n, classes]`."""
+    best = np.sort(weak.astype(np.float64), axis=1)
+    return np.asarray(best[:, -1] - best[:, -2])
 
 
 def _turn(seed: int, id_: str) -> str:
