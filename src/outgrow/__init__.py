@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from outgrow.experiment.spec.schema import Experiment
     from outgrow.methods.contract import Method
     from outgrow.models.contract import FeatureModel, Features, Model
+    from outgrow.report.paper_texts import latex, quotes
     from outgrow.report.plot import plot
     from outgrow.results.metrics.intervals import Limits
     from outgrow.results.metrics.scores import Metric
     from outgrow.results.run_results import Results
     from outgrow.tasks.contract import RawTask
     from outgrow.teaching.estimator import WeakToStrongClassifier
+    from outgrow.teaching.predict_files import predict_files as predict
+    from outgrow.teaching.teach_files import teach_files as teach
 
 
 __all__ = [
@@ -44,8 +47,12 @@ __all__ = [
     "Results",
     "UsageError",
     "WeakToStrongClassifier",
+    "latex",
     "plot",
+    "predict",
+    "quotes",
     "run",
+    "teach",
 ]
 
 _HOME = {
@@ -65,8 +72,12 @@ _HOME = {
     "Results": "results.run_results",
     "UsageError": "core.errors",
     "WeakToStrongClassifier": "teaching.estimator",
+    "latex": "report.paper_texts",
     "plot": "report.plot",
+    "predict": "teaching.predict_files:predict_files",
+    "quotes": "report.paper_texts",
     "run": "experiment.pipeline",
+    "teach": "teaching.teach_files:teach_files",
 }
 
 
@@ -79,4 +90,5 @@ def __getattr__(name: str) -> Any:
     # Loaded when asked for: `import outgrow` and `outgrow --help` stay quick.
     if name not in _HOME:
         raise AttributeError(f"module 'outgrow' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"outgrow.{_HOME[name]}"), name)
+    module, _, attribute = _HOME[name].partition(":")
+    return getattr(importlib.import_module(f"outgrow.{module}"), attribute or name)

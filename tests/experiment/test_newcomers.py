@@ -137,7 +137,7 @@ def test_rows_may_allow_some_classes_only(tmp_path: Path) -> None:
     [
         ([3, "b"], "input 1 is of type int, not a text"),
         (["a", " \n"], "input 2 is empty"),
-        (["a", "", ""], "input 2 is empty, and 1 more inputs are none either"),
+        (["a", "", ""], "input 2 is empty, and 1 more inputs are wrong in this way"),
     ],
 )
 def test_an_input_that_is_none_of_its_type_is_named(inputs: list[Any], end: str) -> None:

@@ -22,6 +22,8 @@ from outgrow.models.checkpoints.weight_files import folder_of, verify
 from outgrow.models.contract import Location
 from outgrow.models.heads.probe import Probe
 
+pytestmark = pytest.mark.usefixtures("in_time")
+
 POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 90868376\n"
 CONFIG = {"model_type": "bert", "architectures": ["BertModel"], "num_hidden_layers": 2, "hidden_size": 8}
 

@@ -123,7 +123,7 @@ def test_faults_of_folders_have_a_sentence_each(tmp_path: Path) -> None:
     (place / "results_summary.json").write_text('{"accuracy": 70}')
     assert "accuracy is 70, not between 0 and 1" in fault(lambda: score_folder(tmp_path))[0]
     (place / "results_summary.json").write_text("{")
-    assert "is damaged or no JSON" in fault(lambda: score_folder(tmp_path))[0]
+    assert "is damaged or not JSON" in fault(lambda: score_folder(tmp_path))[0]
     (place / "results_summary.json").write_text('{"accuracy": 0.7}')
     trained(tmp_path, "gpt2", 0.6, 0)
     trained(tmp_path, "gpt2", 0.61, 0, lr=1e-4)

@@ -63,7 +63,7 @@ def test_answers_with_faults_are_refused_and_not_counted(tmp_path: Path) -> None
     assert "line 602: holds an id that the test inputs do not have" in said([*lines, "0,9999,pos"])
     assert "line 602: answers an id of a seed a second time" in said([*lines, lines[1]])
     assert "holds a seed that is none of 0, 1, 2" in said([*lines, "5,0001,pos"])
-    assert "is no class; the classes are neg, pos" in said(
+    assert "is not a class; the classes are neg, pos" in said(
         [*lines[:-1], lines[-1].replace("neg", "x").replace("pos", "x")]
     )
     assert "has no column 'label'" in said(["seed,id,answer", *lines[1:]])

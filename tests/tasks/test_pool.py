@@ -182,7 +182,7 @@ def test_declared_classes_keep_their_order_and_bind() -> None:
     assert build_pool(raw, test_rows=1, balance=True).classes == ("pos", "neg")
     with pytest.raises(UsageError) as error:
         build_pool(RawTask(["a"], ["poss"], classes=("pos", "neg")), test_rows=1, balance=True, name="t")
-    assert error.value.problems == ("t: 'poss' is none of the classes; did you mean \"pos\"?",)
+    assert error.value.problems == ("t: 'poss' is not one of the classes; did you mean \"pos\"?",)
 
 
 def test_columns_of_another_length_are_refused() -> None:

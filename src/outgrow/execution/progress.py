@@ -115,7 +115,7 @@ class Lines(Silent):
         self._done += steps
         now = self._clock()
         if steps and (now - self._said >= self.finished_every or self._done >= self._total):
-            left = f", {_left(seconds_left)}" if _left(seconds_left) else ""
+            left = f", {left_in_words(seconds_left)}" if left_in_words(seconds_left) else ""
             self._say(f"[{self._done}/{self._total}] {label} ({now - began:.1f} s{left})")
 
     def note(self, sentence: str) -> None:
@@ -205,7 +205,7 @@ class Live(Silent):
         if name in self._tasks:
             self._shown.remove_task(self._tasks.pop(name))
         if self._all is not None:
-            self._shown.update(self._all, completed=self._done, speed=_left(seconds_left))
+            self._shown.update(self._all, completed=self._done, speed=left_in_words(seconds_left))
 
     def note(self, sentence: str) -> None:
         """A line above the live block."""
@@ -231,5 +231,6 @@ def clean(text: str) -> str:
     return printable(text.translate(_LINE_ENDS), keep="")
 
 
-def _left(seconds: float | None) -> str:
+def left_in_words(seconds: float | None) -> str:
+    """`about 3 min left`; nothing where that is not known or under a second."""
     return f"about {shown_duration(seconds)} left" if seconds is not None and seconds >= 1 else ""

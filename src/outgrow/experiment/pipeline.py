@@ -14,7 +14,8 @@ from outgrow.core.files import disk
 from outgrow.core.pool import Pool
 from outgrow.execution.execute import execute
 from outgrow.execution.machine import Machine
-from outgrow.execution.progress import Display, Observer, Silent
+from outgrow.execution.notebook import usual_display
+from outgrow.execution.progress import Display, Observer
 from outgrow.execution.step import Step
 from outgrow.execution.store import Store, default_store
 from outgrow.experiment import run_folder
@@ -108,7 +109,7 @@ def run(
     if not isinstance(store, Store):
         store = Store(disk.home(store) if store is not None else default_store())
     out = Path(out) if out is not None else Path("runs") / experiment.name
-    display, machine = display or Silent(), machine or Machine()
+    display, machine = display or usual_display(), machine or Machine()
     with _heard(store, display):
         planned = prepare(experiment, store, machine, display)
         if observer is not None:

@@ -24,7 +24,7 @@ def estimated(found: Estimates) -> list[str]:
     lines += columns(rows)
     few = sum(one.estimate is None for one in found.found)
     if few:
-        lines.append(f"Nothing is said where fewer than {FEWEST} careful labels are.")
+        lines.append(f"No estimate is given where there are fewer than {FEWEST} careful labels.")
     shares = [one for one in found.found if one.group is None and one.quantity == "share" and one.worth is not None]
     if shares:
         least = min(shares, key=lambda one: one.worth or 0)

@@ -167,14 +167,14 @@ class Predictions:
             raise OutgrowError(f"{folder}: {NOT_WHOLE}: a table of it is damaged; {AGAIN}") from error
         for (task, _), test in tests.items():
             if len(set(test.classes)) < 2 or ((test.truth < 0) | (test.truth >= len(test.classes))).any():
-                raise OutgrowError(f"{folder}: {NOT_WHOLE}: true labels of {task} are none of its classes; {AGAIN}")
+                raise OutgrowError(f"{folder}: {NOT_WHOLE}: true labels of {task} are not among its classes; {AGAIN}")
             if len(set(test.ids.tolist())) < len(test.ids):
                 raise OutgrowError(f"{folder}: {NOT_WHOLE}: {task} holds a test row twice; {AGAIN}")
         for speaker, values in said.items():
             known = values[~np.isnan(values).all(axis=1)]
             if not (np.isfinite(known).all() and (known >= 0).all() and (np.abs(known.sum(axis=1) - 1) < SUM).all()):
                 raise OutgrowError(
-                    f"{folder}: {NOT_WHOLE}: probabilities of {speaker.task}, {speaker.role} are none; {AGAIN}"
+                    f"{folder}: {NOT_WHOLE}: probabilities of {speaker.task}, {speaker.role} are not probabilities; {AGAIN}"
                 )
         own = {task: test for (task, name), test in tests.items() if name == OWN}
         return cls(own, said, points, {names: test for names, test in tests.items() if names[1] != OWN})

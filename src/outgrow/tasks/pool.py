@@ -103,7 +103,7 @@ def check_inputs(raw: RawTask, kind: InputType, name: str) -> None:
     wrong = [(row, problem) for row, value in enumerate(raw.inputs) if (problem := kind.problem(value)) is not None]
     if wrong:
         row, problem = wrong[0]
-        more = f", and {len(wrong) - 1} more inputs are none either" if len(wrong) > 1 else ""
+        more = f", and {len(wrong) - 1} more inputs are wrong in this way" if len(wrong) > 1 else ""
         raise UsageError(f"{name}: the inputs are of type {kind.name}, and input {row + 1} {problem}{more}")
 
 
@@ -201,7 +201,9 @@ def _classes(raw: RawTask, name: str) -> tuple[tuple[str, ...], list[int]]:
     number = {label: place for place, label in enumerate(classes)}
     unknown = sorted({label for label in names if label is not None and label not in number})
     if unknown:
-        raise UsageError(*(f"{name}: {label!r} is none of the classes{nearest(label, classes)}" for label in unknown))
+        raise UsageError(
+            *(f"{name}: {label!r} is not one of the classes{nearest(label, classes)}" for label in unknown)
+        )
     return classes, [-1 if label is None else number[label] for label in names]
 
 

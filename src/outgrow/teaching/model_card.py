@@ -81,7 +81,7 @@ def _data(made: Mapping[str, Any], numbers: Mapping[str, Any]) -> str:
     where = f": column{'s' if several else ''} {columns}{how}" if columns else ""
     lines = [f"- Cheap labels of {numbers['taught']:,} distinct texts{where}."]
     lines += [
-        f"  - `{_plain(name)}` speaks of {100 * habits['covers']:.0f}% of the rows, and is right on "
+        f"  - `{_plain(name)}` labels {100 * habits['covers']:.0f}% of the rows, and is right on "
         f"{100 * habits['right']:.0f}% of them, as the Dawid-Skene model has it."
         for name, habits in numbers["voters"].items()
     ]

@@ -19,8 +19,16 @@ from outgrow.core.inputs import Read as Rows
 from outgrow.execution.machine import resolve_device
 from outgrow.execution.progress import Display, Silent
 from outgrow.teaching.reading import Reading
-from outgrow.teaching.saved_student import Kept
+from outgrow.teaching.saved_student import Kept, load
 from outgrow.teaching.students import Read, no_progress
+
+
+def predict_files(student: str | Path, source: str | Path, out: str | Path, **options: Any) -> int:
+    """Label the rows of a file, or of a folder of pictures, by the student in a folder; how many rows there were.
+
+    options: as `predict_file` has them. Raises UsageError and OutgrowError as it and `saved_student.load` do.
+    """
+    return predict_file(load(student), str(source), str(out), **options)
 
 
 def predict_file(

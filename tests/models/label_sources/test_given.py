@@ -199,9 +199,9 @@ P = "text,p_pos,p_neg\n"
             "text,label\ntext 1,poss\ntext 2,neg\ntext 3,poss\ntext 4,7\n",
             {},
             [
-                "c.csv: label 'poss' in lines 2 and 4 is none of the classes; did you mean \"pos\"?; "
+                "c.csv: label 'poss' in lines 2 and 4 is not one of the classes; did you mean \"pos\"?; "
                 "correct it, or leave it blank where there is none",
-                "c.csv: label '7' in line 5 is none of the classes; there is neg, pos; "
+                "c.csv: label '7' in line 5 is not one of the classes; there is neg, pos; "
                 "correct it, or leave it blank where there is none",
             ],
         ),
@@ -273,7 +273,7 @@ P = "text,p_pos,p_neg\n"
             P + "text 1,1,0\n",
             {"probabilities": {"pos": "p_pos", "negative": "p_neg"}},
             [
-                "probabilities: 'negative' is none of the classes; there is neg, pos",
+                "probabilities: 'negative' is not one of the classes; there is neg, pos",
                 "probabilities: class 'neg' has no column; name one",
             ],
         ),
@@ -287,7 +287,7 @@ P = "text,p_pos,p_neg\n"
             {},
             [
                 "c.csv: the text is empty in line 2; fill it in or leave the rows out",
-                "c.csv: label 'poss' in line 2 is none of the classes; did you mean \"pos\"?; "
+                "c.csv: label 'poss' in line 2 is not one of the classes; did you mean \"pos\"?; "
                 "correct it, or leave it blank where there is none",
             ],
         ),

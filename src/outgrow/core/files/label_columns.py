@@ -64,7 +64,7 @@ def _named_columns(
     if isinstance(named, Mapping):
         columns = {class_name(name) or "": column for name, column in named.items()}
         problems += [
-            f"probabilities: {name!r} is none of the classes{nearest(name, classes)}"
+            f"probabilities: {name!r} is not one of the classes{nearest(name, classes)}"
             for name in columns
             if name not in classes
         ]
@@ -150,7 +150,7 @@ def _one_hot(table: Table, column: str, classes: Sequence[str], problems: list[s
             f"{table.name}: column {column!r} holds no single label in {table.where(wrong)}; one row a vote"
         )
     problems += [
-        f"{table.name}: label {name!r} in {table.where(rows)} is none of the classes{nearest(name, classes)}; "
+        f"{table.name}: label {name!r} in {table.where(rows)} is not one of the classes{nearest(name, classes)}; "
         "correct it, or leave it blank where there is none"
         for name, rows in unknown.items()
     ]

@@ -26,6 +26,7 @@ from outgrow.core.inputs import all_columns
 from outgrow.core.registry import is_file_name
 from outgrow.core.validation import Problems, faults
 from outgrow.experiment.spec import display_names
+from outgrow.experiment.spec.in_memory import as_written
 from outgrow.experiment.spec.method_entries import MethodSpec, method_spec, misfits
 from outgrow.experiment.spec.model_entries import ModelSpec, model_spec
 from outgrow.experiment.spec.paths import BASE, absolute, find_file
@@ -90,7 +91,7 @@ class Experiment(Strict):
 
     def __init__(self, **data: Any) -> None:
         try:
-            super().__init__(**data)
+            super().__init__(**as_written(data))
         except ValidationError as error:
             where = _PLACE.get()
             raise UsageError(

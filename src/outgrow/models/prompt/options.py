@@ -50,7 +50,7 @@ class Prompt(Model):
         before, _, after = self.template.partition("{label}")
         if before.count("{text}") != 1 or not self.template.endswith("{label}") or after:
             raise ValueError(
-                "the template needs {text} once and ends with {label}, which is where the model speaks, not "
+                "the template needs {text} once and ends with {label}, after which the model goes on, not "
                 f"{self.template!r}"
             )
         if self.words is not None:

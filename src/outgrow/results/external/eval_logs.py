@@ -73,7 +73,7 @@ def _of_inspect(name: str, log: Mapping[str, Any], scorer: str | None, problems:
         problems.append(f"{name}: holds no samples; inspect leaves them out with --no-log-samples: run it without")
         return None
     if not all(isinstance(sample, dict) and isinstance(sample.get("scores") or {}, dict) for sample in samples):
-        problems.append(f"{name}: holds samples that are none; copy the log again")
+        problems.append(f"{name}: holds entries that are not samples; copy the log again")
         return None
     scored = [(place, sample) for place, sample in enumerate(samples, 1) if sample.get("scores")]
     names = sorted({found for _, sample in scored for found in sample["scores"]})

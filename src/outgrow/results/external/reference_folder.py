@@ -118,7 +118,7 @@ def _read(path: Path, problems: list[str]) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        problems.append(f"{path}: is damaged or no JSON")
+        problems.append(f"{path}: is damaged or not JSON")
         return {}
     return content if isinstance(content, dict) else {}
 

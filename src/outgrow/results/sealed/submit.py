@@ -87,7 +87,7 @@ def sentences(found: dict[str, Any]) -> list[str]:
             f"all {n} at once (Bonferroni) where none of them was chosen by the scores of others."
         )
     if best["holdout_accuracy"] is None:
-        lines.append("The holdout has answered as often as it may: it tells nothing of this submission.")
+        lines.append("The holdout has answered as often as it may: it gives no answer for this submission.")
     else:
         shown = "not defined" if best["holdout_pgr"] is None else f"{best['holdout_pgr']:.3f}"
         lines.append(
@@ -138,7 +138,7 @@ def _right(table: Table, sealed: Envelope, problems: list[str]) -> Rights:
     for faults, what in (
         (seeds, f"holds a seed that is none of {', '.join(map(str, sealed.seeds))}"),
         (unknown, "holds an id that the test inputs do not have"),
-        (off, f"holds no answer or one that is no class; {named}"),
+        (off, f"holds no answer or one that is not a class; {named}"),
         (twice, "answers an id of a seed a second time; keep one"),
     ):
         if faults:

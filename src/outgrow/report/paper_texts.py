@@ -1,0 +1,42 @@
+"""A run's table and its sentences for a paper, from Python: what `show --latex` and `compare` print."""
+
+from __future__ import annotations
+
+from outgrow.core.errors import OutgrowError
+from outgrow.report import papers, tables
+from outgrow.report.comparison_sentences import quotable
+from outgrow.report.comparison_tables import rows
+from outgrow.results.compare import compare, reference
+from outgrow.results.metrics.scores import ACCURACY
+from outgrow.results.run_folder import Reading, read_run
+from outgrow.results.run_results import Results
+
+
+def latex(results: Results, pivot: str | None = None, compared: str | None = None, against: str | None = None) -> str:
+    """A table for a paper (booktabs): the cells; with `pivot` PGR by task; or differences `compared` by an axis.
+
+    compared: method, weak, strong or task, from `against` (naive, or the first). Raises UsageError on another, and
+    OutgrowError where differences are asked of results that belong to no run folder.
+    """
+    if compared is not None:
+        reading = _reading(results)
+        return papers.latex(rows(compare(reading, compared, against or reference(reading, compared))))
+    shows = tables.view(ACCURACY, results.cells)
+    return (
+        papers.table(results.cells, shows) if pivot is None else papers.pivot(results.cells, pivot, shows, latex=True)
+    )
+
+
+def quotes(results: Results, by: str = "method", against: str | None = None) -> list[str]:
+    """A sentence to quote for each difference of `outgrow compare`, with its test, correction and n.
+
+    Raises as `latex` does.
+    """
+    reading = _reading(results)
+    return quotable(compare(reading, by, against or reference(reading, by)))
+
+
+def _reading(results: Results) -> Reading:
+    if results.folder is None:
+        raise OutgrowError("these results belong to no run folder; read one by Results.read(folder)")
+    return read_run(results.folder)
