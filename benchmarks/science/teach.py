@@ -32,7 +32,7 @@ from outgrow.core.examples import Floats, Ints
 from outgrow.execution.machine import Machine
 from outgrow.execution.progress import Silent
 from outgrow.execution.store import Store
-from outgrow.teaching.cheap_labels import Form
+from outgrow.teaching.label_form import Form
 from outgrow.teaching.options import Candidate, Learner, for_labels, learning
 from outgrow.teaching.reading import Reading
 from outgrow.teaching.steps import dataset_step

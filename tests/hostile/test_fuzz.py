@@ -17,7 +17,8 @@ from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.files.streams import chunks, writer
 from outgrow.core.files.tables import read_table
 from outgrow.experiment.spec.schema import Experiment
-from outgrow.teaching.cheap_labels import Form, read_cheap_labels
+from outgrow.teaching.cheap_labels import read_cheap_labels
+from outgrow.teaching.label_form import Form
 from outgrow.teaching.reading import Reading
 
 FUZZ = settings(

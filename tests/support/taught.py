@@ -11,9 +11,9 @@ import numpy as np
 from outgrow.core.pool import Pool
 from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.tasks.sentiment import sentiment
-from outgrow.teaching.cheap_labels import Form
 from outgrow.teaching.dataset import Dataset, Evidence, read_dataset
 from outgrow.teaching.dataset_notes import notes
+from outgrow.teaching.label_form import Form
 from outgrow.teaching.reading import Reading
 
 

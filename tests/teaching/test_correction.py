@@ -13,8 +13,8 @@ from taught import make_files, read, write
 from outgrow.execution.machine import Machine
 from outgrow.execution.progress import Silent
 from outgrow.execution.store import Store
-from outgrow.teaching.cheap_labels import Form
 from outgrow.teaching.correction import Clues, corrected, dealt, lengths, trusted
+from outgrow.teaching.label_form import Form
 from outgrow.teaching.options import CORRECTED_WEIGHT, CORRECTIONS, for_labels, learning
 from outgrow.teaching.reading import Reading
 from outgrow.teaching.steps import dataset_step, folds

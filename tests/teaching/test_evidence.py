@@ -1,6 +1,10 @@
 """What is read from files of cheap and of careful labels."""
 
+import json
+import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,8 +13,8 @@ from taught import evidence, make_files, read, write
 from outgrow.core.errors import UsageError
 from outgrow.experiment.spec.model_entries import model_spec
 from outgrow.models.label_sources.aggregate import join, usual_rule
-from outgrow.teaching.cheap_labels import Form
 from outgrow.teaching.dataset import read_dataset
+from outgrow.teaching.label_form import Form
 from outgrow.teaching.reading import Reading
 from outgrow.teaching.sentences import sentences
 from outgrow.teaching.teach_files import teach_files
@@ -269,3 +273,50 @@ def test_a_label_that_is_a_list(tmp_path: Path) -> None:
         UsageError, match="holds something other than a word or a number in line 1; a label is one value"
     ):
         read_dataset(tmp_path / "labels.jsonl", reading=Reading.of("text"), form=Form.of(["rule"]))
+
+
+def test_a_language_models_answers_as_they_come(tmp_path: Path) -> None:
+    """`{text, logprobs: {class: log p}}` and `{text, label, confidence}` are the same cheap labels as two columns of them."""
+    sure = [("a", 0.25), ("b", 0.9), ("c", 0.5)]
+    write(tmp_path / "labels.csv", ["text", "p_no", "p_yes"], [(text, 1 - p, p) for text, p in sure])
+    columns = evidence(tmp_path, (), probabilities=["p_no", "p_yes"], truth=None)
+
+    def answers(name: str, rows: Sequence[dict[str, Any]]) -> Path:
+        (tmp_path / name).write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+        return tmp_path / name
+
+    logs = [{"text": text, "logprobs": {"yes": math.log(p), "no": math.log(1 - p)}} for text, p in sure]
+    form = Form.of(probabilities=["logprobs"])
+    nested = read_dataset(answers("logs.jsonl", logs), reading=Reading.of("text"), form=form)
+    assert Form.from_identity(form.identity()) == form
+    np.testing.assert_allclose(nested.given.shares, columns.data.given.shares)
+    labels = [{"text": text, "label": "yes" if p >= 0.5 else "no", "confidence": max(p, 1 - p)} for text, p in sure]
+    form = Form.of(["label"], confidence="confidence")
+    said = read_dataset(answers("said.jsonl", labels), reading=Reading.of("text"), form=form)
+    assert Form.from_identity(form.identity()) == form
+    np.testing.assert_allclose(said.given.shares, columns.data.given.shares)
+    assert said.pool.classes == nested.pool.classes == ("no", "yes")
+
+
+@pytest.mark.parametrize(
+    ("form", "sentence"),
+    [
+        (Form.of(probabilities=["sure"]), "name a column for each, or one column of mappings"),
+        (Form.of(probabilities=["nothing"]), "has no column 'nothing' for the probabilities"),
+        (Form.of(["label"], confidence="nothing"), "has no column 'nothing' for the confidence"),
+        (Form.of(["label", "sure"], confidence="sure"), "--confidence: says how sure one label is"),
+        (Form.of(["label"], None, "who", "sure"), "--confidence: says how sure one label is"),
+        (Form.of(probabilities=["one"]), "column 'one' says 'x' in every row; a student needs at least two classes"),
+        (Form.of(probabilities=["many"]), "column 'many' holds 60 different labels in 60 rows"),
+    ],
+)
+def test_answers_that_cannot_be_used(tmp_path: Path, form: Form, sentence: str) -> None:
+    rows = [
+        {"text": f"t{at}", "label": "xy"[at % 2], "who": "w", "sure": 0.5, "one": {"x": 0.5}, "many": {f"w{at}": 0.1}}
+        for at in range(60)
+    ]
+    (tmp_path / "labels.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    with pytest.raises(UsageError) as caught:
+        read_dataset(tmp_path / "labels.jsonl", reading=Reading.of("text"), form=form)
+    assert len(caught.value.problems) == 1
+    assert sentence in caught.value.problems[0]

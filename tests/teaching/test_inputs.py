@@ -16,9 +16,9 @@ from outgrow.cli.app import app
 from outgrow.core.choice import Choice
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.tasks.sentiment import sentiment
-from outgrow.teaching.cheap_labels import Form
 from outgrow.teaching.dataset import read_dataset
 from outgrow.teaching.dataset_notes import notes
+from outgrow.teaching.label_form import Form
 from outgrow.teaching.predict_files import predict_file
 from outgrow.teaching.reading import Reading
 from outgrow.teaching.saved_student import load

@@ -16,8 +16,8 @@ from outgrow.execution.machine import Machine
 from outgrow.execution.progress import Silent
 from outgrow.execution.store import Store
 from outgrow.models.label_sources.aggregate import join_answers, usual_rule
-from outgrow.teaching.cheap_labels import Form
 from outgrow.teaching.joins import Joins, best_join
+from outgrow.teaching.label_form import Form
 from outgrow.teaching.options import learning
 from outgrow.teaching.reading import Reading
 from outgrow.teaching.sentences import sentences

@@ -16,7 +16,7 @@ from outgrow.execution.progress import Silent
 from outgrow.execution.store import Store
 from outgrow.experiment.spec.model_entries import model_spec
 from outgrow.methods.losses import Confidence, Naive
-from outgrow.teaching.cheap_labels import Form
+from outgrow.teaching.label_form import Form
 from outgrow.teaching.options import Learner, candidates, for_labels, learning_method, student_spec
 from outgrow.teaching.options import learning as learning_of
 from outgrow.teaching.reading import Reading

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from taught import write
 
-from outgrow.teaching.cheap_labels import Form, read_cheap_labels
+from outgrow.teaching.cheap_labels import read_cheap_labels
 from outgrow.teaching.dataset import read_dataset
 from outgrow.teaching.dataset_notes import notes
+from outgrow.teaching.label_form import Form
 from outgrow.teaching.reading import Reading
 from outgrow.teaching.teach_files import teach_files
 

@@ -50,7 +50,14 @@ def teach(
     ] = None,
     probabilities: Annotated[
         str | None,
-        typer.Option("--probabilities", help="Instead: a column a class, as p_no,p_yes or '{no: a, yes: b}'."),
+        typer.Option(
+            "--probabilities",
+            help="Instead: a column a class, as p_no,p_yes or '{no: a, yes: b}'; or one column of {class: log p}.",
+        ),
+    ] = None,
+    confidence: Annotated[
+        str | None,
+        typer.Option("--confidence", help="The column of how sure each label is: its probability, or the log."),
     ] = None,
     voter: Annotated[str | None, typer.Option("--voter", help="Each row is a vote: the column of who gave it.")] = None,
     student: Annotated[
@@ -97,6 +104,7 @@ def teach(
             columns=[name for one in label or () for name in listed(one)],
             probabilities=None if probabilities is None else columns_of(probabilities),
             voter=voter,
+            confidence=confidence,
             out=out,
             student=None if student is None else option_value(student, "--student"),
             method=None if method is None else option_value(method, "--method"),

@@ -13,6 +13,7 @@ import numpy as np
 
 from outgrow.core.errors import UsageError
 from outgrow.core.examples import Floats, Ints, sorted_classes
+from outgrow.core.files.listed_probabilities import listed
 from outgrow.core.files.streams import writer
 from outgrow.core.files.tables import Table, read_table, table_format
 from outgrow.core.units import plural
@@ -21,8 +22,8 @@ from outgrow.questions.measures.copies import MOST, Neighbourhood, neighbourhood
 from outgrow.questions.measures.label_quality import GivenBy, quality
 from outgrow.questions.review_page import page
 from outgrow.questions.strays import Stray, strays, without
-from outgrow.teaching.cheap_labels import Form
 from outgrow.teaching.dataset_notes import notes
+from outgrow.teaching.label_form import Form
 
 CAREFUL = "careful"  # what the source of careful labels is called
 SHOWN = 60  # characters of a text in a finding
@@ -152,6 +153,9 @@ def _classes(given: Table, form: Form, found: Sequence[Stray], classes: Sequence
         return set(classes)
     if form.probabilities is not None:
         return {name for name, _ in form.probabilities}
+    if form.mapping is not None:
+        rows = listed(given, form.mapping, []) if form.mapping in given.columns else None
+        return {name for row in rows or () for name in row or ()}
     names = {name for column in form.columns if column in given.columns for name in given.names(column, "label", [])}
     return {name for name in names if name is not None} - {one.answer for one in found}
 

@@ -16,7 +16,7 @@ from outgrow.core.units import plural
 from outgrow.questions.material import Material, Place, gather
 from outgrow.questions.measures.powered import Powered, powered
 from outgrow.questions.population import Rows, predictions, read_rows
-from outgrow.teaching.cheap_labels import Form
+from outgrow.teaching.label_form import Form
 
 FEWEST = 10  # careful labels of a group: with fewer, nothing is said of it
 

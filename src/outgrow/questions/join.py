@@ -17,9 +17,10 @@ from outgrow.models.label_sources.aggregate import Rule
 from outgrow.questions.measures.sampling import margins
 from outgrow.results.metrics.intervals import Interval, accuracy
 from outgrow.teaching.careful_labels import Gold, Rows, check_gold, matched, read_gold
-from outgrow.teaching.cheap_labels import CheapLabels, Form, GivenLabels, read_cheap_labels
+from outgrow.teaching.cheap_labels import CheapLabels, GivenLabels, read_cheap_labels
 from outgrow.teaching.dataset import Evidence
 from outgrow.teaching.joins import Join, Joins
+from outgrow.teaching.label_form import Form
 from outgrow.teaching.reading import Reading
 
 FEWEST = 5  # careful labels of a voter's texts: with fewer, nothing is said of its accuracy by them

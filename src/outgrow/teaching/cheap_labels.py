@@ -2,104 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from outgrow.core.answers import uniform
-from outgrow.core.examples import Floats, Ints, class_name, sorted_classes
+from outgrow.core.examples import Floats, Ints, sorted_classes
 from outgrow.core.files.label_checks import abstention_faults, label_faults
 from outgrow.core.files.label_columns import class_probabilities
+from outgrow.core.files.listed_probabilities import Listed, completed, confident, is_listed, listed
 from outgrow.core.files.tables import Table
 from outgrow.core.inputs import Read
 from outgrow.models.label_sources.aggregate import MODELS, Rule, join_answers, join_votes, rules, shares
 from outgrow.models.label_sources.dawid_skene import Votes, one_sided
 from outgrow.models.label_sources.label_file import reordered
+from outgrow.teaching.label_form import Form, Kind
 from outgrow.teaching.reading import Reading
-
-Kind = Literal["classes", "columns", "votes", "probabilities"]
-
-
-@dataclass(frozen=True)
-class Form:
-    """The form of a file's labels: columns of class names, or one column per class with its probability.
-
-    probabilities: class and column, in pairs. voter: the column that names whose label a row is; each is then one vote.
-    """
-
-    columns: tuple[str, ...] = ()
-    probabilities: tuple[tuple[str, str], ...] | None = None
-    voter: str | None = None
-
-    @classmethod
-    def of(
-        cls,
-        columns: Sequence[str] = (),
-        probabilities: Sequence[Any] | Mapping[Any, Any] | None = None,
-        voter: str | None = None,
-    ) -> Form:
-        """As people write it: columns of probabilities are called after their classes, or `p_<class>`, or class -> column."""
-        if isinstance(probabilities, Mapping):
-            pairs = tuple((_spelled(name), str(column)) for name, column in probabilities.items())
-        elif probabilities is not None:
-            names = [str(column) for column in probabilities]
-            strip = all(name.startswith("p_") for name in names)
-            pairs = tuple((_spelled(name.removeprefix("p_") if strip else name), name) for name in names)
-        return cls(tuple(columns), pairs if probabilities is not None else None, voter)
-
-    def problems(self, reading: Reading) -> list[str]:
-        """What does not fit together, or with the columns of the inputs, a sentence each."""
-        wrong = []
-        if self.columns and self.probabilities is not None:
-            wrong.append("--label and --probabilities exclude each other: take one away")
-        if not self.columns and self.probabilities is None and not reading.labels_inside:
-            wrong.append("--label: name the column of the cheap labels, or several; or give --probabilities")
-        wrong += [f"--inputs: {problem}" for problem in reading.problems(label=not reading.labels_inside)]
-        if (self.columns or self.probabilities is not None) and reading.labels_inside:
-            wrong.append("--label, --probabilities: the columns of the inputs say which is right: leave the labels out")
-        if self.voter is not None and (len(self.columns) > 1 or self.probabilities is not None):
-            wrong.append("--voter: each row is then one vote, so name its label by one --label")
-        wrong += [
-            f"--label: column {one!r} is named twice"
-            for one in dict.fromkeys(self.columns)
-            if self.columns.count(one) > 1
-        ]
-        pairs = self.probabilities or ()
-        if self.probabilities is not None and len(pairs) < 2:
-            wrong.append("--probabilities: a student needs at least two classes to tell apart: name a column for each")
-        if any(len({pair[side] for pair in pairs}) < len(pairs) for side in (0, 1)):
-            wrong.append("--probabilities: a class or a column stands there twice: name one column for each class")
-        return wrong
-
-    @property
-    def written(self) -> list[str]:
-        """The columns that labels come from."""
-        return [*self.columns, *(column for _, column in self.probabilities or ())]
-
-    @property
-    def kind(self) -> Kind:
-        """One column of class names, several of them, a vote a row, or probabilities."""
-        if self.probabilities is not None:
-            return "probabilities"
-        return "votes" if self.voter is not None else "columns" if len(self.columns) > 1 else "classes"
-
-    def identity(self) -> dict[str, Any]:
-        """As JSON values."""
-        pairs = None if self.probabilities is None else [list(pair) for pair in self.probabilities]
-        return {"columns": list(self.columns), "probabilities": pairs, "voter": self.voter}
-
-    @classmethod
-    def from_identity(cls, identity: Mapping[str, Any]) -> Form:
-        """What `identity` gave."""
-        pairs = identity["probabilities"]
-        return cls(
-            tuple(identity["columns"]),
-            None if pairs is None else tuple((name, column) for name, column in pairs),
-            identity["voter"],
-        )
 
 
 @dataclass(frozen=True)
@@ -241,6 +162,10 @@ def read_cheap_labels(
             problems += label_faults(table, column, values, max_classes)
             problems += abstention_faults(table, column, values)
     reads = [reading.rows(table, values, problems) for values in names or [nothing]]
+    if form.confidence is not None:
+        return _of_confidence(table, form, reads[0], problems, before)
+    if form.mapping is not None:
+        return _of_mappings(table, form.mapping, reads[0], problems, before, max_classes)
     if form.probabilities is not None:
         return _of_probabilities(table, form, reads[0], problems, before)
     if len(problems) > before or (read := reads[0]) is None:
@@ -283,6 +208,50 @@ def _of_probabilities(
     return CheapLabels(table.name, "probabilities", read, classes, np.zeros((len(table), 0), dtype=np.int64), shares)
 
 
+def _of_confidence(table: Table, form: Form, read: Read | None, problems: list[str], before: int) -> CheapLabels | None:
+    column = str(form.confidence)
+    if not table.has(column, "the confidence", problems) or len(problems) > before or read is None:
+        return None
+    rows = confident(table, form.columns[0], column, problems)
+    return None if rows is None else _of_listed(table, rows, form.columns, read, problems)
+
+
+def _of_mappings(
+    table: Table, column: str, read: Read | None, problems: list[str], before: int, max_classes: int | None
+) -> CheapLabels | None:
+    if not table.has(column, "the probabilities", problems) or len(problems) > before or read is None:
+        return None
+    if not is_listed(table, column):
+        problems.append(
+            "--probabilities: a student needs at least two classes to tell apart: name a column for each, or one column of "
+            f"mappings from classes to probabilities, which {column!r} is not"
+        )
+        return None
+    rows = listed(table, column, problems)
+    if rows is None:
+        return None
+    problems += label_faults(table, column, [name for row in rows for name in row or ()], max_classes)
+    return None if len(problems) > before else _of_listed(table, rows, [column], read, problems)
+
+
+def _of_listed(
+    table: Table, rows: Listed, columns: Sequence[str], read: Read, problems: list[str]
+) -> CheapLabels | None:
+    """Labels of classes with their probabilities, in rows that need not list them all."""
+    classes = read.classes or sorted_classes(name for row in rows for name in row or ())
+    strange = sorted({name for row in rows for name in row or ()} - set(classes))
+    if strange:
+        problems.append(f"{table.name}: class {strange[0]!r} is not one of {', '.join(classes)}")
+    elif len(classes) < 2:
+        problems.append(_one_class(table, columns, classes))
+    if strange or len(classes) < 2:
+        return None
+    shares = completed(rows, classes)
+    if read.orders is not None:
+        shares = reordered(shares, read.orders)
+    return CheapLabels(table.name, "probabilities", read, classes, np.zeros((len(table), 0), dtype=np.int64), shares)
+
+
 def _shared(answers: Ints, ties: Sequence[bool], read: Read) -> Floats:
     """One column of labels as probabilities: a tie is shared by all classes that its row can have."""
     classes = len(read.classes or ())
@@ -300,11 +269,3 @@ def _one_class(table: Table, columns: Sequence[str], classes: Sequence[str]) -> 
     says, holds = ("say", "hold") if several else ("says", "holds")
     found = f"{says} {classes[0]!r} in every row" if classes else f"{holds} no label at all"
     return f"{table.name}: {which} {found}; a student needs at least two classes to tell apart"
-
-
-def _spelled(name: Any) -> str:
-    """A class's one spelling; of what names none, its text."""
-    try:
-        return class_name(name) or ""
-    except TypeError:
-        return str(name)

@@ -15,7 +15,8 @@ from outgrow.core.errors import UsageError
 from outgrow.core.examples import Floats, Ints, Strings, harden
 from outgrow.core.pool import Pool
 from outgrow.teaching.careful_labels import Careful, Gold, Rows, check_gold, matched, read_gold
-from outgrow.teaching.cheap_labels import CheapLabels, Form, GivenLabels, read_cheap_labels
+from outgrow.teaching.cheap_labels import CheapLabels, GivenLabels, read_cheap_labels
+from outgrow.teaching.label_form import Form
 from outgrow.teaching.reading import Reading
 
 FEWEST = 20  # careful labels; with fewer, an interval of accuracy is nearly as wide as the whole range

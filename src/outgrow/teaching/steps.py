@@ -17,9 +17,9 @@ from outgrow.core.pool import Pool
 from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.steps.job_files import save
 from outgrow.models.label_sources.aggregate import Rule
-from outgrow.teaching.cheap_labels import Form
 from outgrow.teaching.correction import PARTS, Clues, corrected, dealt, lengths
 from outgrow.teaching.dataset import Dataset, read_dataset
+from outgrow.teaching.label_form import Form
 from outgrow.teaching.reading import Reading
 
 FOLDS = 10

@@ -17,9 +17,9 @@ from outgrow.execution.machine import Machine
 from outgrow.execution.progress import Display, Silent
 from outgrow.execution.store import Store, default_store
 from outgrow.models.checkpoints.locate import SHORT
-from outgrow.teaching.cheap_labels import Form
 from outgrow.teaching.dataset import Dataset
 from outgrow.teaching.dataset_notes import notes
+from outgrow.teaching.label_form import Form
 from outgrow.teaching.model_card import licence
 from outgrow.teaching.options import for_labels, learning
 from outgrow.teaching.reading import Reading
@@ -40,6 +40,7 @@ def teach_files(
     columns: Sequence[str] = (),
     probabilities: Sequence[str] | Mapping[str, str] | None = None,
     voter: str | None = None,
+    confidence: str | None = None,
     out: str | Path,
     student: str | Mapping[str, Any] | None = None,
     method: str | Mapping[str, Any] | None = None,
@@ -58,7 +59,8 @@ def teach_files(
 
     text: the column of the texts, or a template; of other inputs `inputs`, the columns of their type, as a task has them:
     `{"chosen": …, "rejected": …}`, `{"image": …}`. The labels are `columns` of class names, or `probabilities`, one column
-    per class; with `voter` each row is one vote. A folder of pictures, one folder per class, needs neither.
+    per class, or one of mappings; with `voter` each row is one vote, with `confidence` each label has its probability. A folder
+    of pictures, one folder per class, needs neither.
     student: of texts `minilm`, where none is named.
     machine: what the work may use. docs/guide/teach.md explains the other options. What was trained is kept in the
     store: after a kill, the same call goes on where it was.
@@ -66,7 +68,7 @@ def teach_files(
     """
     if text is None and inputs is None and Path(labels).is_dir():
         inputs, columns = {"image": "image"}, columns or ["label"]
-    form = Form.of(columns, probabilities, voter)
+    form = Form.of(columns, probabilities, voter, confidence)
     problems: list[str] = []
     reading = _tried(problems, lambda: _reading(text, inputs))
     needing = [option for option, given in (("--choose", choose), ("--mix", mix)) if given and truth is None]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from outgrow.core.examples import Floats, class_name
+from outgrow.core.files.listed_probabilities import completed, is_listed, listed
 from outgrow.core.files.tables import Table
 from outgrow.core.registry import nearest
 
@@ -21,11 +22,16 @@ def class_probabilities(
     probabilities: Sequence[str] | Mapping[str, str] | None,
     problems: list[str],
 ) -> Floats | None:
-    """Each given row as probabilities `[rows, classes]`, NaN where blank; None where something is wrong."""
+    """Each given row as probabilities `[rows, classes]`, NaN where blank; None where something is wrong.
+
+    probabilities: a column for each class, or one column of mappings from classes to probabilities or their logs.
+    """
     if label is not None and probabilities is not None:
         problems.append(f"{table.name}: `label` and `probabilities` exclude each other; take one away")
         return None
     if probabilities is not None:
+        if len(probabilities) == 1 and not isinstance(probabilities, Mapping) and is_listed(table, probabilities[0]):
+            return _of_mappings(table, classes, probabilities[0], problems)
         columns = _named_columns(table, classes, probabilities, problems)
         return _probabilities(table, columns, problems) if columns is not None else None
     by_name = _columns_by_name(table, classes)
@@ -46,6 +52,21 @@ def class_probabilities(
         )
         return None
     return _one_hot(table, column, classes, problems) if table.has(column, "the given label", problems) else None
+
+
+def _of_mappings(table: Table, classes: Sequence[str], column: str, problems: list[str]) -> Floats | None:
+    rows = listed(table, column, problems)
+    if rows is None:
+        return None
+    unknown: dict[str, list[int]] = {}
+    for row, cell in enumerate(rows):
+        for name in (cell or {}).keys() - set(classes):
+            unknown.setdefault(name, []).append(row)
+    problems += [
+        f"{table.name}: class {name!r} in {table.where(where)} is none of the classes{nearest(name, classes)}"
+        for name, where in sorted(unknown.items())
+    ]
+    return None if unknown else completed(rows, classes)
 
 
 def _columns_by_name(table: Table, classes: Sequence[str]) -> list[str] | None:
