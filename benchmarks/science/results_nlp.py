@@ -41,13 +41,13 @@ def main() -> None:
     PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), tables), encoding="utf-8")
 
 
-def filled(page: str, tables: Mapping[str, str]) -> str:
+def filled(page: str, tables: Mapping[str, str], section: str = "nlp") -> str:
     """The page with each table between its two comments."""
     for name, text in tables.items():
-        pattern = rf"(<!-- nlp:{name} -->\n).*?(<!-- /nlp:{name} -->)"
+        pattern = rf"(<!-- {section}:{name} -->\n).*?(<!-- /{section}:{name} -->)"
         page, found = re.subn(pattern, lambda place, text=text: f"{place[1]}{text}{place[2]}", page, flags=re.DOTALL)
         if found != 1:
-            raise SystemExit(f"{PAGE}: has {found} places for the table nlp:{name}")
+            raise SystemExit(f"{PAGE}: has {found} places for the table {section}:{name}")
     return page
 
 

@@ -105,6 +105,9 @@ def test_a_table_with_careful_labels_and_answers_for_a_table_and_a_folder(tmp_pa
     assert made.exit_code == 0, made.output
     about = json.loads((student / "student.json").read_text())
     assert about["numbers"]["careful"] == 30
+    assert "30 of 30 images of gold.csv are in labels.csv too" in " ".join(made.output.split())
+    assert "60 distinct images" not in (student / "README.md").read_text()
+    assert "Cheap labels of 30 distinct images" in (student / "README.md").read_text()
     assert about["numbers"]["cheap_accuracy"]["estimate"] == pytest.approx(25 / 30)
     assert about["text"] == {"type": {"name": "image"}, "keys": {"image": "file"}}
     # The same pictures by the table and by their folder.

@@ -87,6 +87,7 @@ class ImageType(InputType):
     """Pictures: from a folder of one folder per class, or a table with a column of paths or bytes."""
 
     name = "image"
+    noun = "image"
     columns = ("image", "max_pixels", "images")
     folders = True
 

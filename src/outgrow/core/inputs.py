@@ -43,6 +43,7 @@ class InputType(ABC):
     columns: ClassVar[tuple[str, ...]] = ()  # keys of a task entry that say how a value is read from a table's row
     made_of: ClassVar[str | None] = None  # the type of a value's parts, where each class is one of them
     exchangeable: ClassVar[bool] = False  # whether a class is a place in the value, which tells nothing by itself
+    noun: ClassVar[str] = "text"  # what sentences about a student's data call one of them
     folders: ClassVar[bool] = False  # whether a task's `file` may be a folder, which `table` reads
 
     @abstractmethod

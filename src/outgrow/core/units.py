@@ -50,3 +50,8 @@ def shown_duration(seconds: float) -> str:
 def plural(count: int, what: str, several: str = "") -> str:
     """`1 cell`, `2,000 cells`; `several` where more than an s is added."""
     return f"{count:,} {what if count == 1 else several or f'{what}s'}"
+
+
+def named(noun: str, sentence: str) -> str:
+    """A sentence about texts as one about inputs that are called otherwise; names of files and options stay."""
+    return sentence if noun == "text" else re.sub(r"(?<![\w./'-])text(s?)(?![\w/'-]|\.\w)", rf"{noun}\1", sentence)

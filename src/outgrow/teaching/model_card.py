@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from outgrow.core.registry import find_identity
+from outgrow.core.units import named
 from outgrow.models.contract import Saved
 from outgrow.teaching.reading import Reading, columns_read
 from outgrow.teaching.sentences import JOINS, sentences, share
@@ -59,9 +60,9 @@ def model_card(about: Mapping[str, Any]) -> str:
         "```\noutgrow predict this-folder/ new.csv -o out.csv\n```\n\n"
         f"Without outgrow (`{kept.library}`):\n\n"
         f"```python\n{kept.scores if choices else kept.code}\n```",
-        f"## Data and method\n\n{_data(made, numbers)}",
+        f"## Data and method\n\n{named(inputs.noun, _data(made, numbers))}",
         "## How good it is\n\n" + "\n\n".join(sentences(numbers)) + _table(numbers),
-        "## Limits\n\n" + "\n".join(f"- {limit}" for limit in _limits(model, numbers)),
+        "## Limits\n\n" + "\n".join(f"- {named(inputs.noun, limit)}" for limit in _limits(model, numbers)),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from outgrow.core.units import plural
+from outgrow.core.units import named, plural
 
 JOINS = {
     "mean": "their mean",
@@ -18,6 +18,10 @@ Numbers = Mapping[str, Any]
 
 def sentences(report: Numbers) -> list[str]:
     """The account in plain words, most important first."""
+    return [named(report.get("noun", "text"), sentence) for sentence in _account(report)]
+
+
+def _account(report: Numbers) -> list[str]:
     if report["student_accuracy"] is None:
         return [
             f"The student learned {plural(report['taught'], 'cheap label')} and repeats {_percent(report['agreement'])} "

@@ -55,6 +55,7 @@ class Report:
     joined_by: str | None = None  # the rule that joined several voters
     joins: Sequence[Mapping[str, Any]] = ()  # of several rules tried, `by` and accuracy on careful texts with votes
     notes: tuple[str, ...] = ()
+    noun: str = "text"  # what one input is called
 
     def plain(self) -> dict[str, Any]:
         """As JSON values; None for a number of labels that is beyond the learning curve."""

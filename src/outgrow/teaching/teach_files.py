@@ -13,6 +13,7 @@ import numpy as np
 from outgrow.core.errors import UsageError
 from outgrow.core.files import disk
 from outgrow.core.inputs import TEXT, InputType
+from outgrow.core.units import named
 from outgrow.execution.machine import Machine
 from outgrow.execution.progress import Display, Silent
 from outgrow.execution.store import Store, default_store
@@ -100,7 +101,8 @@ def teach_files(
     laboratory = Laboratory(opened, machine, {**sources, **found.sources}, shown)
     taught = teach(pool, found, choices, laboratory, seed=seed)
     told = _notes(taught, Path(labels).name, Path(str(truth)).name, form.columns)
-    report = replace(taught.report, notes=(*told, *taught.report.notes))
+    noun = reading.inputs.noun
+    report = replace(taught.report, notes=tuple(named(noun, note) for note in (*told, *taught.report.notes)), noun=noun)
     place = found.location
     model = {
         "name": without_folders(spec.name),

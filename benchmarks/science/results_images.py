@@ -1,0 +1,91 @@
+"""Runs examples/images.yaml for the section on images of docs/results.md, and writes its tables there again.
+
+python benchmarks/science/results_images.py     an hour of one core; what the store has is not made again. It reads
+../shared/data/cifar10 and needs the packages that the example names.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from results_nlp import PAGE, ROOT, filled, narrow
+
+from outgrow import Experiment, Machine, Results, run
+from outgrow.core.entry_names import display
+from outgrow.execution.store import Store, default_store
+from outgrow.experiment.spec.paths import BASE
+from outgrow.report.tables import markdown, rows
+
+DATA = ROOT.parent / "shared" / "data" / "cifar10"
+NAMES = {("lite0", 7): "Lite0, block 7", ("lite0", 96): "Lite0, head", ("lite0", 128): "Lite0", ("lite2", 160): "Lite2"}
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--out", type=Path, default=ROOT / "runs")
+    arguments.add_argument("--store", type=Path, default=default_store())
+    given = arguments.parse_args()
+    machine = Machine(jobs=2, threads=1)
+    made = run(asked(), out=given.out / "results-images", store=Store(given.store), machine=machine)
+    tables = {
+        "cells": markdown(narrow(rows(made.cells))),
+        "controls": "".join(f"- {control['says']}.\n" for control in made.controls),
+        "chosen": chosen(made),
+    }
+    page = filled(
+        PAGE.read_text(encoding="utf-8"), {name: called(text, made) for name, text in tables.items()}, "images"
+    )
+    PAGE.write_text(page, encoding="utf-8")
+
+
+def asked() -> Experiment:
+    """The example, with the data where they lie here."""
+    content = yaml.safe_load((ROOT / "examples" / "images.yaml").read_text(encoding="utf-8"))
+    content["tasks"][0] |= {part: str(DATA / Path(content["tasks"][0][part]).name) for part in ("file", "test")}
+    base = BASE.set(ROOT / "examples")
+    try:
+        return Experiment(name="images", **content)
+    finally:
+        BASE.reset(base)
+
+
+def called(text: str, made: Results) -> str:
+    """The text with short names for models."""
+    found = {display(cell[role]): short(cell[role]) for cell in made.cells for role in ("weak", "strong")}
+    for written in sorted(found, key=len, reverse=True):
+        text = text.replace(written, found[written])
+    return text
+
+
+def short(written: Mapping[str, Any]) -> str:
+    """What the page calls a model."""
+    (kind, options), *_ = written.items()
+    if not isinstance(options, Mapping) or "checkpoint" not in options:
+        return {"pixels": "raw pixels"}.get(kind, kind)
+    return NAMES[options["checkpoint"], options.get("layer", options["side"])]
+
+
+def chosen(made: Results) -> str:
+    """How often each l2 was chosen, by role: over cells and seeds, each head once."""
+    heads = {
+        (role, display(row["weak"]) if role != "ceiling" else "", display(row["strong"]) if role != "weak" else "",
+         display(row["method"]) if role == "student" else "", row["seed"]): l2
+        for row in made.runs
+        for role, l2 in row.get("chosen_l2", {}).items()
+    }  # fmt: skip
+    values = sorted(set(heads.values()))
+    counts = {
+        role: Counter(l2 for key, l2 in heads.items() if key[0] == role) for role in ("weak", "student", "ceiling")
+    }
+    lines = [["l2", *(f"{value:g}" for value in values)]]
+    lines += [[role, *(str(count[value]) for value in values)] for role, count in counts.items()]
+    return markdown(lines)
+
+
+if __name__ == "__main__":
+    main()
