@@ -7,6 +7,7 @@ python benchmarks/science/results_images.py     an hour of one core; what the st
 from __future__ import annotations
 
 import argparse
+import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,7 +35,7 @@ def main() -> None:
     made = run(asked(), out=given.out / "results-images", store=Store(given.store), machine=machine)
     tables = {
         "cells": markdown(narrow(rows(made.cells))),
-        "controls": "".join(f"- {control['says']}.\n" for control in made.controls),
+        "controls": controls(made),
         "chosen": chosen(made),
     }
     page = filled(
@@ -68,6 +69,18 @@ def short(written: Mapping[str, Any]) -> str:
     if not isinstance(options, Mapping) or "checkpoint" not in options:
         return {"pixels": "raw pixels"}.get(kind, kind)
     return NAMES[options["checkpoint"], options.get("layer", options["side"])]
+
+
+def controls(made: Results) -> str:
+    """What the controls say: of equal sentences one, and of students above what needs no supervisor how many they are."""
+    alone = [control["status"] == "ok" for control in made.controls if control["control"] == "no teacher"]
+    told = [one for one in made.controls if one["control"] != "no teacher" or one["status"] != "ok"]
+    lines = [
+        re.sub(r" as many rows as [^:]*:", " as many rows as the supervisors:", called(one["says"], made))
+        for one in told
+    ]
+    lines.append(f"{sum(alone)} of {len(alone)} students are above always saying one class")
+    return "".join(f"- {line}.\n" for line in dict.fromkeys(lines))
 
 
 def chosen(made: Results) -> str:
