@@ -9,9 +9,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
 from results_nlp import PAGE, ROOT, filled, narrow
@@ -23,7 +21,6 @@ from outgrow.experiment.spec.paths import BASE
 from outgrow.report.tables import markdown, rows
 
 DATA = ROOT.parent / "shared" / "data" / "cifar10"
-NAMES = {("lite0", 7): "Lite0, block 7", ("lite0", 96): "Lite0, head", ("lite0", 128): "Lite0", ("lite2", 160): "Lite2"}
 
 
 def main() -> None:
@@ -38,10 +35,7 @@ def main() -> None:
         "controls": controls(made),
         "chosen": chosen(made),
     }
-    page = filled(
-        PAGE.read_text(encoding="utf-8"), {name: called(text, made) for name, text in tables.items()}, "images"
-    )
-    PAGE.write_text(page, encoding="utf-8")
+    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), tables, "images"), encoding="utf-8")
 
 
 def asked() -> Experiment:
@@ -55,30 +49,11 @@ def asked() -> Experiment:
         BASE.reset(base)
 
 
-def called(text: str, made: Results) -> str:
-    """The text with short names for models."""
-    found = {display(cell[role]): short(cell[role]) for cell in made.cells for role in ("weak", "strong")}
-    for written in sorted(found, key=len, reverse=True):
-        text = text.replace(written, found[written])
-    return text
-
-
-def short(written: Mapping[str, Any]) -> str:
-    """What the page calls a model."""
-    (kind, options), *_ = written.items()
-    if not isinstance(options, Mapping) or "checkpoint" not in options:
-        return {"pixels": "raw pixels"}.get(kind, kind)
-    return NAMES[options["checkpoint"], options.get("layer", options["side"])]
-
-
 def controls(made: Results) -> str:
     """What the controls say: of equal sentences one, and of students above what needs no supervisor how many they are."""
     alone = [control["status"] == "ok" for control in made.controls if control["control"] == "no teacher"]
     told = [one for one in made.controls if one["control"] != "no teacher" or one["status"] != "ok"]
-    lines = [
-        re.sub(r" as many rows as [^:]*:", " as many rows as the supervisors:", called(one["says"], made))
-        for one in told
-    ]
+    lines = [re.sub(r" as many rows as [^:]*:", " as many rows as the supervisors:", one["says"]) for one in told]
     lines.append(f"{sum(alone)} of {len(alone)} students are above always saying one class")
     return "".join(f"- {line}.\n" for line in dict.fromkeys(lines))
 

@@ -9,7 +9,7 @@ def test_the_images_example_and_the_page_fit_the_command(monkeypatch: pytest.Mon
     monkeypatch.syspath_prepend(str(BENCHMARKS / "science"))
     command = benchmark("results_images")
     asked = command.asked()
-    called = [command.short(spec.written) for spec in (*asked.weak, *asked.strong)]
+    called = [spec.name for spec in (*asked.weak, *asked.strong)]
     assert called == ["raw pixels", "convnet", "Lite0, block 7", "Lite0, head", "Lite0", "Lite2"]
     page = (DOCS / "results.md").read_text()
     tables = dict.fromkeys(("cells", "controls", "chosen"), "other\n")
