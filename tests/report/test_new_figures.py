@@ -43,7 +43,7 @@ def test_a_figure_is_drawn_and_saved(tmp_path: Path) -> None:
     assert made[-1].name == "students"
     assert len(made[-1].panels) == 6
     files = write_figures(made[-1:], tmp_path / "figures")
-    assert len(files) == 6 * 4
+    assert len(files) == 6 * 5  # SVG, PNG, PDF, CSV and the caption
     assert (tmp_path / "figures" / "students-static-small-probe-one.csv").read_text().startswith("method,estimate")
 
 

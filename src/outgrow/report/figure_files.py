@@ -1,4 +1,4 @@
-"""Figures as files: every panel as SVG, PNG and PDF, and its rows as CSV."""
+"""Figures as files: every panel as SVG, PNG and PDF, its rows as CSV, and its caption."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import csv
 import io
 import json
 import re
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,42 @@ from outgrow.core.files.spreadsheet import harmless
 from outgrow.report.figures.figure import Drawn
 
 VEGA_LITE = "6.4"  # the one that altair 6.3 writes
+WIDTH = 480  # pixels in SVG, points in PDF
+LETTER, SYMBOL = 8, 90  # pixels of a letter of the title, and beside a legend's labels
+NARROWEST, AXIS, GUTTER = 110, 40, 14  # of a panel among others, of the axis at their left, between two
+POINTS = 72 / 2.54  # a centimetre
 
 
-def specification(figure: Drawn, panel: str, **more: Any) -> dict[str, Any]:
-    """The whole Vega-Lite specification of one panel, its rows inside."""
+def specification(figure: Drawn, panel: str, width: int, title: str) -> dict[str, Any]:
+    """The whole Vega-Lite specification of one panel, its rows inside, `width` pixels wide with a title above."""
     rows = [{name: row.get(name) for name in figure.columns} for row in figure.panels[panel]]
+    found = {**_narrowed(figure.spec, width), "datasets": {"rows": rows}, "title": _title(title, width)}
+    if "facet" in found:
+        columns = min(found["columns"], max(1, width // NARROWEST))
+        inner = {**found["spec"], "width": (width - AXIS) // columns - GUTTER}
+        return {**found, "columns": columns, "spec": inner}
     height = figure.spec["height"] * (len({row[figure.band] for row in rows}) if figure.band else 1)
-    return {**figure.spec, "height": height, "datasets": {"rows": rows}, **more}
+    return {**found, "height": height, "width": width}
 
 
-def write(made: Sequence[Drawn], folder: Path) -> list[Path]:
-    """Every panel as SVG, PNG, PDF and CSV in `folder`; the files."""
+def _narrowed(part: Any, width: int) -> Any:
+    """A specification whose legends are no wider than the figure."""
+    if isinstance(part, Mapping):
+        found = {name: _narrowed(value, width) for name, value in part.items()}
+        if "symbolLimit" in found and "labelLimit" in found:
+            found["labelLimit"] = min(found["labelLimit"], width - SYMBOL)
+        return found
+    return [_narrowed(value, width) for value in part] if isinstance(part, list) else part
+
+
+def _title(text: str, width: int) -> dict[str, Any]:
+    """A title in as many lines as its figure is wide enough for."""
+    lines = textwrap.wrap(text, max(12, width // LETTER), break_long_words=False)
+    return {"text": lines, "anchor": "start", "limit": 0, "fontSize": 13}
+
+
+def write(made: Sequence[Drawn], folder: Path, width: int = WIDTH) -> list[Path]:
+    """Every panel as SVG, PNG, PDF, CSV and a caption in `folder`, `width` points wide; the files."""
     import vl_convert
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -35,14 +61,15 @@ def write(made: Sequence[Drawn], folder: Path) -> list[Path]:
         for panel in figure.panels:
             stem = _stem(figure.name, panel, taken)
             title = f"{figure.figure.title}: {panel}" if panel else figure.figure.title
-            spec = json.dumps(specification(figure, panel, width=480, title={"text": title, "anchor": "start"}))
-            images: dict[str, bytes] = {
+            spec = json.dumps(specification(figure, panel, width, title))
+            written: dict[str, bytes] = {
                 "svg": vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE).encode(),
                 "png": vl_convert.vegalite_to_png(spec, vl_version=VEGA_LITE, scale=2),
                 "pdf": vl_convert.vegalite_to_pdf(spec, vl_version=VEGA_LITE),
                 "csv": table(figure, panel).encode(),
+                "txt": f"{title}. {figure.figure.caption}\n".encode(),
             }
-            for ending, content in images.items():
+            for ending, content in written.items():
                 files.append(folder / f"{stem}.{ending}")
                 with disk.replacing(files[-1]) as new:
                     new.write_bytes(content)

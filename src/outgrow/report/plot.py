@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.registry import nearest
 from outgrow.report.figure_files import specification
-from outgrow.report.figures.catalogue import FIGURES
+from outgrow.report.figures.catalogue import ALL
 from outgrow.report.figures.figure import drawn
 from outgrow.report.scene import Scene, read
 from outgrow.results.run_results import Results
@@ -20,26 +20,27 @@ if TYPE_CHECKING:
 def plot(results: Results, kind: str = "pgr", width: int = 480) -> alt.Chart | alt.VConcatChart:
     """A figure of the report as an Altair chart: one panel, or several beneath one another, `width` pixels wide.
 
-    kind: accuracy, pgr, pgr_weak_strong, agreement, calibration or learning_curves. Raises UsageError for another, and
-    OutgrowError where these results belong to no run folder or have nothing to show in it.
+    kind: accuracy, pgr, pgr_weak_strong, agreement, calibration or learning_curves; paper or tasks, which stand alone.
+    Raises UsageError for another, and OutgrowError where these results belong to no run folder or have nothing to show
+    in it.
     """
     import altair as alt
 
-    names = list(dict.fromkeys(figure.name for figure in FIGURES))
+    names = list(dict.fromkeys(figure.name for figure in ALL))
     if kind not in names:
         raise UsageError(f'plot: there is no figure "{kind}"{nearest(kind, names)}')
     if results.folder is None:
         raise OutgrowError("plot: these results belong to no run folder; read one by Results.read(folder)")
-    made = drawn([figure for figure in FIGURES if figure.name == kind], Scene(read([results.folder])))
+    made = drawn([figure for figure in ALL if figure.name == kind], Scene(read([results.folder])))
     if not made:
         raise OutgrowError(f"plot: there is nothing to show in {kind}")
     (figure,) = made
     specs: list[dict[str, Any]] = []
     for panel in figure.panels:
-        title = {"text": f"{figure.figure.title}: {panel}" if panel else figure.figure.title, "anchor": "start"}
-        specs.append(deepcopy(specification(figure, panel, width=width, title=title)))
+        title = f"{figure.figure.title}: {panel}" if panel else figure.figure.title
+        specs.append(deepcopy(specification(figure, panel, width, title)))
     if len(specs) == 1:
-        return alt.Chart.from_dict(specs[0])
+        return alt.Chart.from_dict(specs[0])  # a facet, too, is read as what it is
     inner = [
         {name: value for name, value in spec.items() if name not in ("config", "datasets", "autosize")}
         for spec in specs
