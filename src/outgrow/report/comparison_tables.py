@@ -40,6 +40,7 @@ def shown(found: Comparison, width: int = 140) -> Iterator[RenderableType]:
         yield f"note: {note}"
 
 
+MEANS = ("student's difference", "p (Holm)", "tasks as drawn", "its p (Holm)")
 TOLD = ("student's difference", "p", "p (Holm)", "PGR's difference", "noise floor", "needed to detect it")
 
 
@@ -68,6 +69,24 @@ def rows(found: Comparison) -> list[list[str]]:
             ]
         )
     return table
+
+
+def mean_rows(found: Comparison) -> list[list[str]]:
+    """The means over tasks as texts, header first; the header alone where there is one task."""
+    means = [row for row in found.across if "difference" in row]
+    axes = [axis for axis in names_of(means) if axis != "task"] if means else []
+    axes = [axis for axis in axes if axis == found.by or len({display(row[axis]) for row in means}) > 1]
+    body = [
+        [
+            *(display(row[axis]) for axis in axes),
+            number(row["difference"]),
+            _p(row["difference"]["p_holm"]),
+            number(row["tasks_drawn"]),
+            _p(row["tasks_drawn"]["p_holm"]),
+        ]
+        for row in means
+    ]
+    return [[*(TITLES[axis] for axis in axes), *MEANS], *body]
 
 
 def csv_text(found: Comparison) -> str:

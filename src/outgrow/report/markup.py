@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 MARKS = (2, 3, 0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
@@ -29,6 +30,14 @@ def isolated(name: str) -> str:
     Without its own marks of direction, one too many of which would end the <bdi>'s.
     """
     return f"\x02{name.translate(dict.fromkeys(MARKS))}\x03"
+
+
+def breakable(name: str) -> Any:
+    """A name as HTML that may break after its slashes, and in a word of over 18 characters."""
+    from markupsafe import escape
+
+    pieces = [piece for part in re.split(r"(?<=[/\\])", name) for piece in re.findall(r"(?s)\s+|\S{1,18}", part)]
+    return safe("<wbr>".join(str(escape(piece)) for piece in pieces))
 
 
 def sentence(text: str) -> Any:

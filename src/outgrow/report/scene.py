@@ -13,11 +13,14 @@ from outgrow.core.errors import OutgrowError
 from outgrow.core.files.json_file import parse_json
 from outgrow.core.files.sums import check_sums
 from outgrow.results.cells import RunToScore, Scored
+from outgrow.results.compare import Comparison, compare, reference
 from outgrow.results.run_content import AGAIN, NOT_WHOLE
-from outgrow.results.run_folder import read_run
+from outgrow.results.run_folder import Reading, read_run
 from outgrow.results.run_results import Results
 
 WORK = "work.json"  # in a run folder, beside the results: it differs each time that the same is made
+COMPARED = ("method", "strong", "weak")  # the first of these that a run has several of
+MOST_COMPARISONS = 300  # of a run: where every reference would give more, the usual one alone is taken
 NAMES = ("run", "task", "test_set", "weak", "strong", "method")
 
 
@@ -63,10 +66,32 @@ class Scene:
         """The cells of all runs, each with the name of its `run`."""
         return [{"run": run.name, **cell} for run in self.runs for cell in run.results.cells]
 
+    @cached_property
+    def comparisons(self) -> Mapping[str, Sequence[Comparison]]:
+        """By the run's name: its methods against one of them, the usual reference first, then each other.
+
+        Students or supervisors where it has one method; nothing where it has one of all, and while a run goes on.
+        """
+        found = {} if self.live else {run.name: _comparisons(run) for run in self.runs}
+        return {name: made for name, made in found.items() if made}
+
     @property
     def pending(self) -> Sequence[Pending]:
         """The cells that are not finished."""
         return self.live.pending if self.live else ()
+
+
+def _comparisons(run: ReportedRun) -> Sequence[Comparison]:
+    values = {axis: list(dict.fromkeys(getattr(one, axis).name for one in run.asked)) for axis in COMPARED}
+    by = next((axis for axis in COMPARED if len(values[axis]) > 1), None)
+    if by is None or any(run.scored.hard(one.speakers["student"]) is None for one in run.asked):
+        return []
+    reading = Reading(run.results, run.asked, run.scored)
+    first = compare(reading, by, reference(reading, by))
+    others = [value for value in values[by] if value != first.against]
+    if len(first.rows) * len(others) > MOST_COMPARISONS:
+        others = []
+    return [one for one in [first, *(compare(reading, by, value) for value in others)] if one.rows]
 
 
 def names(cell: Mapping[str, Any]) -> dict[str, str]:

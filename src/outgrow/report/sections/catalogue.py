@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from outgrow.report.sections.cells import CELLS
+from outgrow.report.sections.comparison import COMPARISON
 from outgrow.report.sections.controls import CONTROLS
 from outgrow.report.sections.examples import EXAMPLES
 from outgrow.report.sections.figures import FIGURES
@@ -10,4 +11,4 @@ from outgrow.report.sections.headline import HEADLINE
 from outgrow.report.sections.provenance import PROVENANCE
 from outgrow.report.sections.sensitivity import SENSITIVITY
 
-SECTIONS = (HEADLINE, CELLS, FIGURES, SENSITIVITY, EXAMPLES, CONTROLS, PROVENANCE)
+SECTIONS = (HEADLINE, CELLS, COMPARISON, FIGURES, SENSITIVITY, EXAMPLES, CONTROLS, PROVENANCE)

@@ -1,4 +1,4 @@
-"""The three sentences at the top: what was asked, what came out, how sure that is."""
+"""The sentences at the top: what was asked, what came out, which method does best, how sure that is."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from outgrow.report.scene import Scene
 from outgrow.report.sections.controls import failed_first
 from outgrow.report.sections.section import Data, Section
 from outgrow.report.summary import summary
+from outgrow.report.which import which
 
 
 def _data(scene: Scene) -> Data:
@@ -14,6 +15,10 @@ def _data(scene: Scene) -> Data:
     return Data(
         {
             "sentences": [sentence(text) for text in summary(scene.cells, isolated)],
+            "which": [
+                sentence((f"{isolated(name)}: " if len(scene.comparisons) > 1 else "") + which(found[0], isolated))
+                for name, found in scene.comparisons.items()
+            ],
             "failed": sum(control["status"] == "failed" for control in controls),
             "controls": len(controls),
         }
