@@ -124,6 +124,18 @@ def test_examples_are_found(opened: Any) -> None:
     assert opened.locator("#example-list li").count() == 2 * shown
 
 
+def test_an_address_opens_its_example(browser: Any, run: Path, opened: Any) -> None:
+    last = embedded(opened)["examples"]["tasks"][0]["ids"][-1]
+    shown = Opened(browser, f"{run.as_uri()}#example-{last}")
+    item = shown.page.locator(f"#example-{last}")
+    item.wait_for()
+    assert item.evaluate("one => one.getBoundingClientRect().top < innerHeight")
+    first = shown.page.locator("#example-list li").first
+    first.locator(".example-link").click()
+    assert shown.page.evaluate("location.hash.slice(1)") == first.get_attribute("id")
+    shown.close()
+
+
 def test_example_counts_are_those_of_the_predictions(opened: Any, run: Path) -> None:
     found = read([run.parent])[0]
     one = found.asked[0]

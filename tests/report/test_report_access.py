@@ -53,7 +53,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_phone_never_scrolls_sideways(browser: Any, which: str, request: pytest.FixtureRequest) -> None:
     shown = Opened(browser, request.getfixturevalue(which), viewport={"width": 390, "height": 844})
     assert shown.page.evaluate("document.documentElement.scrollWidth") <= 390
-    shown.page.locator("details summary").first.click()
+    shown.page.locator("details summary:visible").first.click()
     assert shown.page.evaluate("document.documentElement.scrollWidth") <= 390
     shown.page.select_option("#sort-by", "pgr")
     values = [float(value) for value in column(shown.page, "pgr") if value]
@@ -84,7 +84,7 @@ def test_hostile_data_do_nothing(browser: Any, hostile: Path) -> None:
     for select in ("#example-cell", "select.panel"):
         for one in page.locator(select).all():
             one.select_option(index=1)
-    for details in page.locator("details summary").all():
+    for details in page.locator("details summary:visible").all():
         details.click()
     point = page.locator("#figure-pgr .mark-symbol.role-mark path").first
     point.scroll_into_view_if_needed()
@@ -124,7 +124,7 @@ def test_no_serious_fault_of_access(browser: Any, run: Path, scheme: str) -> Non
     from importlib.resources import files
 
     shown = Opened(browser, run, color_scheme=scheme)
-    for details in shown.page.locator("details summary").all():
+    for details in shown.page.locator("details summary:visible").all():
         details.click()
     shown.page.evaluate((files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8"))
     found = shown.page.evaluate("axe.run()")["violations"]

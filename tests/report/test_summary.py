@@ -193,7 +193,7 @@ def test_figures_as_files(tmp_path: Path) -> None:
     files = sorted(path.name for path in figures.iterdir())
     assert f"wrote {len(files)} files into {figures}" in said
     stems = sorted({name.rpartition(".")[0] for name in files})
-    assert files == sorted(f"{stem}.{ending}" for stem in stems for ending in ("csv", "pdf", "png", "svg"))
+    assert files == sorted(f"{stem}.{ending}" for stem in stems for ending in ("csv", "pdf", "png", "svg", "txt"))
     assert {
         "pgr-probe-one",
         "pgr_weak_strong-naive",

@@ -25,6 +25,7 @@ KINDS = {
 MOST_ROWS = 300  # of a task
 ANSWERS = 150_000  # of all models on all shown rows: they decide how large the page is
 CHARACTERS = 1_000_000  # of all texts and pictures
+ANCHOR = 12  # characters of a content id in a link to its example
 LONGEST = 1_500  # characters of one text
 
 
@@ -72,6 +73,7 @@ def browsable(runs: Sequence[ReportedRun]) -> dict[str, Any]:
                 "classes": list(test.classes),
                 "total": len(test.ids),
                 "texts": texts,
+                "ids": [str(one)[:ANCHOR] for one in test.ids[rows]],
                 "truth": test.truth[rows].tolist(),
             }
         )

@@ -108,7 +108,13 @@ sections.examples = {
         const picks = (name) => [["truth", truth], ...[["supervisor", weak], ["student", student], ["ceiling", ceiling]]
           .filter(([, model]) => model).map(([term, model]) => [term, model.said[row]])]
           .filter(([, number]) => number >= 0 && task.classes[number] === name).map(([term]) => term);
-        item.append(...inputOf(task.texts[row], picks), answers);
+        const link = document.createElement("a");
+        item.id = `example-${task.ids[row]}`;
+        link.setAttribute("href", `#${item.id}`);
+        link.textContent = "link";
+        link.className = "example-link no-print";
+        link.setAttribute("aria-label", `Link to example ${task.ids[row]}`);
+        item.append(...inputOf(task.texts[row], picks), answers, link);
         return item;
       }));
       const all = kind.value ? one.counts[kind.value] : task.total;
@@ -127,6 +133,27 @@ sections.examples = {
     document.getElementById("browse").addEventListener("submit", (event) => event.preventDefault());
     kinds();
     show();
+    // An address that ends in #example-<id> opens that example, of the cell in view where it has it.
+    const follow = () => {
+      const id = location.hash.replace("#example-", "");
+      const holds = (one) => data.tasks[one.task].ids.indexOf(id) >= 0;
+      if (!location.hash.startsWith("#example-") || !data.cells.some(holds)) return;
+      const one = holds(chosen()) ? chosen() : data.cells.find(holds);
+      cell.value = one.names.join("\n");
+      kind.value = "";
+      text.value = "";
+      kinds();
+      shown = Math.max(STEP, data.tasks[one.task].ids.indexOf(id) + 1);
+      show();
+      document.getElementById(`example-${id}`)?.scrollIntoView();
+    };
+    if (!this.followed) {
+      this.followed = true;
+      // Charts above grow while they are drawn: the example is looked for once they are.
+      new MutationObserver((_, observer) => { observer.disconnect(); follow(); })
+        .observe(document.documentElement, { attributes: true, attributeFilter: ["data-drawn"] });
+    }
+    onhashchange = follow;
     this.restore = () => { kinds(); show(); };
   },
 };
