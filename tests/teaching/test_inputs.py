@@ -317,5 +317,5 @@ def test_inputs_that_do_not_fit_are_sentences(tmp_path: Path) -> None:
     ]
     assert problems(inputs={"a": "one"}, columns=["who"])[0] == "--inputs: `b` is missing: name the column"
     assert problems(inputs={"inputs": f"{NUMBERS}:NumberList", "numbers": "q"}, columns=["who"])[0] == (
-        "--student: probe:minilm layer=all does not read inputs of type numbers; take another one"
+        "--student: name one that reads inputs of type numbers, such as the folder or hub name of a pretrained model"
     )
