@@ -73,7 +73,9 @@ def evidence(folder: Path, columns: Sequence[str] = ("rule",), **options: Any) -
     given = {"reading": Reading.of(options.pop("text", "text")), "form": form, "truth": folder / "gold.csv", **options}
     data = read_dataset(folder / "labels.csv", **given)
     joined, habits = data.given.joined(data.given.rules[0])
-    return Known(data, Evidence(data.pool, data.over_pool(joined)), habits, notes(data, "labels.csv", "gold.csv"))
+    return Known(
+        data, Evidence(data.pool, data.over_pool(joined), data.truth), habits, notes(data, "labels.csv", "gold.csv")
+    )
 
 
 def head(

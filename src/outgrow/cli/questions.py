@@ -99,7 +99,7 @@ def audit(
     say(
         f"{plural(len(found.labels), 'label')} in {out}, those most likely wrong first; {marked:,} with a finding of their own."
     )
-    say(f"Go through them in {out.with_suffix('.html')}; its export is a file for --truth.")
+    say(f"Go through them in {out.with_suffix('.html')}; its export is a file for teach --learn.")
 
 
 def estimate(

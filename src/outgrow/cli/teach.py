@@ -68,8 +68,19 @@ def teach(
         str | None, typer.Option("--method", help="Such as naive. [default: confidence; of finetuned students naive]")
     ] = None,
     l2: Annotated[float | None, typer.Option("--l2", min=1e-9, max=1e6, help="Regularisation. [default: 0.03]")] = None,
-    truth: Annotated[Path | None, typer.Option("--truth", help="Careful labels of some texts, to measure by.")] = None,
+    truth: Annotated[
+        list[Path] | None,
+        typer.Option("--truth", help="Careful labels of texts drawn at random, to measure by; may be repeated."),
+    ] = None,
     truth_label: Annotated[str | None, typer.Option("--truth-label", help="Their column. [default: label]")] = None,
+    truth_voter: Annotated[
+        str | None,
+        typer.Option("--truth-voter", help="Careful labels are votes: the annotators' columns a,b,c; or who gave it."),
+    ] = None,
+    learn: Annotated[
+        list[Path] | None,
+        typer.Option("--learn", help="Careful labels of texts that were chosen: learned, not scored; may be repeated."),
+    ] = None,
     max_classes: Annotated[
         int | None,
         typer.Option("--max-classes", min=2, help="The most classes allowed. [default: 200, of two rows each]"),
@@ -109,8 +120,10 @@ def teach(
             student=None if student is None else option_value(student, "--student"),
             method=None if method is None else option_value(method, "--method"),
             l2=l2,
-            truth=truth,
+            truth=truth or None,
             truth_label=truth_label,
+            truth_voters=() if truth_voter is None else listed(truth_voter),
+            learn=learn or (),
             max_classes=max_classes,
             choose=choose,
             mix=mix,

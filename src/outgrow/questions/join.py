@@ -18,7 +18,7 @@ from outgrow.questions.measures.sampling import margins
 from outgrow.results.metrics.intervals import Interval, accuracy
 from outgrow.teaching.careful_labels import Gold, Rows, check_gold, matched, read_gold
 from outgrow.teaching.cheap_labels import CheapLabels, GivenLabels, read_cheap_labels
-from outgrow.teaching.dataset import Evidence
+from outgrow.teaching.dataset import Evidence, one_hot
 from outgrow.teaching.joins import Join, Joins
 from outgrow.teaching.label_form import Form
 from outgrow.teaching.reading import Reading
@@ -115,7 +115,7 @@ def _joined(rows: Rows, given: GivenLabels, truth: Ints, ids: list[str], seed: i
     tried = []
     for by in given.rules if known else given.rules[:1]:
         probabilities, _ = given.joined(by)
-        tried.append(Join(by, Step("cheap_labels", {"by": by}), Evidence(pool, probabilities[order])))
+        tried.append(Join(by, Step("cheap_labels", {"by": by}), Evidence(pool, probabilities[order], one_hot(pool))))
     joins = Joins.of(tried, seed)
     best = joins.best
     probabilities = best.evidence.cheap[np.argsort(order)]  # in the order of the file

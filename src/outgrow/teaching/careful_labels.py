@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, reduce
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from outgrow.core.examples import Ints
+from outgrow.core.examples import Floats, Ints, harden
 from outgrow.core.files.tables import Table
 from outgrow.core.inputs import InputType, Read
 from outgrow.core.pool import Pool
@@ -18,6 +19,7 @@ from outgrow.core.registry import nearest
 from outgrow.teaching.cheap_labels import CheapLabels
 from outgrow.teaching.reading import Reading
 
+CHOSEN = "careful_label"  # what `outgrow next` calls the column to fill in
 FEWEST = 20  # careful labels; with fewer, an interval of accuracy is nearly as wide as the whole range
 
 
@@ -48,7 +50,8 @@ class Rows:
             return None if ours is None or theirs is None else [*ours, *theirs]
 
         a, b = self.read, other.read
-        read = Read([*a.values, *b.values], groups=both(a.groups, b.groups), allowed=_allowed(a, b))
+        classes = max(a.classes, b.classes, key=lambda names: len(names or ()))
+        read = Read([*a.values, *b.values], classes=classes, groups=both(a.groups, b.groups), allowed=_allowed(a, b))
         return Rows(read, self.ids + other.ids, self.forms + other.forms)
 
     def pool(self, kept: Sequence[str], labels: Ints, classes: tuple[str, ...], inputs: InputType) -> Pool:
@@ -87,28 +90,63 @@ def _allowed(a: Read, b: Read) -> list[Sequence[bool]] | None:
 
 @dataclass(frozen=True)
 class Gold:
+    """Careful labels as they came. votes: several of one text are votes; else they contradict one another."""
+
     table: Table
     rows: Rows
     names: Sequence[str | None]
     column: str
+    votes: bool = False
 
     @cached_property
-    def known(self) -> dict[str, tuple[str, set[str]]]:
-        """Normal form -> content id of its first spelling, and the names that it is given."""
-        found: dict[str, tuple[str, set[str]]] = {}
+    def known(self) -> dict[str, tuple[str, Counter[str]]]:
+        """Normal form -> content id of its first spelling, and how often it is given each name."""
+        found: dict[str, tuple[str, Counter[str]]] = {}
         for id_, form, name in zip(self.rows.ids, self.rows.forms, self.names, strict=True):
             if name is not None:
-                found.setdefault(form, (id_, set()))[1].add(name)
+                found.setdefault(form, (id_, Counter()))[1][name] += 1
         return found
+
+    @property
+    def blank(self) -> int:
+        """How many rows have no label; of votes, how many texts."""
+        return len(set(self.rows.forms) - self.known.keys()) if self.votes else sum(name is None for name in self.names)
+
+    def with_more(self, other: Gold) -> Gold:
+        """These labels, then those of another file."""
+        table = Table(f"{self.table.name} and {other.table.name}", {}, [*self.table.places, *other.table.places])
+        rows, names = self.rows.with_more(other.rows), [*self.names, *other.names]
+        return Gold(table, rows, names, self.column, self.votes)
+
+    def without(self, forms: Collection[str]) -> Gold:
+        """The labels of other texts than these."""
+        names = [None if form in forms else name for form, name in zip(self.rows.forms, self.names, strict=True)]
+        return replace(self, names=names)
 
 
 def read_gold(
-    path: str | Path, reading: Reading, columns: Sequence[str], label: str | None, problems: list[str]
+    path: str | Path,
+    reading: Reading,
+    columns: Sequence[str],
+    label: str | None,
+    problems: list[str],
+    *,
+    voters: Sequence[str] = (),
+    chosen: bool = False,
 ) -> Gold | None:
+    """The careful labels of a file; None where something is wrong.
+
+    voters: one column that names who gave the row's label, or several, which are annotators' labels. chosen: the file may be
+    a batch of `outgrow next`.
+    """
     table = reading.inputs.table(path, problems)
     if table is None:
         return None
+    if len(voters) > 1:
+        return _of_annotators(table, reading, voters, problems)
     before = len(problems)
+    if chosen and CHOSEN in table.columns:
+        label = CHOSEN
     names: Sequence[str | None] = [None] * len(table)
     if label is None and not reading.labels_inside:
         wanted = [*(columns if len(columns) == 1 else ()), "label", "truth"]
@@ -126,10 +164,62 @@ def read_gold(
     if len(problems) > before or read is None:
         return None
     names = [name or None for name in read.labels] if read.labels is not None else names  # a tie is not a truth
+    if voters:
+        rows = Rows.of(read, reading.inputs)
+        names = _one_vote_each(table, rows.forms, names, voters[0], problems)
+        return None if len(problems) > before else Gold(table, rows, names, label or "", votes=True)
     return Gold(table, Rows.of(read, reading.inputs), names, label or ", ".join(map(str, reading.keys.values())))
 
 
+def _of_annotators(table: Table, reading: Reading, columns: Sequence[str], problems: list[str]) -> Gold | None:
+    """A column of labels for each annotator, as one vote after the other."""
+    before = len(problems)
+    known = [column for column in columns if table.has(column, "an annotator", problems)]
+    names = [table.names(column, "label", problems) for column in known]
+    reads = [reading.rows(table, of_one, problems) for of_one in names]
+    if len(problems) > before or reads[0] is None:
+        return None
+    own = Rows.of(reads[0], reading.inputs)
+    votes = [
+        [name or None for name in (of_one if read is None or read.labels is None else read.labels)]
+        for of_one, read in zip(names, reads, strict=True)
+    ]
+    every = Table(table.name, table.columns, [place for _ in columns for place in table.places], table.unit)
+    rows = reduce(Rows.with_more, [own] * len(columns))
+    return Gold(every, rows, [name for of_one in votes for name in of_one], ", ".join(columns), votes=True)
+
+
+def _one_vote_each(
+    table: Table, forms: Sequence[str], names: Sequence[str | None], column: str, problems: list[str]
+) -> list[str | None]:
+    """Repeats of one annotator on one text count once, labels that contradict one another not at all."""
+    if not table.has(column, "the annotator", problems):
+        return list(names)
+    who = table.names(column, "annotator", problems)
+    votes: dict[tuple[str, str], list[int]] = {}
+    nobody = []
+    for row, (form, name, one) in enumerate(zip(forms, names, who, strict=True)):
+        if name is not None and one is not None:
+            votes.setdefault((form, one), []).append(row)
+        elif name is not None:
+            nobody.append(row)
+    if nobody:
+        problems.append(f"{table.name}: column {column!r} is blank in {table.where(nobody)}: say whose label it is")
+    kept = list(names)
+    for rows in votes.values():
+        for row in rows[1:] if len({names[row] for row in rows}) == 1 else rows:
+            kept[row] = None
+    return kept
+
+
 def check_gold(gold: Gold, cheap: CheapLabels, problems: list[str]) -> None:
+    """Whether labels to measure by are of the known classes and enough; what is wrong goes to `problems`."""
+    if check_classes(gold, cheap, problems):
+        _check_enough(gold, problems)
+
+
+def check_classes(gold: Gold, cheap: CheapLabels, problems: list[str]) -> bool:
+    """Whether the labels are of the known classes; which are not goes to `problems`."""
     unknown: dict[str, list[int]] = {}
     for row, name in enumerate(gold.names):
         if name is not None and gold.rows.read.classes is None and name not in cheap.classes:
@@ -139,9 +229,11 @@ def check_gold(gold: Gold, cheap: CheapLabels, problems: list[str]) -> None:
         f"{cheap.name}{nearest(name, cheap.classes)}"
         for name, rows in unknown.items()
     ]
-    if unknown:
-        return
-    single = [known for _, known in gold.known.values() if len(known) == 1]
+    return not unknown
+
+
+def _check_enough(gold: Gold, problems: list[str]) -> None:
+    single = [known for _, known in gold.known.values() if len(known) == 1 or gold.votes]
     names = set().union(*single)
     if len(single) < FEWEST:
         problems.append(
@@ -163,6 +255,19 @@ class Careful:
     contradicting: set[str]  # texts with several
     twins: set[str]  # further spellings of texts with careful labels: neither learned from nor scored
     respelled: int  # careful texts that the cheap labels spell otherwise
+    shares: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # of votes, what each name has of them
+    tied: int = 0  # texts whose votes have no majority: one of the commonest labels by the text's hash
+
+    def soft(self, ids: Sequence[str], classes: Sequence[str]) -> Floats:
+        """What is learned of each text `[ids, classes]`, the shares of its votes or its label; NaN where it has none."""
+        number = {name: place for place, name in enumerate(classes)}
+        found = np.full((len(ids), len(classes)), np.nan)
+        for values, id_ in zip(found, ids, strict=True):
+            if id_ in self.names:
+                values[:] = 0
+                for name, share in self.shares.get(id_, {self.names[id_]: 1.0}).items():
+                    values[number[name]] = share
+        return found
 
 
 def matched(gold: Gold, rows: Rows, labelled: set[str]) -> Careful:
@@ -173,14 +278,21 @@ def matched(gold: Gold, rows: Rows, labelled: set[str]) -> Careful:
     names: dict[str, str] = {}
     contradicting: set[str] = set()
     twins: set[str] = set()
-    respelled = 0
+    shares: dict[str, Mapping[str, float]] = {}
+    respelled = tied = 0
     for form, (own, known) in gold.known.items():
         same = spellings.get(form, {})
         best = min(same, key=lambda id_: (id_ != own, id_ not in labelled), default=own)
         twins |= same.keys() - {best}
         respelled += best != own
-        if len(known) > 1:
+        if gold.votes:
+            total = known.total()
+            shares[best] = {name: known[name] / total for name in sorted(known)}
+            counts = np.array([known[name] for name in sorted(known)], dtype=np.float64)
+            names[best] = sorted(known)[int(harden(counts[None], [best])[0])]
+            tied += int((counts == counts.max()).sum() > 1)
+        elif len(known) > 1:
             contradicting.add(best)
         else:
             (names[best],) = known
-    return Careful(names, contradicting, twins, respelled)
+    return Careful(names, contradicting, twins, respelled, shares, tied)

@@ -44,8 +44,8 @@ def trusted(label: Floats) -> Floats:
     return found
 
 
-def corrected(clues: Clues, truth: Ints, known: Ints, *, places: bool = False) -> Floats:
-    """p(true class) `[n, classes]` of texts, learned from the truth `[m]` of those at `known [m]`.
+def corrected(clues: Clues, truth: Ints | Floats, known: Ints, *, places: bool = False) -> Floats:
+    """p(true class) `[n, classes]` of texts, learned from the truth `[m]` or `[m, classes]` of those at `known [m]`.
 
     places: classes are places in the input, which tell nothing: no class has coefficients of its own.
 
@@ -55,7 +55,7 @@ def corrected(clues: Clues, truth: Ints, known: Ints, *, places: bool = False) -
     from scipy.optimize import minimize
 
     classes = clues.cheap.shape[1]
-    target = np.eye(classes)[truth]
+    target: Floats = np.asarray(truth if truth.ndim == 2 else np.eye(classes)[truth], dtype=np.float64)
     student, cheap, length = _inputs(clues.at(known))
     centre = np.concatenate([[1.0, 0.0, 0.0], np.zeros(2 * classes)])
     strength = np.concatenate([[LOOSE, LOOSE, SHRINK], np.full(2 * classes, FIXED if places else SHRINK)])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,13 @@ from outgrow.core.answers import within
 from outgrow.core.errors import UsageError
 from outgrow.core.examples import Floats, Ints, Strings, harden
 from outgrow.core.pool import Pool
-from outgrow.teaching.careful_labels import Careful, Gold, Rows, check_gold, matched, read_gold
+from outgrow.teaching.careful_labels import Careful, Gold, Rows, check_classes, check_gold, matched, read_gold
 from outgrow.teaching.cheap_labels import CheapLabels, GivenLabels, read_cheap_labels
 from outgrow.teaching.label_form import Form
 from outgrow.teaching.reading import Reading
 
 FEWEST = 20  # careful labels; with fewer, an interval of accuracy is nearly as wide as the whole range
-GIVEN, COUNTS = "given.npz", "counts.json"
+GIVEN, COUNTS, TRUTH = "given.npz", "counts.json", "truth.npy"
 
 
 @dataclass(frozen=True)
@@ -28,19 +29,23 @@ class Dataset:
     """The distinct texts that have a cheap or a careful label, as a pool whose truth is the careful labels.
 
     given: the cheap labels as they came. text_of `[n]`: the text in `given` that a row of the pool is, -1 where it has a
-    careful label only. counts: what people should know of the files, see `notes`.
+    careful label only. counts: what people should know of the files, see `notes`. truth `[n, classes]`: what is learned of
+    the careful labels, NaN where there is none; of rows that were chosen and not drawn too, which the pool has no truth of.
     """
 
     pool: Pool
     given: GivenLabels
     text_of: Ints
     counts: Mapping[str, int]
+    truth: Floats
 
     def save(self, folder: Path) -> None:
         """Write the pool's files, `given.npz`, `text_of.npy` and `counts.json`."""
         self.pool.save(folder)
         self.given.save(folder / GIVEN)
         np.save(folder / "text_of.npy", self.text_of)
+        if not np.array_equal(self.truth, one_hot(self.pool), equal_nan=True):
+            np.save(folder / TRUTH, self.truth)
         (folder / COUNTS).write_text(json.dumps(dict(self.counts)), encoding="utf-8")
 
     def over_pool(self, of_texts: Floats) -> Floats:
@@ -53,12 +58,16 @@ class Dataset:
     @property
     def both(self) -> int:
         """How many rows have a careful label and a cheap one."""
-        return int((self._cheap & (self.pool.labels >= 0)).sum())
+        return int((self._cheap & self._careful).sum())
 
     @property
     def alone(self) -> int:
         """How many rows have a cheap label and no careful one."""
-        return int((self._cheap & (self.pool.labels < 0)).sum())
+        return int((self._cheap & ~self._careful).sum())
+
+    @property
+    def _careful(self) -> NDArray[np.bool_]:
+        return np.asarray(~np.isnan(self.truth).any(axis=1))
 
     @property
     def _cheap(self) -> NDArray[np.bool_]:
@@ -70,7 +79,22 @@ class Dataset:
     def load(cls, folder: Path) -> Dataset:
         """Read what `save` wrote."""
         counts = json.loads((folder / COUNTS).read_text(encoding="utf-8"))
-        return cls(Pool.load(folder), GivenLabels.load(folder / GIVEN), np.load(folder / "text_of.npy"), counts)
+        pool, given = Pool.load(folder), GivenLabels.load(folder / GIVEN)
+        return cls(pool, given, np.load(folder / "text_of.npy"), counts, truth_in(folder, pool))
+
+
+def one_hot(pool: Pool) -> Floats:
+    """The truth of a pool's rows, `[n, classes]`, NaN where it is not known."""
+    found = np.full((len(pool), len(pool.classes)), np.nan)
+    known = pool.labels >= 0
+    found[known] = np.eye(len(pool.classes))[pool.labels[known]]
+    return found
+
+
+def truth_in(folder: Path, pool: Pool) -> Floats:
+    """What is learned of the careful labels, `[n, classes]`, NaN where there is none, from a data set's folder."""
+    found: Floats = np.load(folder / TRUTH) if (folder / TRUTH).is_file() else one_hot(pool)
+    return found
 
 
 @dataclass(frozen=True)
@@ -79,10 +103,11 @@ class Evidence:
 
     pool: Pool
     cheap: Floats  # [n, classes] float32: cheap labels as probabilities, NaN rows where there are none
+    truth: Floats  # [n, classes] what is learned of the careful labels, see Dataset
 
     @property
     def careful(self) -> Ints:
-        """The rows with a careful label."""
+        """The rows with a careful label to measure by."""
         return np.flatnonzero(self.pool.labels >= 0)
 
     @property
@@ -92,13 +117,20 @@ class Evidence:
 
     @property
     def taught(self) -> Ints:
-        """The rows to learn from: with a cheap label and without a careful one."""
-        return np.flatnonzero(~np.isnan(self.cheap).any(axis=1) & (self.pool.labels < 0))
+        """The rows to learn from that no fold scores: with a cheap label and without a careful one, or chosen."""
+        known = ~np.isnan(self.cheap).any(axis=1) | ~np.isnan(self.truth).any(axis=1)
+        return np.flatnonzero(known & (self.pool.labels < 0))
+
+    @property
+    def chosen(self) -> Ints:
+        """Those of `taught` with careful labels that were chosen and not drawn."""
+        return np.flatnonzero(~np.isnan(self.truth).any(axis=1) & (self.pool.labels < 0))
 
     def targets(self, learned: Ints) -> Floats:
         """What a student learns, `[rows, classes]`: the cheap labels of `taught`, and the truth of these careful rows."""
-        truth = np.eye(len(self.pool.classes))[self.pool.labels[learned]]
-        found: Floats = np.concatenate([self.cheap[self.taught].astype(np.float64), truth])
+        cheap = self.cheap.astype(np.float64)
+        cheap[self.chosen] = self.truth[self.chosen]
+        found: Floats = np.concatenate([cheap[self.taught], self.truth[learned]])
         return found
 
     @property
@@ -113,25 +145,42 @@ def read_dataset(
     *,
     reading: Reading,
     form: Form,
-    truth: str | Path | None = None,
+    truth: str | Path | Sequence[str | Path] | None = None,
     truth_label: str | None = None,
+    truth_voters: Sequence[str] = (),
+    learn: Sequence[str | Path] = (),
     max_classes: int | None = None,
 ) -> Dataset:
-    """The cheap labels in a file, and the careful ones in another.
+    """The cheap labels in a file, and the careful ones in others.
 
+    truth_voters: whose votes the careful labels are, see `read_gold`; then their shares are learned, and their majority
+    measures. learn: files of careful labels that were chosen and not drawn: to learn from, never to measure by.
     Careful labels find their text by its normal form: what spreadsheets change (case, white space, Unicode form) does
     not make another text of it, which would then be learned from and scored on. Raises UsageError with everything that
     is wrong.
     """
     problems: list[str] = []
     cheap = read_cheap_labels(labels, reading, form, problems, max_classes)
-    gold = read_gold(truth, reading, form.columns, truth_label, problems) if truth is not None else None
-    if cheap is not None and gold is not None:
+    paths = [] if truth is None else [truth] if isinstance(truth, (str, Path)) else truth
+    read = [read_gold(path, reading, form.columns, truth_label, problems, voters=truth_voters) for path in paths]
+    extra = [read_gold(path, reading, form.columns, truth_label, problems, chosen=True) for path in learn]
+    if cheap is not None and not problems:
+        for one in [*read, *extra]:
+            if one is not None:
+                check_classes(one, cheap, problems)
+        problems += [
+            f"{one.table.name}: column {one.column!r} holds no label to learn from by --learn"
+            for one in extra
+            if one is not None and not one.known
+        ]
+    gold = reduce(Gold.with_more, [one for one in read if one is not None]) if any(read) else None
+    chosen = reduce(Gold.with_more, [one for one in extra if one is not None]) if any(extra) else None
+    if cheap is not None and gold is not None and not problems:
         check_gold(gold, cheap, problems)
     if problems or cheap is None:
         raise UsageError(*dict.fromkeys(problems))
     inputs = reading.inputs
-    classes = _classes(cheap, gold)
+    classes = _classes(cheap, gold, chosen)
     rows = Rows.of(cheap.read, inputs)
     ids = rows.ids
     place = {id_: row for row, id_ in enumerate(dict.fromkeys(ids))}
@@ -145,25 +194,41 @@ def read_dataset(
         careful = matched(gold, rows, {id_ for id_ in place if labelled[place[id_]]})
         rows = rows.with_more(gold.rows)
         counts |= {"careful": len(careful.names), "overlap": len(careful.names.keys() & place.keys())}
-        counts |= {"blank": sum(name is None for name in gold.names), "contradicting": len(careful.contradicting)}
+        counts |= {"blank": gold.blank, "contradicting": len(careful.contradicting)}
         counts |= {"twins": len(careful.twins), "respelled": careful.respelled}
+        if gold.votes:
+            counts |= {"dissent": sum(len(one) > 1 for one in careful.shares.values()), "tied": careful.tied}
+    more = Careful({}, set(), set(), 0)
+    if chosen is not None:
+        scored = chosen.known.keys() & (set() if gold is None else gold.known.keys())
+        chosen = chosen.without(scored)
+        more = matched(chosen, rows, {id_ for id_ in place if labelled[place[id_]]})
+        rows = rows.with_more(chosen.rows)
+        counts |= {"chosen": len(more.names), "chosen_scored": len(scored)}
+        counts |= {"chosen_contradicting": len(more.contradicting)}
+    left_out = careful.contradicting | careful.twins | more.contradicting | more.twins
     kept = sorted(
         id_
         for id_ in rows.first
-        if id_ not in careful.contradicting | careful.twins
-        and (id_ in careful.names or (id_ in place and labelled[place[id_]]))  # nobody need read the others
+        if id_ not in left_out
+        and (
+            id_ in careful.names or id_ in more.names or (id_ in place and labelled[place[id_]])
+        )  # nobody need read the others
     )
     number = {name: place for place, name in enumerate(classes)}
     marked = np.array([number[careful.names[id_]] if id_ in careful.names else -1 for id_ in kept], dtype=np.int64)
     pool = rows.pool(kept, marked, classes, inputs)
-    found = Dataset(pool, given, np.array([place.get(id_, -1) for id_ in kept], dtype=np.int64), counts)
-    _check_enough(Evidence(pool, found.over_pool(given.joined("mean")[0])), str(labels), str(truth))
+    learned = careful.soft(kept, classes)
+    learned = np.where(np.isnan(learned), more.soft(kept, classes), learned)
+    found = Dataset(pool, given, np.array([place.get(id_, -1) for id_ in kept], dtype=np.int64), counts, learned)
+    evidence = Evidence(pool, found.over_pool(given.joined("mean")[0]), learned)
+    _check_enough(evidence, str(labels), " and ".join(map(str, paths)))
     return found
 
 
-def _classes(cheap: CheapLabels, gold: Gold | None) -> tuple[str, ...]:
-    """The classes of both files: where these are places in the input, as many as the widest row has."""
-    return max(cheap.classes, gold.rows.read.classes or () if gold is not None else (), key=len)
+def _classes(cheap: CheapLabels, *careful: Gold | None) -> tuple[str, ...]:
+    """The classes of all files: where these are places in the input, as many as the widest row has."""
+    return max(cheap.classes, *(one.rows.read.classes or () if one is not None else () for one in careful), key=len)
 
 
 def _repeats(cheap: CheapLabels, given: GivenLabels) -> dict[str, int]:
@@ -188,9 +253,11 @@ def _check_enough(found: Evidence, labels: str, truth: str) -> None:
             f"{labels}: every text with a cheap label is in {truth} too, so nothing is left to learn from; "
             "give more cheap labels or fewer careful ones"
         )
-    alike = np.ptp(found.cheap[rows], axis=0).max() == 0  # soft labels of one class may differ, and are informative
+    alike = (
+        np.ptp(found.targets(found.careful[:0]), axis=0).max() == 0
+    )  # soft labels of one class may differ, and are informative
     if alike and not found.pool.input_type.exchangeable:
-        name = found.pool.classes[int(found.hard[rows][0])]
+        name = found.pool.classes[int(found.targets(found.careful[:0])[0].argmax())]
         raise UsageError(
             f"{labels}: all {len(rows)} texts to learn from are of class {name!r}; a student needs at least two classes"
         )

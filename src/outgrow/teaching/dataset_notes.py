@@ -39,6 +39,20 @@ def notes(dataset: Dataset, labels: str, truth: str) -> list[str]:
         )
     if dataset.given.kind in ("columns", "votes") and dataset.given.rules == ("mean",):
         found.append("fewer than three give labels: nothing indicates who is right more often, so they are averaged")
+    if counts.get("chosen_scored"):
+        found.append(
+            f"{plural(counts['chosen_scored'], 'text')} of --learn {_are(counts['chosen_scored'])} in {truth} too, and "
+            f"taken from there alone: whatever is measured by is not chosen"
+        )
+    if counts.get("chosen_contradicting"):
+        found.append(
+            f"{plural(counts['chosen_contradicting'], 'text')} of --learn with contradicting labels "
+            f"{_are(counts['chosen_contradicting'])} left out"
+        )
+    if counts.get("chosen"):
+        found.append(
+            f"{plural(counts['chosen'], 'careful label')} of --learn {_are(counts['chosen'])} learned from and not measured by"
+        )
     if "careful" not in counts:
         return found
     if counts["blank"]:
@@ -46,7 +60,13 @@ def notes(dataset: Dataset, labels: str, truth: str) -> list[str]:
     if counts["contradicting"]:
         found.append(
             f"{plural(counts['contradicting'], 'text')} of {truth} with contradicting labels "
-            f"{_are(counts['contradicting'])} left out"
+            f"{_are(counts['contradicting'])} left out; votes are kept with --truth-voter"
+        )
+    if counts.get("dissent"):
+        found.append(
+            f"annotators of {truth} differ on {counts['dissent']} of {counts['careful']} texts: the shares of their votes are "
+            "learned, and their majority measures"
+            + (f" ({counts['tied']} with a tie: one of its labels, by the text's hash)" if counts["tied"] else "")
         )
     if counts["respelled"]:
         found.append(

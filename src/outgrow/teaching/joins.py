@@ -28,7 +28,7 @@ class Join:
     @classmethod
     def read(cls, by: Rule, step: Step, data: Dataset, folder: Path) -> Join:
         """What the step left in its folder."""
-        return cls(by, step, Evidence(data.pool, np.load(folder / "probabilities.npy")))
+        return cls(by, step, Evidence(data.pool, np.load(folder / "probabilities.npy"), data.truth))
 
 
 @dataclass(frozen=True)

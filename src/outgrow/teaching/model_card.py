@@ -95,6 +95,11 @@ def _data(made: Mapping[str, Any], numbers: Mapping[str, Any]) -> str:
         lines.append(f"- Careful labels of {numbers['careful']:,} texts, {use}.")
         if numbers["corrections"]:
             lines.append("- The cheap labels were corrected by the careful ones before they were learned.")
+    if numbers.get("chosen"):
+        lines.append(
+            f"- Careful labels of {numbers['chosen']:,} texts that were chosen and not drawn at random: trained on, never "
+            "scored."
+        )
     strength = f", L2 {made['l2']:g}" if made["l2"] is not None else ""
     lines.append(f"- Method `{_plain(numbers['method'])}`{strength}, seed {made['seed']}.")
     if numbers["tried"]:

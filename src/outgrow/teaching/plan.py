@@ -15,7 +15,7 @@ from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.experiment.steps.training_request import NAIVE, TRUTH, TaskPlan, Terms
 from outgrow.teaching.correction import PARTS
 from outgrow.teaching.dataset import Evidence
-from outgrow.teaching.options import Candidate, Learner
+from outgrow.teaching.options import CORRECTED_WEIGHT, Candidate, Learner
 from outgrow.teaching.steps import FOLDS, Careful, careful_order_step, corrected_step, folds, lesson_step
 
 STEPS = 60  # of the optimizer at least, where `epochs` is not given: two epochs of 25 texts are two steps, and teach nothing
@@ -96,8 +96,9 @@ class TeachPlan:
     ) -> Step:
         weight = None if candidate.weight in (0, 1) else candidate.weight
         labels = self._labels(candidate, learn) if labels is None else labels
-        lesson = lesson_step(self.pool, labels, learn, judge, self.seed, weight, leave)
         evidence = self.evidence
+        chosen = self._weight_of_chosen(candidate)
+        lesson = lesson_step(self.pool, labels, learn, judge, self.seed, weight, leave, None if chosen == 1 else chosen)
         learned = evidence.careful[:0] if learn == "none" else evidence.careful
         if not isinstance(learn, str):
             fold = folds(evidence.careful_groups, self.seed)[learn[1]]
@@ -106,6 +107,7 @@ class TeachPlan:
         method = candidate.method
         if labels is self.labels:  # what corrected ones are is known when they are learned
             weights = np.repeat([1.0, candidate.weight or 1.0], [len(evidence.taught), len(learned)])
+            weights[: len(evidence.taught)][np.isin(evidence.taught, evidence.chosen)] = chosen
             method = method.for_task(np.average(targets, axis=0, weights=weights).tolist())
         judged = {"none": 0, "all": len(evidence.careful)}.get(str(judge), math.ceil(len(evidence.careful) / FOLDS))
         return student_step(
@@ -113,10 +115,16 @@ class TeachPlan:
             fitted(self.learner, candidate.l2, len(targets), keep=keep),
             method,
             lesson,
-            lesson if len(learned) else labels,
+            lesson if len(learned) or len(evidence.chosen) else labels,
             self.seed,
             predict_on=("transfer", "validation") if keep else ("validation",),
         )
+
+    def _weight_of_chosen(self, candidate: Candidate) -> float:
+        """How many cheap labels a careful one counts as that was chosen and not drawn: as those that are learned from."""
+        if not len(self.evidence.chosen):
+            return 1.0
+        return candidate.weight or (CORRECTED_WEIGHT if self.learner.cheap else 1.0)
 
     def _task(self, learned: int, judged: int) -> TaskPlan:
         sizes = {"weak_train": 0, "transfer": learned, "validation": judged}

@@ -23,9 +23,11 @@ def sentences(report: Numbers) -> list[str]:
 
 def _account(report: Numbers) -> list[str]:
     if report["student_accuracy"] is None:
+        more = f" and {plural(report['chosen'], 'chosen careful one')}" if report.get("chosen") else ""
+        of_them = "of the cheap ones" if more else "of them"
         return [
-            f"The student learned {plural(report['taught'], 'cheap label')} and repeats {_percent(report['agreement'])} "
-            "of them.",
+            f"The student learned {plural(report['taught'], 'cheap label')}{more} and repeats "
+            f"{_percent(report['agreement'])} {of_them}.",
             "How accurate the labels and the student are cannot be known from cheap labels alone: a student that "
             "repeats them all may be worse than one that does not. Label about 200 texts with care, chosen at random "
             "from those it will meet, and give them by --truth.",
@@ -98,6 +100,9 @@ def _worth(report: Numbers) -> str:
     worth, careful = report["worth"], report["careful"]
     labels = plural(report["taught"], "cheap label") + (" alone" if report["mixed"] else "")
     verb = "are" if report["taught"] != 1 else "is"
+    if report.get("chosen"):  # the students that are compared learned these too
+        labels = f"{plural(report['taught'], 'cheap label')} with {plural(report['chosen'], 'chosen careful one')}"
+        verb = "are"
     if worth is None:
         return (
             f"How many careful labels would have done as well cannot be told from {careful}: the curve of students "

@@ -18,7 +18,7 @@ from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.steps.job_files import save
 from outgrow.models.label_sources.aggregate import Rule
 from outgrow.teaching.correction import PARTS, Clues, corrected, dealt, lengths
-from outgrow.teaching.dataset import Dataset, read_dataset
+from outgrow.teaching.dataset import Dataset, Evidence, read_dataset, truth_in
 from outgrow.teaching.label_form import Form
 from outgrow.teaching.reading import Reading
 
@@ -30,17 +30,19 @@ def dataset_step(
     labels: str | Path,
     reading: Reading,
     form: Form,
-    truth: str | Path | None,
+    truth: str | Path | Sequence[str | Path] | None,
     truth_label: str | None,
     sources: dict[str, Any],
     max_classes: int | None = None,
+    *,
+    truth_voters: Sequence[str] = (),
+    learn: Sequence[str | Path] = (),
 ) -> Step:
     """What the files hold, as a pool; where they are is added to `sources`. Raises UsageError where one is missing."""
     files: list[dict[str, str]] = []
     problems: list[str] = []
-    for path in (labels, truth):
-        if path is None:
-            continue
+    careful = [] if truth is None else [truth] if isinstance(truth, (str, Path)) else list(truth)
+    for path in (labels, *careful, *learn):
         try:
             folder = reading.inputs.folders and Path(path).is_dir()
             file = {
@@ -57,8 +59,16 @@ def dataset_step(
     if problems:
         raise UsageError(*problems)
     params: dict[str, Any] = {"labels": files[0], "reading": reading.identity(), "form": form.identity()}
-    if truth is not None:
+    if careful:
         params |= {"truth": files[1], "truth_label": truth_label}
+    elif learn:
+        params["truth_label"] = truth_label
+    if len(careful) > 1:
+        params["more_truth"] = files[2 : len(careful) + 1]
+    if truth_voters:
+        params["truth_voters"] = list(truth_voters)
+    if learn:
+        params["learn"] = files[len(careful) + 1 :]
     if max_classes is not None:
         params["max_classes"] = max_classes
     return Step("dataset", params, label=f"read {Path(labels).name}")
@@ -67,14 +77,16 @@ def dataset_step(
 def dataset(jobs: Sequence[Job], context: Context) -> None:
     """The distinct texts of the files by content id, with the careful labels as their truth."""
     for job in jobs:
-        truth = job.params.get("truth")
+        truth = [*([job.params["truth"]] if "truth" in job.params else []), *job.params.get("more_truth", [])]
         reading = Reading.from_identity(job.params["reading"])
         read_dataset(
             _path(job.params["labels"], reading, context),
             reading=reading,
             form=Form.from_identity(job.params["form"]),
-            truth=None if truth is None else _path(truth, reading, context),
+            truth=[_path(file, reading, context) for file in truth],
             truth_label=job.params.get("truth_label"),
+            truth_voters=job.params.get("truth_voters", ()),
+            learn=[_path(file, reading, context) for file in job.params.get("learn", ())],
             max_classes=job.params.get("max_classes"),
         ).save(job.folder)
 
@@ -107,16 +119,20 @@ def lesson_step(
     seed: int,
     weight: float | None = None,
     leave: int | None = None,
+    chosen: float | None = None,
 ) -> Step:
     """The rows of one training: those with cheap labels, and of the careful ones those to learn from and to judge by.
 
     weight: how many cheap labels a careful one counts as; None: as one. leave: which of `PARTS` parts is left out.
+    chosen: how many cheap labels a careful one counts as that was chosen and not drawn; None: as one.
     """
     params: dict[str, Any] = {"learn": _json(learn), "judge": _json(judge)}
     if not (isinstance(learn, str) and isinstance(judge, str)):
         params |= {"folds": FOLDS, "seed": seed}
     if weight is not None and learn != "none":
         params["weight"] = weight
+    if chosen is not None:
+        params["chosen"] = chosen
     if leave is not None:
         params["leave"] = [leave, PARTS]
     return Step("lesson", params, {"pool": pool, "labels": labels}, label="deal the rows to learn from")
@@ -128,22 +144,24 @@ def _json(careful: Careful) -> Any:
 
 def lesson(jobs: Sequence[Job], context: Context) -> None:
     """As a split: `transfer` (to learn from) and `validation` (careful rows to judge by). As labels: `probabilities`,
-    the truth where a careful row is learned from, the cheap labels elsewhere. `weights`, where they differ.
+    the truth where a careful row is learned from (of those that were chosen always), the cheap labels elsewhere.
+    `weights`, where they differ.
     """
     for job in jobs:
         data = Pool.load(job.parents["pool"])
         cheap = np.load(job.parents["labels"] / "probabilities.npy")
         learned, judged = (_careful(data, job.params, job.params[use]) for use in ("learn", "judge"))
-        taught = np.flatnonzero(~np.isnan(cheap).any(axis=1) & (data.labels < 0))
+        evidence = Evidence(data, cheap, truth_in(job.parents["pool"], data))
+        taught, chosen = evidence.taught, evidence.chosen
         if "leave" in job.params:
             place, parts = job.params["leave"]
             taught, learned = (np.setdiff1d(rows, dealt(rows, parts)[place]) for rows in (taught, learned))
-        cheap[learned] = data.truth(learned).probabilities
+        cheap[learned], cheap[chosen] = evidence.truth[learned], evidence.truth[chosen]
         np.save(job.folder / "transfer.npy", np.sort(np.concatenate([taught, learned])))
         np.save(job.folder / "validation.npy", judged)
-        if "weight" in job.params:
+        if "weight" in job.params or "chosen" in job.params:
             weights = np.ones(len(data))
-            weights[learned] = job.params["weight"]
+            weights[learned], weights[chosen] = job.params.get("weight", 1.0), job.params.get("chosen", 1.0)
             np.save(job.folder / "weights.npy", weights)
         save(job.folder, cheap)
 
@@ -158,12 +176,16 @@ def corrected_step(pool: Step, labels: Step, learn: Careful, seed: int, opinions
 
 
 def corrections(jobs: Sequence[Job], context: Context) -> None:
-    """Probabilities of the rows with a cheap label and no careful one, NaN elsewhere."""
+    """Probabilities of the rows with a cheap label and no careful one, NaN elsewhere.
+
+    Careful rows that were chosen by what the student is sure of show how cheap labels err too, given its opinion.
+    """
     for job in jobs:
         data = Pool.load(job.parents["pool"])
         cheap = np.load(job.parents["labels"] / "probabilities.npy")
         has_cheap = ~np.isnan(cheap).any(axis=1)
-        taught = np.flatnonzero(has_cheap & (data.labels < 0))
+        evidence = Evidence(data, cheap, truth_in(job.parents["pool"], data))
+        taught, chosen = evidence.taught, evidence.chosen
         learned = _careful(data, job.params, job.params["learn"])
         parts = [role for role in job.parents if role.startswith("opinion_")]
         opinion = np.full(cheap.shape, np.nan)
@@ -171,12 +193,13 @@ def corrections(jobs: Sequence[Job], context: Context) -> None:
             of_part = np.load(job.parents[f"opinion_{place}"] / "probabilities.npy", mmap_mode="r")
             rows = np.concatenate([dealt(rows, len(parts))[place] for rows in (taught, learned)])
             opinion[rows] = of_part[rows]
-        known = learned[has_cheap[learned]]
+        taught = np.setdiff1d(taught, chosen)
+        known = np.concatenate([learned[has_cheap[learned]], chosen[has_cheap[chosen]]])
         rows = np.concatenate([taught, known])
         clues = Clues(opinion[rows], cheap[rows], lengths(data.sizes)[rows])
         found = np.full(cheap.shape, np.nan)
         places = data.input_type.exchangeable
-        made = corrected(clues, data.labels[known], len(taught) + np.arange(len(known)), places=places)
+        made = corrected(clues, evidence.truth[known], len(taught) + np.arange(len(known)), places=places)
         found[taught] = made[: len(taught)]
         save(job.folder, within(found, data.allowed))
 

@@ -54,6 +54,7 @@ class Report:
     )  # column -> coverage, accuracy by Dawid-Skene
     joined_by: str | None = None  # the rule that joined several voters
     joins: Sequence[Mapping[str, Any]] = ()  # of several rules tried, `by` and accuracy on careful texts with votes
+    chosen: int = 0  # further texts with careful labels that were chosen and not drawn: learned from, never scored
     notes: tuple[str, ...] = ()
     noun: str = "text"  # what one input is called
 
@@ -265,7 +266,7 @@ class Work:
     ) -> Report:
         """The numbers; without scores, those that need no careful label."""
         evidence = self.evidence
-        rows, hard, pool = evidence.taught, evidence.hard, evidence.pool
+        rows, hard, pool = np.setdiff1d(evidence.taught, evidence.chosen), evidence.hard, evidence.pool
         probabilities = np.load(self.laboratory.opened(student) / "probabilities.npy", mmap_mode="r")[rows]
         predicted = harden(probabilities, pool.ids[rows])
         report = Report(
@@ -277,6 +278,7 @@ class Work:
             weight=choice.weight,
             corrections=choice.rounds,
             agreement=float((predicted == hard[rows]).mean()),
+            chosen=len(evidence.chosen),
             notes=() if pool.input_type.exchangeable else _far_from_labels(predicted, hard[rows], pool.classes),
         )
         if self.data.given.kind == "columns":

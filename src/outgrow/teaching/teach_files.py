@@ -46,9 +46,11 @@ def teach_files(
     student: str | Mapping[str, Any] | None = None,
     method: str | Mapping[str, Any] | None = None,
     l2: float | None = None,
-    truth: str | Path | None = None,
+    truth: str | Path | Sequence[str | Path] | None = None,
     max_classes: int | None = None,
     truth_label: str | None = None,
+    truth_voters: Sequence[str] = (),
+    learn: Sequence[str | Path] = (),
     choose: bool = False,
     mix: bool | None = None,
     seed: int = 0,
@@ -62,7 +64,8 @@ def teach_files(
     `{"chosen": …, "rejected": …}`, `{"image": …}`. The labels are `columns` of class names, or `probabilities`, one column
     per class, or one of mappings; with `voter` each row is one vote, with `confidence` each label has its probability. A folder
     of pictures, one folder per class, needs neither.
-    student: of texts `minilm`, where none is named.
+    truth_voters: the column of who gave a careful label, or several of annotators' labels. learn: files of careful labels that
+    were chosen and not drawn. student: of texts `minilm`, where none is named.
     machine: what the work may use. docs/guide/teach.md explains the other options. What was trained is kept in the
     store: after a kill, the same call goes on where it was.
     Raises UsageError with everything that is wrong, before torch is loaded.
@@ -73,7 +76,10 @@ def teach_files(
     problems: list[str] = []
     reading = _tried(problems, lambda: _reading(text, inputs))
     needing = [option for option, given in (("--choose", choose), ("--mix", mix)) if given and truth is None]
+    truths = [] if truth is None else [truth] if isinstance(truth, (str, Path)) else list(truth)
+    needing += ["--truth-voter"] if truth_voters and not truths else []
     problems += [f"{option}: needs careful labels; give them by --truth" for option in needing]
+    problems += _voters(truth_voters, truth_label)
     _tried(problems, lambda: check_place(Path(out)))
     kind = TEXT if reading is None else reading.inputs
     asked: dict[str, Any] = {"inputs": kind, "l2": l2, "careful": truth is not None, "choose": choose, "mix": mix}
@@ -82,7 +88,11 @@ def teach_files(
     pool = None
     if reading is not None:
         sources |= reading.files
-        pool = _tried(problems, lambda: dataset_step(labels, reading, form, truth, truth_label, sources, max_classes))
+        careful: dict[str, Any] = {"truth_voters": truth_voters, "learn": learn}
+        pool = _tried(
+            problems,
+            lambda: dataset_step(labels, reading, form, truths, truth_label, sources, max_classes, **careful),
+        )
     opened = store if isinstance(store, Store) else Store(disk.home(store) if store else default_store())
     shown = display or Silent()
     data = Laboratory(opened, Machine(device="cpu"), sources, shown)
@@ -100,7 +110,7 @@ def teach_files(
     machine.devices()  # a device that is not there is known before any work
     laboratory = Laboratory(opened, machine, {**sources, **found.sources}, shown)
     taught = teach(pool, found, choices, laboratory, seed=seed)
-    told = _notes(taught, Path(labels).name, Path(str(truth)).name, form.columns)
+    told = _notes(taught, Path(labels).name, " and ".join(Path(one).name for one in truths), form.columns)
     noun = reading.inputs.noun
     report = replace(taught.report, notes=tuple(named(noun, note) for note in (*told, *taught.report.notes)), noun=noun)
     place = found.location
@@ -139,6 +149,18 @@ def _reading(text: str | None, inputs: Mapping[str, Any] | None) -> Reading:
             "--text: name the column of the texts; of other inputs their columns, by --image, --chosen or --inputs"
         )
     return Reading.of(text if text is not None else inputs or {})
+
+
+def _voters(truth_voters: Sequence[str], truth_label: str | None) -> list[str]:
+    """What is wrong with the columns of annotators, a sentence each."""
+    wrong = [
+        f"--truth-voter: column {one!r} is named twice"
+        for one in dict.fromkeys(truth_voters)
+        if truth_voters.count(one) > 1
+    ]
+    if len(truth_voters) > 1 and truth_label is not None:
+        wrong.append("--truth-voter: several columns are the annotators' labels themselves: leave --truth-label out")
+    return wrong
 
 
 def _student(named: str | Mapping[str, Any] | None, inputs: InputType) -> str | Mapping[str, Any]:
