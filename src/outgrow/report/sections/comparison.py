@@ -25,7 +25,6 @@ def _reference(found: Comparison) -> dict[str, Any]:
     by_task, means = rows(found), mean_rows(found)
     return {
         "against": found.against,
-        "count": len(found.rows),
         "tables": [
             {"title": title, "header": table[0], "rows": table[1:], "names": table[0].index(TOLD[0])}
             for title, table in (("On average over tasks", means), ("By task", by_task))
