@@ -16,6 +16,7 @@ from outgrow.execution.progress import Silent
 from outgrow.execution.store import Store
 from outgrow.experiment.spec.model_entries import model_spec
 from outgrow.methods.losses import Confidence, Naive
+from outgrow.teaching.calibration import tempered
 from outgrow.teaching.label_form import Form
 from outgrow.teaching.options import Learner, candidates, for_labels, learning_method, student_spec
 from outgrow.teaching.options import learning as learning_of
@@ -220,8 +221,14 @@ def test_careful_labels_count_as_many_cheap_ones_as_cross_validation_finds_best(
     weights = np.repeat([1.0, made.weight], [len(left), len(gold)])
     asked = list(gold)[:50]
     expected = head(student_spec("wordllama"), [*left, *gold], targets, Naive(), 0.03, 0, asked, weights)
-    ask = load(tmp_path / "usual").student.reader("cpu")
-    np.testing.assert_allclose(ask(asked, no_progress), expected, atol=1e-5)
+    said = load(tmp_path / "usual").student.reader("cpu")(asked, no_progress)
+    found = made.calibration
+    assert found is not None
+    assert found.applied  # 20 times the weight of every careful label: it is too sure
+    assert found.temperature > 1.2
+    assert found.after < found.before
+    np.testing.assert_allclose(said, tempered(expected, found.temperature), atol=1e-5)
+    np.testing.assert_array_equal(said.argmax(axis=1), expected.argmax(axis=1))
 
 
 def test_the_same_command_gives_the_same_student(files: Path, tmp_path: Path) -> None:

@@ -91,6 +91,13 @@ def test_other_sentences() -> None:
     )
     assert "It may well be: more careful labels" in likely[0]
     assert unclear[2] == worse[2] == "The student is right on .800 (95%: .750 … .850) of all 500."
+    known = {"temperature": 2.25, "before": 0.118, "after": 0.041, "applied": True}
+    assert sentences(numbers(calibration=known))[2] == (
+        "Its probabilities are calibrated by a temperature of 2.25: their calibration error is .041, without it .118."
+    )
+    assert sentences(numbers(calibration=known | {"applied": False}))[2].startswith(
+        "Its probabilities are as learned, with a calibration error of .118: a temperature is not shown"
+    )
     assert "cannot be told from 30: the curve" in sentences(numbers(worth=None, careful=30))[-1]
 
 

@@ -127,7 +127,12 @@ def _limits(model: Mapping[str, Any], numbers: Mapping[str, Any]) -> list[str]:
             "The numbers hold for texts like the careful ones, as far as those are right; intervals hold the noise of "
             "these examples, not of another training."
         )
-    limits.append("It may repeat systematic mistakes of its labels. Its probabilities are not calibrated.")
+    calibration = numbers.get("calibration")
+    known = calibration is not None and calibration["applied"]
+    limits.append(
+        "It may repeat systematic mistakes of its labels. Its probabilities are "
+        + ("calibrated for texts like the careful ones." if known else "not calibrated.")
+    )
     if not model["licence"]:
         limits.append("The licence of the base model is not known here: look it up before passing this folder on.")
     return limits

@@ -47,8 +47,25 @@ def _account(report: Numbers) -> list[str]:
     told.append(
         f"The student is right on {share(report['student_accuracy'])} of all {report['careful']:,}.{_gain(report['gain'])}"
     )
+    told += _calibrated(report)
     told.append(_worth(report))
     return told
+
+
+def _calibrated(report: Numbers) -> list[str]:
+    """What a temperature does, where one was fitted: students saved by older versions have none."""
+    found = report.get("calibration")
+    if found is None:
+        return []
+    before, after = (_short(found[end]) for end in ("before", "after"))
+    if found["applied"]:
+        return [
+            f"Its probabilities are calibrated by a temperature of {found['temperature']:.2f}: their calibration error is "
+            f"{after}, without it {before}."
+        ]
+    return [
+        f"Its probabilities are as learned, with a calibration error of {before}: a temperature is not shown to improve them."
+    ]
 
 
 def share(interval: Numbers) -> str:

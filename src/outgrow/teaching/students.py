@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
+
+import numpy as np
 
 from outgrow.core.examples import Floats
 from outgrow.experiment.spec.model_entries import ModelSpec
@@ -40,6 +42,9 @@ class Student(Protocol):
     def write(self, folder: Path, classes: Sequence[str]) -> dict[str, Any]:
         """Write the files that others can load into an empty folder; what `saved_student.load` needs besides."""
 
+    def tempered(self, temperature: float) -> Student | None:
+        """The same with its logits divided by a temperature; None where that cannot be kept in its files."""
+
     def packed(self) -> Student:
         """The same without files that may go, and fit to be pickled."""
 
@@ -63,6 +68,10 @@ class HeadStudent:
     def write(self, folder: Path, classes: Sequence[str]) -> dict[str, Any]:
         return heads.write(folder, self.model, self.location, self.head, self.norm, classes)
 
+    def tempered(self, temperature: float) -> HeadStudent:
+        cold = np.float32(1 / temperature)
+        return replace(self, head=Head(self.head.weight * cold, self.head.bias * cold))
+
     def packed(self) -> HeadStudent:
         return self
 
@@ -73,19 +82,33 @@ class FinetunedStudent:
 
     folder: Path
     member: Mapping[str, str]
+    temperature: float = 1.0  # that its written classifier's logits are divided by
 
     def reader(self, device: str, *, scores: bool = False) -> Read:
         from outgrow.models.finetune.saved import reader
 
+        if self.temperature != 1:
+            return self.packed().reader(device, scores=scores)
         return reader(self.folder, device, scores=scores)
 
     def write(self, folder: Path, classes: Sequence[str]) -> dict[str, Any]:
+        from outgrow.models.finetune.temperature import divide_logits
+
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        if self.temperature != 1:
+            divide_logits(folder, self.temperature)
         return {}
 
+    def tempered(self, temperature: float) -> FinetunedStudent | None:
+        from outgrow.models.finetune.temperature import last_layer
+
+        return None if last_layer(self.folder) is None else replace(self, temperature=self.temperature * temperature)
+
     def packed(self) -> PackedStudent:
-        files = [path for path in sorted(self.folder.rglob("*")) if path.is_file()]
-        return PackedStudent({str(path.relative_to(self.folder)): path.read_bytes() for path in files}, self.member)
+        with tempfile.TemporaryDirectory() as place:
+            self.write(Path(place), ())
+            files = [path for path in sorted(Path(place).rglob("*")) if path.is_file()]
+            return PackedStudent({str(path.relative_to(place)): path.read_bytes() for path in files}, self.member)
 
 
 @dataclass(frozen=True)
@@ -113,6 +136,12 @@ class PackedStudent:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(data)
         return {}
+
+    def tempered(self, temperature: float) -> PackedStudent | None:
+        with tempfile.TemporaryDirectory() as place:
+            self.write(Path(place), ())
+            found = FinetunedStudent(Path(place), self.member).tempered(temperature)
+            return None if found is None else found.packed()
 
     def packed(self) -> PackedStudent:
         return self

@@ -24,6 +24,7 @@ from outgrow.models.contract import TUNED
 from outgrow.results.metrics.intervals import Interval, accuracy, contrast
 from outgrow.results.metrics.worth import Worth, best_by_others, sizes, worth
 from outgrow.results.shares import far_apart
+from outgrow.teaching.calibration import Calibration, calibration
 from outgrow.teaching.dataset import Dataset, Evidence
 from outgrow.teaching.joins import Join, Joins
 from outgrow.teaching.options import Candidate, Learner
@@ -47,6 +48,7 @@ class Report:
     cheap_rows: int = 0  # careful texts that have a cheap label too
     student_accuracy: Interval | None = None
     gain: Interval | None = None  # student less cheap labels, on the rows that have both
+    calibration: Calibration | None = None  # what a temperature does to its probabilities
     worth: Worth | None = None  # of the cheap labels alone
     tried: Sequence[Mapping[str, Any]] = ()  # candidates of a choice with their accuracy
     voters: Mapping[str, Mapping[str, float]] = field(
@@ -125,7 +127,8 @@ def teach(
         laboratory.made([student])
         return work.taught(student, work.report(choices[0], student))
     right = work.cross_fitted(choices)
-    best, scores = work.chosen(right)
+    picks, scores = work.chosen(right)
+    best = _best(right)
     student, alone = work.plan.kept(choices[best]), work.plan.taught(choices[best])
     laboratory.made([student, alone])
     tried = [
@@ -138,6 +141,9 @@ def teach(
     report = work.report(
         choices[best], student, scores, worth(worth_of, curve) if curve else None, tried if len(choices) > 1 else ()
     )
+    if evidence.pool.input_type.name == "text":
+        measured = work.calibration([choices[place] for place in picks], choices[best])
+        report = replace(report, calibration=measured)
     return work.taught(student, report)
 
 
@@ -204,9 +210,27 @@ class Work:
     def right(self, student: Step, rows: Ints) -> Floats:
         """1 where the student is right, `[rows]`."""
         pool: Pool = self.evidence.pool
-        probabilities = np.load(self.laboratory.opened(student) / "probabilities.npy", mmap_mode="r")[rows]
-        scores: Floats = np.asarray(harden(probabilities, pool.ids[rows]) == pool.labels[rows], dtype=np.float64)
+        hard = harden(self.answers(student, rows), pool.ids[rows])
+        scores: Floats = np.asarray(hard == pool.labels[rows], dtype=np.float64)
         return scores
+
+    def answers(self, student: Step, rows: Ints) -> Floats:
+        """A student's probabilities `[rows, classes]`."""
+        found: Floats = np.load(self.laboratory.opened(student) / "probabilities.npy", mmap_mode="r")[rows]
+        return found
+
+    def calibration(self, of_folds: Sequence[Candidate], kept: Candidate) -> Calibration:
+        """What a temperature brings, by students that did not learn the careful label that they are scored by.
+
+        of_folds: the choice that all other folds make, for each fold.
+        """
+        careful, groups = self.evidence.careful, self.evidence.careful_groups
+        parts = folds(groups, self.plan.seed)
+        tables = np.empty((2, len(careful), len(self.evidence.pool.classes)))
+        for fold, (part, plan) in enumerate(zip(parts, self.of_folds, strict=True)):
+            for table, choice in zip(tables, (of_folds[fold], kept), strict=True):
+                table[part] = self.answers(plan.of_fold(choice, fold), careful[part])
+        return calibration(tables[0], tables[1], self.evidence.pool.labels[careful], parts, groups)
 
     def cross_fitted(self, choices: Sequence[Candidate]) -> Floats:
         """1 where right, `[choices, careful rows]`, each row by a student that owes nothing to its careful label."""
@@ -229,12 +253,14 @@ class Work:
                 row[part] = self.right(step, careful[part])
         return right
 
-    def chosen(self, right: Floats) -> tuple[int, Floats]:
-        """The place of the best choice, and `[careful rows]` scores: each by what the other folds would have chosen."""
+    def chosen(self, right: Floats) -> tuple[list[int], Floats]:
+        """The place of each fold's choice, which the other folds make, and `[careful rows]` scores by these."""
         scores = np.empty(right.shape[1])
+        picks = []
         for part in folds(self.evidence.careful_groups, self.plan.seed):
-            scores[part] = right[_best(np.delete(right, part, axis=1)), part]
-        return _best(right), scores
+            picks.append(_best(np.delete(right, part, axis=1)))
+            scores[part] = right[picks[-1], part]
+        return picks, scores
 
     def curve(self, strengths: Sequence[float | None]) -> dict[int, Floats]:
         """Scores `[repeats, careful rows]` of students that learned some careful labels alone; NaN where learned.

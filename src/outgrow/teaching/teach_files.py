@@ -27,7 +27,7 @@ from outgrow.teaching.reading import Reading
 from outgrow.teaching.saved_student import check_place, save
 from outgrow.teaching.sealed import without_folders
 from outgrow.teaching.steps import dataset_step
-from outgrow.teaching.students import trained
+from outgrow.teaching.students import Student, trained
 from outgrow.teaching.teach import Laboratory, Report, Taught, teach
 
 T = TypeVar("T")
@@ -114,6 +114,8 @@ def teach_files(
     noun = reading.inputs.noun
     report = replace(taught.report, notes=tuple(named(noun, note) for note in (*told, *taught.report.notes)), noun=noun)
     place = found.location
+    step = laboratory.trained(taught.student)
+    kept, report = calibrated(trained(spec, place, step.params, laboratory.opened(step)), report)
     model = {
         "name": without_folders(spec.name),
         "hub": place.hub or (short.hub if (short := SHORT.get(place.name.lower())) else None),
@@ -138,9 +140,19 @@ def teach_files(
         "made": made,
         "numbers": report.plain(),
     }
-    step = laboratory.trained(taught.student)
-    save(Path(out), trained(spec, place, step.params, laboratory.opened(step)), about)
+    save(Path(out), kept, about)
     return report
+
+
+def calibrated(student: Student, report: Report) -> tuple[Student, Report]:
+    """The student with the temperature that its report says helps, and the report of what it then has."""
+    found = report.calibration
+    if found is None or not found.applied:
+        return student, report
+    tempered = student.tempered(found.temperature)
+    if tempered is None:
+        return student, replace(report, calibration=replace(found, applied=False))
+    return tempered, report
 
 
 def _reading(text: str | None, inputs: Mapping[str, Any] | None) -> Reading:
