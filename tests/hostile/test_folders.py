@@ -122,8 +122,8 @@ def results(folder: Path, place: tuple[Any, ...], value: Any) -> None:
 
 E, P = "examples.parquet", "predictions.parquet"
 RUNS: list[tuple[str, Callable[[Path], Any], str]] = [
-    ("truth -1", lambda f: set_column(f, E, "truth", lambda t: pa.array([-1] * len(t), pa.int32())), "none of its classes"),
-    ("truth 7", lambda f: set_column(f, E, "truth", lambda t: pa.array([7] * len(t), pa.int32())), "none of its classes"),
+    ("truth -1", lambda f: set_column(f, E, "truth", lambda t: pa.array([-1] * len(t), pa.int32())), "not among its classes"),
+    ("truth 7", lambda f: set_column(f, E, "truth", lambda t: pa.array([7] * len(t), pa.int32())), "not among its classes"),
     ("truth turned", lambda f: set_column(f, E, "truth", lambda t: pa.array(1 - t["truth"].to_numpy())), "not the one counted"),
     ("sums of 3", lambda f: set_column(f, P, "probabilities", lambda t: pa.array([[1.5, 1.5]] * len(t))), "probabilities of"),
     ("NaN", lambda f: set_column(f, P, "probabilities", lambda t: pa.array([[np.nan, 1.0]] * len(t))), "probabilities of"),

@@ -184,9 +184,10 @@ class Probe(FeatureModel):
     @classmethod
     def open_whole(cls, folder: Path, options: Mapping[str, Any]) -> tuple[Probe, Location, LinearHead]:
         """The body of what `write_whole` wrote, and the head."""
-        own = {name: value for name, value in options.items() if name != "head"}
+        own = dict(options)
+        head = str(own.pop("head"))
         location = Location(str(folder), str(folder), None, None, "", 0)
-        return cls(checkpoint=str(folder), pooling="own", **own), location, open_head(folder, str(options["head"]))
+        return cls(checkpoint=str(folder), pooling="own", **own), location, open_head(folder, head)
 
     def open(self, location: Location) -> Opened:
         """Tokenizer and model, on the CPU, and how they are to be read. Raises as `features` does."""
