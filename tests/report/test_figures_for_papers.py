@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import outgrow
 from outgrow.cli.app import app
-from outgrow.report.figure_files import specification, write
+from outgrow.report.figure_files import title_of, write
 from outgrow.report.figures.catalogue import FIGURES
 from outgrow.report.figures.figure import drawn
 from outgrow.report.figures.for_papers import FOR_PAPERS
@@ -66,9 +66,7 @@ def test_files_are_as_wide_as_asked_with_whole_titles_and_captions(run: Path, tm
         found = re.search(r'<svg[^>]* width="([\d.]+)"', files[f"{name}.svg"].read_text())
         assert found is not None
         assert float(found[1]) == pytest.approx(width, rel=0.2)
-        lines = specification(next(one for one in made if one.name == name), "", width, "a long title " * 8)["title"][
-            "text"
-        ]
+        lines = title_of("a long title " * 8, width)["text"]
         assert " ".join(lines) == ("a long title " * 8).strip()
         assert max(map(len, lines)) * 8 <= width
     assert files["paper.txt"].read_text().startswith("Students of weak labels and of the truth. After Burns et al.")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from outgrow.core.identity import canonical_json
 
+T = TypeVar("T")
 NO_NAMES: Mapping[str, str] = {}
 
 
@@ -19,6 +20,12 @@ def display(written: Any, names: Mapping[str, str] = NO_NAMES) -> str:
     if names and (plain := _spelt(written, NO_NAMES)) in names:
         return names[plain]
     return _spelt(written, names)
+
+
+def as_shown(written: T, names: Mapping[str, str]) -> T | str:
+    """An entry as results hold it: what the YAML says, or the display name that it has."""
+    name = display(written, names)
+    return written if name == display(written) else name
 
 
 def _spelt(written: Any, names: Mapping[str, str]) -> str:

@@ -175,21 +175,26 @@ def find_identity(group: str, identity: Mapping[str, str]) -> Member:
     return found
 
 
+def name_of(group: str, thing: Any) -> str | None:
+    """The name by which `find` finds a class or function again: registered, or of its plug-in file; None: there is none."""
+    if str(thing.__module__).startswith(PLUGIN_MODULE):
+        return f"{sys.modules[thing.__module__].__file__}:{thing.__name__}"
+    target = f"{thing.__module__}:{thing.__qualname__}"
+    return next((name for name in names(group) if find(group, name).target == target), None)
+
+
 def identity_of(group: str, thing: Any) -> Mapping[str, str]:
     """The identity by which `find_identity` finds a class or function again.
 
     Raises OutgrowError where it is neither in the registry nor in a plug-in file.
     """
-    if thing.__module__.startswith(PLUGIN_MODULE):
-        return {"file": digest_file(Path(sys.modules[thing.__module__].__file__ or "")), "name": thing.__name__}
-    target = f"{thing.__module__}:{thing.__qualname__}"
-    for name in names(group):
-        found = find(group, name)
-        if found.target == target:
-            return found.identity
-    raise OutgrowError(
-        f"{target}: is not registered under outgrow.{group}; name it by path/to/file.py:Name or register it"
-    )
+    name = name_of(group, thing)
+    if name is None:
+        raise OutgrowError(
+            f"{thing.__module__}:{thing.__qualname__}: is not registered under outgrow.{group}; name it by "
+            "path/to/file.py:Name or register it"
+        )
+    return find(group, name).identity
 
 
 def remember_file(path: Path) -> None:

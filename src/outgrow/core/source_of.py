@@ -131,14 +131,9 @@ def _functions(owner: type) -> Iterator[types.FunctionType]:
 
 
 def _names(tree: ast.AST) -> list[str]:
-    """The names that a source reads, each once, those in annotations that are texts too."""
-    found: dict[str, None] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            found[node.id] = None
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():
-            continue
-    return list(found)
+    """The names that a source reads, each once."""
+    read = (node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
+    return list(dict.fromkeys(read))
 
 
 def _imported(value: Any) -> tuple[str, str] | None:

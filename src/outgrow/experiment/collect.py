@@ -149,7 +149,7 @@ def _facts(run: Run, pool: Pool, transfer: Any, weak: Any, open_step: Open) -> d
         facts["no_ceiling"] = NO_LESSON
     if not run.strong.able.pretrained:
         facts[UNTRAINED] = True
-    changes = [one.parts.labels for one in run.method.candidates or (run.method,)]
+    changes = [one.parts.labels for one in run.method.of]
     if all(part is not None and not part.needs_supervisor for part in changes):
         facts[ELICITED] = True
     if run.ceiling is not None and (more := more_than_ceiling(run)) is not None:
@@ -203,7 +203,7 @@ def _learned(student: Step, groups: Strings, transfer: Any, covered: Any, open_s
 
 def _prior(run: Run, student: Step, pool: Pool, transfer: Any, open_step: Open) -> dict[str, Any]:
     """The shares of the classes that the loss takes from the labels which the student learned, by class, where it does so."""
-    tried = run.method.candidates or (run.method,)
+    tried = run.method.of
     if not any(one.parts.loss.takes_shares for one in tried) or not run.strong.able.learns:
         return {}
     leaf = (candidates(student) or [student])[0]

@@ -63,20 +63,14 @@ def _unit(values: Floats, centre: Floats) -> Floats:
 
 def near_copies(pool: Pool, features: Floats, training: Ints, whose: str) -> list[str]:
     """A sentence where more test rows than usual have a training row nearly the same; the closest pairs are shown."""
-    found = _told(pool, features, np.flatnonzero(pool.test), training, whose)
-    return [
-        f"{alike} have a training row nearly the same {pairs}: what learned those rows has seen their answers"
-        for alike, pairs in found
-    ]
+    does = ("test row", "have a training row nearly the same", "what learned those rows has seen their answers")
+    return _noted(pool, features, np.flatnonzero(pool.test), training, whose, *does)
 
 
 def careful_copies(pool: Pool, features: Floats, careful: Ints, training: Ints, whose: str) -> list[str]:
     """The same of careful rows, which are scored by students that learned cheap labels and the other careful rows."""
-    found = _told(pool, features, careful, training, whose, "careful text")
-    return [
-        f"{alike} are nearly the same as a text that is learned from {pairs}: accuracy on new texts may be lower than on these"
-        for alike, pairs in found
-    ]
+    does = ("are nearly the same as a text that is learned from", "accuracy on new texts may be lower than on these")
+    return _noted(pool, features, careful, training, whose, "careful text", *does)
 
 
 def features_of(steps: Iterable[Step]) -> tuple[Step, str] | None:
@@ -85,10 +79,10 @@ def features_of(steps: Iterable[Step]) -> tuple[Step, str] | None:
     return None if found is None else (found, found.label.partition("features of ")[2])
 
 
-def _told(
-    pool: Pool, features: Floats, scored: Ints, training: Ints, whose: str, what: str = "test row"
-) -> list[tuple[str, str]]:
-    """How many of the scored rows have such a row, and the closest pairs, in words; empty where they are few."""
+def _noted(
+    pool: Pool, features: Floats, scored: Ints, training: Ints, whose: str, what: str, do: str, hence: str
+) -> list[str]:
+    """How many of the scored rows have such a row, the closest pairs, and what follows; nothing where they are few."""
     if not len(training) or not len(scored):
         return []
     found = neighbours(features, scored, training)
@@ -99,10 +93,8 @@ def _told(
         f"{_text(pool, int(found.rows[place]))} and {_text(pool, int(found.nearest[place]))}" for place in alike[:SHOWN]
     )
     return [
-        (
-            f"{len(alike)} of {plural(len(found.rows), what)} ({len(alike) / len(found.rows):.1%})",
-            f"(cosine {ALIKE:g} or more of {whose}'s features, less their mean), such as {pairs}",
-        )
+        f"{len(alike)} of {plural(len(found.rows), what)} ({len(alike) / len(found.rows):.1%}) {do} (cosine {ALIKE:g} or "
+        f"more of {whose}'s features, less their mean), such as {pairs}: {hence}"
     ]
 
 

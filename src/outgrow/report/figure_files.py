@@ -22,10 +22,10 @@ NARROWEST, AXIS, GUTTER = 110, 40, 14  # of a panel among others, of the axis at
 POINTS = 72 / 2.54  # a centimetre
 
 
-def specification(figure: Drawn, panel: str, width: int, title: str) -> dict[str, Any]:
-    """The whole Vega-Lite specification of one panel, its rows inside, `width` pixels wide with a title above."""
+def specification(figure: Drawn, panel: str, width: int) -> dict[str, Any]:
+    """The whole Vega-Lite specification of one panel, its rows inside, `width` pixels wide with its title above."""
     rows = [{name: row.get(name) for name in figure.columns} for row in figure.panels[panel]]
-    found = {**_narrowed(figure.spec, width), "datasets": {"rows": rows}, "title": _title(title, width)}
+    found = {**_narrowed(figure.spec, width), "datasets": {"rows": rows}, "title": title_of(figure.title(panel), width)}
     if "facet" in found:
         columns = min(found["columns"], max(1, width // NARROWEST))
         inner = {**found["spec"], "width": (width - AXIS) // columns - GUTTER}
@@ -44,7 +44,7 @@ def _narrowed(part: Any, width: int) -> Any:
     return [_narrowed(value, width) for value in part] if isinstance(part, list) else part
 
 
-def _title(text: str, width: int) -> dict[str, Any]:
+def title_of(text: str, width: int) -> dict[str, Any]:
     """A title in as many lines as its figure is wide enough for."""
     lines = textwrap.wrap(text, max(12, width // LETTER), break_long_words=False)
     return {"text": lines, "anchor": "start", "limit": 0, "fontSize": 13}
@@ -60,14 +60,13 @@ def write(made: Sequence[Drawn], folder: Path, width: int = WIDTH) -> list[Path]
         taken: set[str] = set()
         for panel in figure.panels:
             stem = _stem(figure.name, panel, taken)
-            title = f"{figure.figure.title}: {panel}" if panel else figure.figure.title
-            spec = json.dumps(specification(figure, panel, width, title))
+            spec = json.dumps(specification(figure, panel, width))
             written: dict[str, bytes] = {
                 "svg": vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE).encode(),
                 "png": vl_convert.vegalite_to_png(spec, vl_version=VEGA_LITE, scale=2),
                 "pdf": vl_convert.vegalite_to_pdf(spec, vl_version=VEGA_LITE),
                 "csv": table(figure, panel).encode(),
-                "txt": f"{title}. {figure.figure.caption}\n".encode(),
+                "txt": f"{figure.title(panel)}. {figure.figure.caption}\n".encode(),
             }
             for ending, content in written.items():
                 files.append(folder / f"{stem}.{ending}")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from outgrow.core.errors import OutgrowError
 from outgrow.report import papers, tables
 from outgrow.report.comparison_sentences import quotable
 from outgrow.report.comparison_tables import rows
 from outgrow.results.compare import compare, reference
 from outgrow.results.metrics.scores import ACCURACY
-from outgrow.results.run_folder import Reading, read_run
 from outgrow.results.run_results import Results
 
 
@@ -19,7 +17,7 @@ def latex(results: Results, pivot: str | None = None, compared: str | None = Non
     OutgrowError where differences are asked of results that belong to no run folder.
     """
     if compared is not None:
-        reading = _reading(results)
+        reading = results.reading()
         return papers.latex(rows(compare(reading, compared, against or reference(reading, compared))))
     shows = tables.view(ACCURACY, results.cells)
     return (
@@ -32,11 +30,5 @@ def quotes(results: Results, by: str = "method", against: str | None = None) -> 
 
     Raises as `latex` does.
     """
-    reading = _reading(results)
+    reading = results.reading()
     return quotable(compare(reading, by, against or reference(reading, by)))
-
-
-def _reading(results: Results) -> Reading:
-    if results.folder is None:
-        raise OutgrowError("these results belong to no run folder; read one by Results.read(folder)")
-    return read_run(results.folder)

@@ -35,12 +35,9 @@ def plot(results: Results, kind: str = "pgr", width: int = 480) -> alt.Chart | a
     if not made:
         raise OutgrowError(f"plot: there is nothing to show in {kind}")
     (figure,) = made
-    specs: list[dict[str, Any]] = []
-    for panel in figure.panels:
-        title = f"{figure.figure.title}: {panel}" if panel else figure.figure.title
-        specs.append(deepcopy(specification(figure, panel, width, title)))
+    specs = [deepcopy(specification(figure, panel, width)) for panel in figure.panels]
     if len(specs) == 1:
-        return alt.Chart.from_dict(specs[0])  # a facet, too, is read as what it is
+        return alt.Chart.from_dict(specs[0])
     inner = [
         {name: value for name, value in spec.items() if name not in ("config", "datasets", "autosize")}
         for spec in specs

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from outgrow.results.cells import RunToScore, Scored, cells_of, on_own, plain_ceilings, written
 from outgrow.results.metrics.controls import beyond_chance, chance
-from outgrow.results.metrics.intervals import accuracy, contrast
+from outgrow.results.metrics.intervals import Interval, accuracy, contrast
 from outgrow.results.metrics.recovery import recovery
+from outgrow.results.metrics.scores import Contributions
 from outgrow.results.no_supervisor import UNTRAINED, best_of, supervised, without_supervisor
 from outgrow.results.predictions import ModelKey
 from outgrow.results.shares import TRUE_LABELS
@@ -87,23 +88,19 @@ def _no_teacher(runs: Cell, cells: Sequence[Cell], scored: Scored) -> Control:
     if right is None or not supervised(runs):
         return {}
     majority = float(np.bincount(test.truth).max() / len(test.truth))
-    tables = without_supervisor(runs, cells, scored)
-    without = {name: table > 0.5 for name, table in tables.items()}
-    best = best_of(tables)
-    beyond = contrast(np.stack([right > 0.5, without[best]]), [1, -1], scored.groups(first.task))
-    who = f"{first.strong.name}, taught by {first.weak.name} with {first.method.name} on {first.task}"
-    text = f"{who}, reaches {_short(float(right.mean()))}; {best} reaches {_short(float(without[best].mean()))}"
-    nothing = beyond.low is None or beyond.low <= 0
+    best, beyond, text = _beyond(runs, right, without_supervisor(runs, cells, scored), scored)
     return {
         "control": "no teacher",
         **_names(first, "weak", "strong", "method"),
         "majority": majority,
         "without_supervisor": best,
         "beyond_no_supervisor": written(beyond),
-        "status": "failed" if nothing else "ok",
-        "says": f"{text}: that it needs a supervisor for what it reaches has not been shown"
-        if nothing
-        else f"{text}: it is above what needs no supervisor",
+        **_shown(
+            beyond,
+            text,
+            "it is above what needs no supervisor",
+            "that it needs a supervisor for what it reaches has not been shown",
+        ),
     }
 
 
@@ -124,23 +121,37 @@ def _no_pretraining(runs: Cell, cells: Sequence[Cell], scored: Scored) -> Contro
             tables[other.strong.name] = table
     if not tables:
         return {}
-    best = best_of(tables)
-    beyond = contrast(np.stack([right > 0.5, tables[best] > 0.5]), [1, -1], scored.groups(first.task))
-    nothing = beyond.low is None or beyond.low <= 0
-    text = (
-        f"{first.strong.name}, taught by {first.weak.name} with {first.method.name} on {first.task}, reaches "
-        f"{_short(float(right.mean()))}; {best}, taught the same, reaches {_short(float(tables[best].mean()))}"
-    )
+    best, beyond, text = _beyond(runs, right, tables, scored, ", taught the same,")
     return {
         "control": "no pretraining",
         **_names(first, "weak", "strong", "method"),
         "untrained": best,
         "beyond_untrained": written(beyond),
-        "status": "failed" if nothing else "ok",
-        "says": f"{text}: that what it recovers comes from pretraining has not been shown"
-        if nothing
-        else f"{text}: its pretraining makes the difference",
+        **_shown(
+            beyond,
+            text,
+            "its pretraining makes the difference",
+            "that what it recovers comes from pretraining has not been shown",
+        ),
     }
+
+
+def _beyond(
+    runs: Cell, right: Contributions, tables: Mapping[str, Contributions], scored: Scored, how: str = ""
+) -> tuple[str, Interval, str]:
+    """The best of what stands beside a cell's student, the student's difference from it, and what both reach, in words."""
+    first, best = runs[0], best_of(tables)
+    without = tables[best] > 0.5
+    beyond = contrast(np.stack([right > 0.5, without]), [1, -1], scored.groups(first.task))
+    who = f"{first.strong.name}, taught by {first.weak.name} with {first.method.name} on {first.task}"
+    reached, other = (_short(float(table.mean())) for table in (right, without))
+    return best, beyond, f"{who}, reaches {reached}; {best}{how} reaches {other}"
+
+
+def _shown(beyond: Interval, text: str, shown: str, otherwise: str) -> Control:
+    """Whether a student is above what stands beside it beyond chance, and the sentence."""
+    above = beyond.low is not None and beyond.low > 0
+    return {"status": "ok" if above else "failed", "says": f"{text}: {shown if above else otherwise}"}
 
 
 def _own(runs: Cell, scored: Scored) -> Control:

@@ -118,18 +118,19 @@ class Results:
 
     def predictions_frame(self, library: str = "pandas") -> Any:
         """One row per run and test example: truth, and each model's class and its probability. Reads the run folder."""
-        return frame(predictions(self._reading()), library)
+        return frame(predictions(self.reading()), library)
 
     def compare(self, by: str = "method", against: str | None = None, library: str = "pandas") -> Any:
         """Paired differences of an axis from one of its values, with p and Holm's correction: `outgrow compare` as a frame."""
         from outgrow.results.compare import compare, reference
 
-        reading = self._reading()
+        reading = self.reading()
         return frame(
             [flat_difference(row) for row in compare(reading, by, against or reference(reading, by)).rows], library
         )
 
-    def _reading(self) -> Any:
+    def reading(self) -> Any:
+        """The runs and predictions behind these results. Raises OutgrowError where they belong to no run folder."""
         from outgrow.results.run_folder import read_run
 
         if self.folder is None:

@@ -16,7 +16,7 @@ from outgrow.core.files.tables import Table
 from outgrow.core.inputs import InputType, Read
 from outgrow.core.pool import Pool
 from outgrow.core.registry import nearest
-from outgrow.teaching.cheap_labels import CheapLabels
+from outgrow.teaching.cheap_labels import CheapLabels, uncounted
 from outgrow.teaching.reading import Reading
 
 CHOSEN = "careful_label"  # what `outgrow next` calls the column to fill in
@@ -189,26 +189,24 @@ def _of_annotators(table: Table, reading: Reading, columns: Sequence[str], probl
     return Gold(every, rows, [name for of_one in votes for name in of_one], ", ".join(columns), votes=True)
 
 
+def careful_files(truth: str | Path | Sequence[str | Path] | None) -> list[str | Path]:
+    """The files of careful labels: none, one, or several."""
+    return [] if truth is None else [truth] if isinstance(truth, (str, Path)) else list(truth)
+
+
 def _one_vote_each(
     table: Table, forms: Sequence[str], names: Sequence[str | None], column: str, problems: list[str]
 ) -> list[str | None]:
-    """Repeats of one annotator on one text count once, labels that contradict one another not at all."""
+    """The names without those that do not count: of one annotator on one text, see `uncounted`."""
     if not table.has(column, "the annotator", problems):
         return list(names)
     who = table.names(column, "annotator", problems)
-    votes: dict[tuple[str, str], list[int]] = {}
-    nobody = []
-    for row, (form, name, one) in enumerate(zip(forms, names, who, strict=True)):
-        if name is not None and one is not None:
-            votes.setdefault((form, one), []).append(row)
-        elif name is not None:
-            nobody.append(row)
-    if nobody:
+    named = [row for row, name in enumerate(names) if name is not None]
+    if nobody := [row for row in named if who[row] is None]:
         problems.append(f"{table.name}: column {column!r} is blank in {table.where(nobody)}: say whose label it is")
     kept = list(names)
-    for rows in votes.values():
-        for row in rows[1:] if len({names[row] for row in rows}) == 1 else rows:
-            kept[row] = None
+    for row in uncounted({row: (forms[row], who[row]) for row in named if who[row] is not None}, names):
+        kept[row] = None
     return kept
 
 

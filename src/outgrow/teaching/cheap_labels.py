@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,15 +48,23 @@ class CheapLabels:
 
 
 def _one_vote_each(rows: Ints, voter: Ints, answers: Ints) -> Ints:
-    """The answers, one of each voter and text: repeats count once, and votes that contradict one another not at all."""
-    votes: dict[tuple[int, int], list[int]] = {}
-    for line in np.flatnonzero(answers[:, 0] >= 0).tolist():
-        votes.setdefault((int(rows[line]), int(voter[line])), []).append(line)
-    kept = answers.copy()
-    for lines in votes.values():
-        alike = len(set(answers[lines, 0].tolist())) == 1
-        kept[lines[1:] if alike else lines] = -1
+    """The answers without those that do not count: of one voter on one text, see `uncounted`."""
+    kept, first = answers.copy(), answers[:, 0].tolist()
+    known = np.flatnonzero(answers[:, 0] >= 0).tolist()
+    kept[uncounted({line: (int(rows[line]), int(voter[line])) for line in known}, first)] = -1
     return kept
+
+
+def uncounted(keys: Mapping[int, Hashable], answers: Sequence[object]) -> list[int]:
+    """Lines whose labels do not count: repeats count once, and labels that contradict one another not at all.
+
+    keys: of the lines that have a label, who gave it and on what; answers: the label of every line.
+    """
+    votes: dict[Hashable, list[int]] = {}
+    for line, key in keys.items():
+        votes.setdefault(key, []).append(line)
+    alike = (len({answers[line] for line in lines}) == 1 for lines in votes.values())
+    return [line for lines, same in zip(votes.values(), alike, strict=True) for line in (lines[1:] if same else lines)]
 
 
 @dataclass(frozen=True)

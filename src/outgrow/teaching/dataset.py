@@ -15,12 +15,20 @@ from outgrow.core.answers import within
 from outgrow.core.errors import UsageError
 from outgrow.core.examples import Floats, Ints, Strings, harden
 from outgrow.core.pool import Pool
-from outgrow.teaching.careful_labels import Careful, Gold, Rows, check_classes, check_gold, matched, read_gold
+from outgrow.teaching.careful_labels import (
+    Careful,
+    Gold,
+    Rows,
+    careful_files,
+    check_classes,
+    check_gold,
+    matched,
+    read_gold,
+)
 from outgrow.teaching.cheap_labels import CheapLabels, GivenLabels, read_cheap_labels
 from outgrow.teaching.label_form import Form
 from outgrow.teaching.reading import Reading
 
-FEWEST = 20  # careful labels; with fewer, an interval of accuracy is nearly as wide as the whole range
 GIVEN, COUNTS, TRUTH = "given.npz", "counts.json", "truth.npy"
 
 
@@ -161,7 +169,7 @@ def read_dataset(
     """
     problems: list[str] = []
     cheap = read_cheap_labels(labels, reading, form, problems, max_classes)
-    paths = [] if truth is None else [truth] if isinstance(truth, (str, Path)) else truth
+    paths = careful_files(truth)
     read = [read_gold(path, reading, form.columns, truth_label, problems, voters=truth_voters) for path in paths]
     extra = [read_gold(path, reading, form.columns, truth_label, problems, chosen=True) for path in learn]
     if cheap is not None and not problems:

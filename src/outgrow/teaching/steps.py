@@ -17,6 +17,7 @@ from outgrow.core.pool import Pool
 from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.steps.job_files import save
 from outgrow.models.label_sources.aggregate import Rule
+from outgrow.teaching.careful_labels import careful_files
 from outgrow.teaching.correction import PARTS, Clues, corrected, dealt, lengths
 from outgrow.teaching.dataset import Dataset, Evidence, read_dataset, truth_in
 from outgrow.teaching.label_form import Form
@@ -41,7 +42,7 @@ def dataset_step(
     """What the files hold, as a pool; where they are is added to `sources`. Raises UsageError where one is missing."""
     files: list[dict[str, str]] = []
     problems: list[str] = []
-    careful = [] if truth is None else [truth] if isinstance(truth, (str, Path)) else list(truth)
+    careful = careful_files(truth)
     for path in (labels, *careful, *learn):
         try:
             folder = reading.inputs.folders and Path(path).is_dir()

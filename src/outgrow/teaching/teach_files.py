@@ -18,6 +18,7 @@ from outgrow.execution.machine import Machine
 from outgrow.execution.progress import Display, Silent
 from outgrow.execution.store import Store, default_store
 from outgrow.models.checkpoints.locate import SHORT
+from outgrow.teaching.careful_labels import careful_files
 from outgrow.teaching.dataset import Dataset
 from outgrow.teaching.dataset_notes import notes
 from outgrow.teaching.label_form import Form
@@ -76,7 +77,7 @@ def teach_files(
     problems: list[str] = []
     reading = _tried(problems, lambda: _reading(text, inputs))
     needing = [option for option, given in (("--choose", choose), ("--mix", mix)) if given and truth is None]
-    truths = [] if truth is None else [truth] if isinstance(truth, (str, Path)) else list(truth)
+    truths = careful_files(truth)
     needing += ["--truth-voter"] if truth_voters and not truths else []
     problems += [f"{option}: needs careful labels; give them by --truth" for option in needing]
     problems += _voters(truth_voters, truth_label)

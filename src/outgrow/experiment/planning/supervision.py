@@ -37,7 +37,7 @@ def ceiling_step(
     terms = Terms(covered_by=weak_labels if weak.partial else None)
     if alike is None:
         return training_step(task, strong, "transfer", split, TRUTH, NAIVE, seed, terms)
-    tried = alike.candidates or (alike,)
+    tried = alike.of
     if len(tried) > 1:
         terms = replace(terms, predict_on=("validation",))
     procedures = [one.parts.procedure for one in tried]
@@ -54,7 +54,7 @@ def ceiling_step(
 
 def trained_alike(method: MethodSpec, asked: Literal["same_procedure", "plain"] | None) -> bool:
     """Whether a method's ceilings are trained by its procedure; `asked`: what the experiment says of ceilings."""
-    procedures = [one.parts.procedure for one in method.candidates or (method,)]
+    procedures = [one.parts.procedure for one in method.of]
     return asked != "plain" and all(
         procedure is not None and procedure.trains_further and (asked is not None or procedure.starts is not None)
         for procedure in procedures

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import FunctionType
@@ -15,7 +14,7 @@ from outgrow.core.entry_names import display
 from outgrow.core.errors import UsageError
 from outgrow.core.examples import class_name
 from outgrow.core.files import disk
-from outgrow.core.registry import PLUGIN_MODULE, find, is_file_name, names
+from outgrow.core.registry import is_file_name, name_of
 from outgrow.core.source_of import source_of
 from outgrow.tasks.contract import RawTask
 
@@ -77,13 +76,9 @@ def _is_code(entry: Any) -> bool:
 
 
 def _name_of(thing: Any, group: str) -> str:
-    """The registered name of a class or function, else `path/to/file.py:Name` of a file with its source."""
-    target = f"{thing.__module__}:{thing.__qualname__}"
-    for name in names(group):
-        if find(group, name).target == target:
-            return name
-    if str(thing.__module__).startswith(PLUGIN_MODULE):
-        return f"{sys.modules[thing.__module__].__file__}:{thing.__name__}"
+    """The name that a class or function has already, else `path/to/file.py:Name` of a file with its source."""
+    if (known := name_of(group, thing)) is not None:
+        return known
     source, name = source_of(thing), thing.__name__
     if group == "methods" and isinstance(thing, FunctionType):
         name = f"{name}_method"

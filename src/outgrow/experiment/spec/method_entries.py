@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from outgrow.core.entry_names import display
+from outgrow.core.entry_names import as_shown, display
 from outgrow.core.errors import UsageError
 from outgrow.core.registry import Member, find
 from outgrow.core.validation import Problems, validated
@@ -42,7 +42,7 @@ class MethodSpec:
     @property
     def shown(self) -> Written:
         """The entry as results hold it: what the YAML says, or the display name of it."""
-        return self.written if self.name == display(self.written) else self.name
+        return as_shown(self.written, self.names)
 
     @property
     def of(self) -> tuple[MethodSpec, ...]:

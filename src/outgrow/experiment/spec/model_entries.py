@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from outgrow.core.entry_names import display
+from outgrow.core.entry_names import as_shown, display
 from outgrow.core.errors import UsageError
 from outgrow.core.identity import canonical_json
 from outgrow.core.registry import Member, find, is_file_name, names, nearest
@@ -69,7 +69,7 @@ class ModelSpec:
     @property
     def shown(self) -> Written:
         """The entry as results hold it: what the YAML says, or the display name of it."""
-        return self.written if self.name == display(self.written) else self.name
+        return as_shown(self.written, self.names)
 
     def named(self, names: Mapping[str, str]) -> ModelSpec:
         """With display names, and all that it is made of too."""

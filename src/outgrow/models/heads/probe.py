@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -43,9 +43,6 @@ from outgrow.models.contract import (
 from outgrow.models.heads.hidden_states import Opened, read_states
 from outgrow.models.vision.backbone import picture_reader
 from outgrow.models.vision.classifier import open_classifier, open_head
-
-if TYPE_CHECKING:
-    pass
 
 
 class Probe(FeatureModel):

@@ -45,6 +45,10 @@ class Drawn:
         """The figure's."""
         return self.figure.name
 
+    def title(self, panel: str) -> str:
+        """The figure's title, with the panel's name where it has several."""
+        return f"{self.figure.title}: {panel}" if panel else self.figure.title
+
     @property
     def columns(self) -> tuple[str, ...]:
         """The figure's."""

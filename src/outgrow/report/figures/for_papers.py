@@ -9,24 +9,26 @@ from outgrow.core.entry_names import display
 from outgrow.report.figures.figure import Figure, Key, Row, Rows, ends, models, panel_key
 from outgrow.report.figures.forms import finished, line_colour, points, start_chart, tooltips
 from outgrow.report.scene import Scene, names
+from outgrow.results.predictions import OWN
 
 TRUTH = "the truth"
 ABREAST = 3  # panels beside each other
 TALL = 170
 
 
-def _several(cells: Sequence[Mapping[str, Any]], name: str) -> bool:
-    return len({display(cell[name]) for cell in cells}) > 1
+def _task(cell: Mapping[str, Any]) -> str:
+    """The task of a cell, with the set that its models are tested on where that is not the task's own."""
+    who = names(cell)
+    return who["task"] if cell["test_set"] == OWN else f"{who['task']}, {who['test_set']}"
 
 
 def _by_task(scene: Scene) -> Rows:
     """Accuracies of all students of a run, by task: taught by a supervisor with a method, and taught the truth."""
     rows: dict[Key, list[Row]] = {}
     seen: set[tuple[Key, str, str, str]] = set()
-    weak_too, sets_too = _several(scene.cells, "weak"), len({cell["test_set"] for cell in scene.cells}) > 1
+    weak_too = len({display(cell["weak"]) for cell in scene.cells}) > 1
     for cell in scene.cells:
-        who, key = names(cell), panel_key(cell, "run")
-        task = f"{who['task']}, {who['test_set']}" if sets_too else who["task"]
+        who, key, task = names(cell), panel_key(cell, "run"), _task(cell)
         taught = f"{who['method']}, by {who['weak']}" if weak_too else who["method"]
         for series, role in ((taught, "student"), (TRUTH, "ceiling")):
             found = cell[f"{role}_accuracy"]
@@ -44,7 +46,6 @@ def _by_task(scene: Scene) -> Rows:
 def _facets(scene: Scene) -> dict[str, Any]:
     """A panel for each task: accuracy by student, methods beside one another, the supervisor's own accuracy in grey."""
     alt, rows = start_chart()
-    tasks = list(dict.fromkeys(row["task"] for panel in _by_task(scene).values() for row in panel))
     x = alt.X("strong:N", sort=None, title="strong student", axis=alt.Axis(labelAngle=-25, labelLimit=140))
     base = rows.encode(x=x, xOffset=alt.XOffset("series:N", sort=None))
     y = alt.Y("estimate:Q", title="accuracy", scale=alt.Scale(zero=False), axis=alt.Axis(format=".2f", tickCount=6))
@@ -58,18 +59,16 @@ def _facets(scene: Scene) -> dict[str, Any]:
         ),
         points(base, "series", 55).encode(y=y, tooltip=shown),
     )
-    return _faceted(layers, "task", tasks)
+    return _faceted(layers, "task", list(dict.fromkeys(map(_task, scene.cells))))
 
 
 def _over_tasks(scene: Scene) -> Rows:
     """Gains of the students of one supervisor and one strong student, a row a task."""
     rows: dict[Key, list[Row]] = {}
     for cell in scene.cells:
-        who = names(cell)
         if cell["gain"]["estimate"] is not None:
-            task = who["task"] if cell["test_set"] == "test" else f"{who['task']}, {who['test_set']}"
-            key = panel_key(cell, "run", "weak", "strong")
-            rows.setdefault(key, []).append({**models(cell), "task": task, **ends(cell["gain"])})
+            row = {**models(cell), "task": _task(cell), **ends(cell["gain"])}
+            rows.setdefault(panel_key(cell, "run", "weak", "strong"), []).append(row)
     return {key: panel for key, panel in rows.items() if len({row["task"] for row in panel}) > 1}
 
 
