@@ -75,7 +75,7 @@ def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--old", type=Path, help="another checkout, measured in turn with this one")
     parser.add_argument("--times", type=int, default=7, help="how often each start is measured, after one to warm up")
-    parser.add_argument("--long", type=int, default=2, help="how often the demo and teach are measured")
+    parser.add_argument("--long", type=int, default=2, help="how often the demo and teach are measured; 0: not")
     asked = parser.parse_args()
     under = conditions()
     sources = [ROOT, *([asked.old.resolve()] if asked.old else [])]
@@ -96,7 +96,7 @@ def main() -> None:
                 for source in sources:
                     times[source].append(seconds(source, command, folder))
             rows.append(row(name, {source: of[1:] for source, of in times.items()}, ROOT))
-        for name, line in LONG.items():
+        for name, line in LONG.items() if asked.long else ():
             times = {source: [] for source in sources}
             for number in range(asked.long):
                 for source in sources:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from copy import copy
 from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
@@ -284,12 +285,24 @@ def entry() -> None:
     sys.exit(answer([word for word in sys.argv[1:] if word != "--debug"], debug=debug))
 
 
+def _named(words: Sequence[str]) -> typer.Typer:
+    """The app with only the command that the line names, where it begins with one: typer reads the options of all it has."""
+    named = [
+        one for one in app.registered_commands if [one.name or getattr(one.callback, "__name__", "")] == [*words[:1]]
+    ]
+    if not named:
+        return app
+    alone = copy(app)
+    alone.registered_commands = named
+    return alone
+
+
 def answer(words: Sequence[str], *, debug: bool = False) -> int:
     """Carry out a command line and print what there is to say of its end; the exit code. debug: errors pass."""
     from outgrow.cli.failures import explain
 
     try:
-        code = app(list(words), standalone_mode=False)
+        code = _named(words)(list(words), standalone_mode=False)
         sys.stdout.flush()
         if code == 130:  # typer's word for a KeyboardInterrupt; Ctrl-C itself raises Stopped
             raise KeyboardInterrupt

@@ -9,7 +9,6 @@ import io
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -93,6 +92,8 @@ def facts(data: bytes, max_pixels: int) -> Facts:
 
 def in_threads(work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
     """`work` of each item in their order, by a few threads; at most `AT_ONCE` answers wait to be fetched."""
+    from concurrent.futures import ThreadPoolExecutor  # not at the start of every command
+
     rest = iter(items)
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as threads:
         waiting = [threads.submit(work, item) for item in islice(rest, AT_ONCE)]

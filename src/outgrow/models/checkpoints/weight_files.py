@@ -15,14 +15,16 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_cache_path
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.identity import digest, digest_file
 from outgrow.models.checkpoints.safe_folder import check_folder
-from outgrow.models.contract import Location
+
+if TYPE_CHECKING:
+    from outgrow.models.contract import Location
 
 READ = {".safetensors", ".json", ".txt", ".model", ".spm", ".bpe", ".jinja"}  # what a loader may read of a folder
 ASIDE = {  # and what stands beside it without changing any feature
