@@ -23,6 +23,29 @@ from outgrow.execution.store import Store
 pytestmark = pytest.mark.usefixtures("toy_kinds")
 
 
+@pytest.mark.parametrize(
+    ("allowed", "each"),
+    [
+        (None, (8, 2, 3)),
+        ("3", (3, 2, 3)),
+        ("1", (1, 1, 3)),
+        ("4,2", (4, 2, 3)),
+        ("64", (8, 2, 3)),
+        ("0", (8, 2, 3)),
+        ("²", (8, 2, 3)),
+    ],
+)
+def test_threads_are_the_cores_shared_among_jobs_or_fewer(
+    monkeypatch: pytest.MonkeyPatch, allowed: str | None, each: tuple[int, int, int]
+) -> None:
+    monkeypatch.setattr("outgrow.execution.machine.cores", lambda: 8)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if allowed is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", allowed)
+    machines = (Machine(), Machine(jobs=4), Machine(jobs=4, threads=3))
+    assert tuple(machine.threads_each for machine in machines) == each
+
+
 class LastFirst:
     """A toy: takes three orders, each by way of JSON, and carries out the last one first, at an address of its own."""
 

@@ -13,7 +13,10 @@ JobsOption = Annotated[
     int | None, typer.Option("--jobs", min=1, max=512, help="Processes that work at once. [default: 1]")
 ]
 ThreadsOption = Annotated[
-    int | None, typer.Option("--threads", min=1, max=1024, help="Threads of each process. [default: cores/jobs]")
+    int | None,
+    typer.Option(
+        "--threads", min=1, max=1024, help="Threads of each process. [default: cores/jobs, at most OMP_NUM_THREADS]"
+    ),
 ]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, mps, cuda, cuda:1, or cuda:0,cuda:1.")]
 ExecutorOption = Annotated[

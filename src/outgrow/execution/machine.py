@@ -22,7 +22,9 @@ class Machine:
     """
 
     jobs: int | None = None  # batches of steps at once; default: one here, as many as there is room for elsewhere
-    threads: int | None = None  # a process; default: the cores, shared among the jobs
+    threads: int | None = (
+        None  # a process; default: the cores, shared among the jobs, or OMP_NUM_THREADS where that is less
+    )
     device: str = "auto"
     checkpoint_every: float | None = None  # minutes; None: a training that is killed starts again from its beginning
     executor: str | None = None
@@ -41,7 +43,9 @@ class Machine:
     @property
     def threads_each(self) -> int:
         """Threads of each process on this machine."""
-        return self.threads or max(1, cores() // (self.jobs or 1))
+        allowed = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+        share = max(1, cores() // (self.jobs or 1))
+        return self.threads or (min(int(allowed), share) if allowed.isdecimal() and int(allowed) else share)
 
     @property
     def checkpoint_seconds(self) -> float | None:

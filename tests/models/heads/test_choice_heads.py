@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sklearn.linear_model import LogisticRegression
 
 from outgrow import Experiment, UsageError, run
@@ -78,10 +79,15 @@ def test_the_file_with_candidates_swapped_trains_the_same_head() -> None:
     assert found[0] == pytest.approx(found[1], abs=1e-4)
 
 
-def test_a_heads_bits_do_not_depend_on_its_company() -> None:
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_heads_bits_depend_neither_on_its_company_nor_on_threads(threads: int) -> None:
     features, places, truth = rows(3)
     problems = [Problem(np.arange(n), np.eye(2)[truth[:n]], None, Naive(), 0.03, n) for n in (50, 80, 120)]
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
     together = solve_choices(features, places, problems, Solver())
+    assert torch.get_num_threads() == threads
+    torch.set_num_threads(before)
     for problem, head in zip(problems, together, strict=True):
         alone = solve_choices(features, places, [problem], Solver())[0]
         assert (alone.weight == head.weight).all()

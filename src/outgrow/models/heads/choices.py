@@ -13,6 +13,7 @@ import numpy as np
 
 from outgrow.core.answers import OUT, chosen_among
 from outgrow.core.examples import Floats, Ints
+from outgrow.models.heads.products import with_a_core_each
 from outgrow.models.heads.solver import DEVIATION, Head, Problem, Solver, _adam, scale
 
 if TYPE_CHECKING:
@@ -30,18 +31,22 @@ def solve_choices(
     """The heads of problems on the features `[parts, d]` of candidates, each with weight `[d, 1]` and a bias of 0.
 
     places `[n, k]`: the part that each candidate of a row is, -1 where the row has fewer. A problem's rows are of these n.
-    A head minimises mean_i method.loss_i + l2 * |w|^2 / 2. Each is solved alone, so its bits are its own.
+    A head minimises mean_i method.loss_i + l2 * |w|^2 / 2. Each is solved alone, on one core, so its bits are its own.
     """
+    import torch
+
     assert solver.norm is not None  # only heads of pictures are linear in features of any length
     unit = _unit(features, places, solver.norm)
-    heads = []
-    for number, problem in enumerate(problems):
+    heads: dict[int, Head] = {}
 
-        def report(step: int, before: int = number * solver.steps) -> None:
-            progress(before + step, len(problems) * solver.steps)
+    def work(number: int, report: Callable[[int], None]) -> None:
+        heads[number] = _solve(features, places[problems[number].rows], problems[number], solver, unit, device, report)
 
-        heads.append(_solve(features, places[problem.rows], problem, solver, unit, device, report))
-    return heads
+    def report(number: int, of: int, step: int) -> None:
+        progress(number * solver.steps + step, of * solver.steps)
+
+    with_a_core_each(len(problems), torch.get_num_threads() if device == "cpu" else 1, work, report)
+    return [heads[number] for number in range(len(problems))]
 
 
 def predict_choices(features: Floats, places: Ints, head: Head, solver: Solver) -> Floats:

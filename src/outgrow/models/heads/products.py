@@ -131,7 +131,7 @@ class _StoppedError(Exception):
     """Ends the other threads' work after one has failed or was interrupted."""
 
 
-def side_by_side(
+def with_a_core_each(
     count: int,
     threads: int,
     work: Callable[[int, Callable[[int], None]], None],

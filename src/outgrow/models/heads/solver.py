@@ -13,7 +13,7 @@ from outgrow.core.answers import OUT, Allowed
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats, Ints
 from outgrow.models.heads.joint_losses import Objective, joined_calls, losses
-from outgrow.models.heads.products import JoinedRows, OwnRows, Products, copies, groups, side_by_side, with_bias
+from outgrow.models.heads.products import JoinedRows, OwnRows, Products, copies, groups, with_a_core_each, with_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -169,7 +169,7 @@ def _solve_on_cpu(
     def report(number: int, of: int, step: int) -> None:
         progress(number * solver.steps + step, of * solver.steps)
 
-    side_by_side(len(parts), threads, work, report)
+    with_a_core_each(len(parts), threads, work, report)
     return [heads[place] for place in range(len(problems))]
 
 
