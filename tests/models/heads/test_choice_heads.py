@@ -80,9 +80,10 @@ def test_the_file_with_candidates_swapped_trains_the_same_head() -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_a_heads_bits_depend_neither_on_its_company_nor_on_threads(threads: int) -> None:
+@pytest.mark.parametrize("method", [Naive(), Confidence()])
+def test_a_heads_bits_depend_neither_on_its_company_nor_on_threads(threads: int, method: Naive | Confidence) -> None:
     features, places, truth = rows(3)
-    problems = [Problem(np.arange(n), np.eye(2)[truth[:n]], None, Naive(), 0.03, n) for n in (50, 80, 120)]
+    problems = [Problem(np.arange(n), np.eye(2)[truth[:n]], None, method, 0.03, n) for n in (50, 80, 81, 120)]
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     together = solve_choices(features, places, problems, Solver())
@@ -91,6 +92,16 @@ def test_a_heads_bits_depend_neither_on_its_company_nor_on_threads(threads: int)
     for problem, head in zip(problems, together, strict=True):
         alone = solve_choices(features, places, [problem], Solver())[0]
         assert (alone.weight == head.weight).all()
+        assert head.bias.tolist() == [0]
+
+
+def test_a_row_of_weight_0_is_absent_from_statistics_too() -> None:
+    features, places, truth = rows(5)
+    weights = np.where(np.arange(120) < 90, 1.0, 0.0)
+    whole = Problem(np.arange(120), np.eye(2)[truth], weights, Confidence(), 0.03, 1)
+    part = Problem(np.arange(90), np.eye(2)[truth[:90]], None, Confidence(), 0.03, 1)
+    found = [solve_choices(features, places, [problem], Solver())[0].weight for problem in (whole, part)]
+    assert (found[0] == found[1]).all()
 
 
 def test_what_methods_look_at_is_how_candidates_differ() -> None:

@@ -7,17 +7,13 @@ be the same for every candidate.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from outgrow.core.answers import OUT, chosen_among
+from outgrow.core.answers import chosen_among
 from outgrow.core.examples import Floats, Ints
-from outgrow.models.heads.products import with_a_core_each
-from outgrow.models.heads.solver import DEVIATION, Head, Problem, Solver, _adam, scale
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from outgrow.models.heads.products import CandidateRows, Candidates, widened
+from outgrow.models.heads.solver import Head, Problem, Solver, by_own_rows, scale, without_absent_rows
 
 
 def solve_choices(
@@ -31,22 +27,20 @@ def solve_choices(
     """The heads of problems on the features `[parts, d]` of candidates, each with weight `[d, 1]` and a bias of 0.
 
     places `[n, k]`: the part that each candidate of a row is, -1 where the row has fewer. A problem's rows are of these n.
-    A head minimises mean_i method.loss_i + l2 * |w|^2 / 2. Each is solved alone, on one core, so its bits are its own.
+    A head minimises mean_i method.loss_i + l2 * |w|^2 / 2. Its bits are its own, as in `solve`.
     """
     import torch
 
     assert solver.norm is not None  # only heads of pictures are linear in features of any length
-    unit = _unit(features, places, solver.norm)
-    heads: dict[int, Head] = {}
+    unit, (k, d) = _unit(features, places, solver.norm), (places.shape[1], features.shape[1])
 
-    def work(number: int, report: Callable[[int], None]) -> None:
-        heads[number] = _solve(features, places[problems[number].rows], problems[number], solver, unit, device, report)
+    def made(own: Ints) -> Candidates:
+        inputs = scale(np.asarray(features[places[own].ravel()]), solver.norm) * unit
+        return Candidates(widened(inputs, bias=0).to(device), torch.from_numpy(places[own] < 0).to(device))
 
-    def report(number: int, of: int, step: int) -> None:
-        progress(number * solver.steps + step, of * solver.steps)
-
-    with_a_core_each(len(problems), torch.get_num_threads() if device == "cpu" else 1, work, report)
-    return [heads[number] for number in range(len(problems))]
+    problems = [without_absent_rows(problem) for problem in problems]
+    found = by_own_rows(problems, d, k * d, solver, made, CandidateRows, device, progress)
+    return [Head(head.weight * np.float32(unit), head.bias) for head in found]
 
 
 def predict_choices(features: Floats, places: Ints, head: Head, solver: Solver) -> Floats:
@@ -83,34 +77,3 @@ def _unit(features: Floats, places: Ints, norm: float) -> float:
     apart = side_by_side(np.asarray(features) * (norm / lengths), places)
     spread = float(np.sqrt((apart.astype(np.float64) ** 2).sum() / max(1, int((places >= 0).sum()))))
     return norm / 2 / spread if spread > 0 else 1.0
-
-
-def _solve(
-    features: Floats,
-    places: Ints,
-    problem: Problem,
-    solver: Solver,
-    unit: float,
-    device: str,
-    report: Callable[[int], None],
-) -> Head:
-    import torch
-
-    m, k = places.shape
-    inputs = (scale(np.asarray(features[places.ravel()]), solver.norm) * unit).to(device)
-    absent = torch.from_numpy(places < 0).to(device)
-    targets = torch.tensor(problem.targets.astype(np.float32)).to(device)
-    weights = np.ones(m) if problem.weights is None else problem.weights.astype(np.float64)
-    shares = torch.tensor((weights / weights.sum()).astype(np.float32)).to(device)
-    generator = torch.Generator().manual_seed(problem.seed)
-    weight: Tensor = (DEVIATION * torch.randn(inputs.shape[1], 1, generator=generator)).to(device)
-    first, second = torch.zeros_like(weight), torch.zeros_like(weight)
-    for step in range(max(1, round(problem.stop * solver.steps))):
-        logits = (inputs @ weight).view(m, k).masked_fill(absent, OUT).requires_grad_()
-        losses = problem.method.loss(logits, targets, step / solver.steps)
-        (gradient,) = torch.autograd.grad(losses, logits, shares)
-        slope = inputs.T @ gradient.masked_fill(absent, 0).reshape(-1, 1)
-        slope += problem.l2 * weight
-        _adam(weight, slope, first, second, step, solver)
-        report(step + 1)
-    return Head(weight.cpu().numpy() * unit, np.zeros(1, np.float32))

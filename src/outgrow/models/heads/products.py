@@ -1,7 +1,8 @@
 """The two matrix products of a step for many heads: logits of each head's rows, and the slopes of its weights.
 
-Weights are `[slots, classes, width]`, a slot a head; logits and their gradients `[classes, N]`, the rows of the first
-head, then those of the second and so on. What a slot gets never depends on what the others hold.
+Weights are `[slots, columns, width]`, a slot a head; logits and their gradients `[classes, N]`, the rows of the first
+head, then those of the second and so on. What a slot gets never depends on what the others hold. A head on texts has a
+column per class; one on candidates has one, whose products are the logits of a row's candidates.
 """
 
 from __future__ import annotations
@@ -11,16 +12,19 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
-from outgrow.core.examples import Floats, Ints
+from outgrow.core.answers import OUT
+from outgrow.core.examples import Ints
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
+R = TypeVar("R")
 CACHED = 2**22  # floats of rows that a thread works on in turn (16 MB): more would come from memory at each step
 
 
@@ -28,11 +32,12 @@ class Products(Protocol):
     """How logits and slopes are computed on one kind of device."""
 
     slots: int
+    columns: int
     width: int
     device: Any
 
     def logits(self, weight: Tensor) -> Tensor:
-        """`[slots, classes, width]` -> `[classes, N]`."""
+        """`[slots, columns, width]` -> `[classes, N]`."""
 
     def slopes(self, gradient: Tensor, weight: Tensor) -> Tensor:
         """`[classes, N]` -> like the weights: the sum over a head's rows of gradient times features."""
@@ -43,7 +48,8 @@ class OwnRows:
 
     def __init__(self, rows: Sequence[Tensor], classes: int) -> None:
         """rows: features `[m, width]` of each head."""
-        self.rows, self.slots, self.width, self.device = rows, len(rows), rows[0].shape[1], "cpu"
+        self.rows, self.device = rows, "cpu"
+        self.slots, self.columns, self.width = len(rows), classes, rows[0].shape[1]
         # Buffers of their own begin where BLAS likes it: a part of a common one could begin elsewhere, and round otherwise.
         self.buffers = [own.new_empty(classes, len(own)) for own in rows]
 
@@ -66,6 +72,43 @@ class OwnRows:
         return slopes
 
 
+@dataclass(frozen=True)
+class Candidates:
+    """The candidates of a head's rows: features `[m * k, width]`, and which of `[m, k]` are absent."""
+
+    features: Tensor
+    absent: Tensor
+
+
+class CandidateRows:
+    """Each head's products by calls of its own on its rows' candidates, k to a row."""
+
+    columns = 1
+
+    def __init__(self, rows: Sequence[Candidates]) -> None:
+        """rows: the candidates of each head."""
+        self.rows, self.slots = rows, len(rows)
+        self.width, self.device = rows[0].features.shape[1], rows[0].features.device
+
+    def logits(self, weight: Tensor) -> Tensor:
+        """See `Products`; those of absent candidates are `OUT`."""
+        import torch
+
+        scores = [(own @ rows.features.T).view(rows.absent.shape) for own, rows in zip(weight, self.rows, strict=True)]
+        return torch.cat(
+            [own.masked_fill(rows.absent, OUT).T for own, rows in zip(scores, self.rows, strict=True)], dim=1
+        )
+
+    def slopes(self, gradient: Tensor, weight: Tensor) -> Tensor:
+        """See `Products`."""
+        import torch
+
+        parts = torch.split(gradient, [len(rows.absent) for rows in self.rows], dim=1)
+        there = [part.T.masked_fill(rows.absent, 0) for part, rows in zip(parts, self.rows, strict=True)]
+        slopes = [own.reshape(1, -1) @ rows.features for own, rows in zip(there, self.rows, strict=True)]
+        return torch.stack(slopes)
+
+
 class JoinedRows:
     """On a GPU: one product over all rows for all slots, always of the same shape, empty slots filled with zeros."""
 
@@ -73,7 +116,8 @@ class JoinedRows:
         """inputs: features of all rows `[n, width]`; rows: each head's."""
         import torch
 
-        self.inputs, self.slots, self.width, self.device = inputs, slots, inputs.shape[1], inputs.device
+        self.inputs, self.device = inputs, inputs.device
+        self.slots, self.columns, self.width = slots, classes, inputs.shape[1]
         places = np.concatenate([own.astype(np.int64) + slot * len(inputs) for slot, own in enumerate(rows)])
         self.places = torch.from_numpy(places).to(inputs.device)
         self.gradients = torch.zeros(classes, slots * len(inputs), device=inputs.device)
@@ -90,13 +134,13 @@ class JoinedRows:
         return (everything @ self.inputs).view_as(weight)
 
 
-def with_bias(inputs: Tensor) -> Tensor:
-    """A last column of ones, so that the bias is one of the weights, then zeros up to a multiple of 16: `[n, width]`."""
+def widened(inputs: Tensor, bias: float) -> Tensor:
+    """A last column of `bias`, so that a bias is one of the weights, then zeros up to a multiple of 16: `[n, width]`."""
     # Widths of whole vector registers keep BLAS from a tail path that treats some columns unlike others.
     n, d = inputs.shape
     padded = inputs.new_zeros(n, math.ceil((d + 1) / 16) * 16)
     padded[:, :d] = inputs
-    padded[:, d] = 1
+    padded[:, d] = bias
     return padded
 
 
@@ -118,13 +162,13 @@ def groups(rows: Sequence[Ints], width: int, threads: int) -> list[list[int]]:
     return found
 
 
-def copies(features: Floats, rows: Sequence[Ints], scaled: Callable[[Floats], Tensor]) -> list[Tensor]:
-    """Rows `[m, width]` of each head; equal rows are one copy. `scaled` makes them of features."""
-    made: dict[bytes, Tensor] = {}
+def copies(rows: Sequence[Ints], made: Callable[[Ints], R]) -> list[R]:
+    """What `made` makes of the rows of each head; of equal rows it is one copy."""
+    found: dict[bytes, R] = {}
     for own in rows:
-        if own.tobytes() not in made:
-            made[own.tobytes()] = with_bias(scaled(features[own]))
-    return [made[own.tobytes()] for own in rows]
+        if own.tobytes() not in found:
+            found[own.tobytes()] = made(own)
+    return [found[own.tobytes()] for own in rows]
 
 
 class _StoppedError(Exception):

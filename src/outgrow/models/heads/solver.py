@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -13,12 +13,13 @@ from outgrow.core.answers import OUT, Allowed
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats, Ints
 from outgrow.models.heads.joint_losses import Objective, joined_calls, losses
-from outgrow.models.heads.products import JoinedRows, OwnRows, Products, copies, groups, with_a_core_each, with_bias
+from outgrow.models.heads.products import JoinedRows, OwnRows, Products, copies, groups, widened, with_a_core_each
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
+R = TypeVar("R")
 TOGETHER = 64  # heads at once, at most
 SCORES = 2**26  # floats of logits at once on a GPU (256 MB); with more, fewer heads a pass, by the shapes alone
 LENGTH = 8.0  # of features
@@ -126,7 +127,7 @@ def solve(
     _check(features, problems)
     if not problems:
         return []
-    problems = [_without_absent_rows(problem) for problem in problems]
+    problems = [without_absent_rows(problem) for problem in problems]
     if solver.norm is None:
         factor = np.float32(LENGTH / max(float(np.linalg.norm(features, axis=1).mean()), 1e-12))
         features = np.asarray(features, np.float32) * factor
@@ -142,29 +143,43 @@ def _solved(
     progress: Callable[[int, int], None],
 ) -> list[Head]:
     if device == "cpu":
-        return _solve_on_cpu(features, problems, solver, progress)
+        classes, d = problems[0].targets.shape[1], features.shape[1]
+
+        def made(own: Ints) -> Tensor:
+            return widened(scale(features[own], solver.norm), bias=1)
+
+        return by_own_rows(problems, d, d, solver, made, lambda rows: OwnRows(rows, classes), device, progress)
     return _solve_on_device(features, problems, solver, device, progress)
 
 
-def _solve_on_cpu(
-    features: Floats, problems: Sequence[Problem], solver: Solver, progress: Callable[[int, int], None]
+def by_own_rows(
+    problems: Sequence[Problem],
+    d: int,
+    width: int,
+    solver: Solver,
+    made: Callable[[Ints], R],
+    products: Callable[[Sequence[R]], Products],
+    device: str,
+    progress: Callable[[int, int], None],
 ) -> list[Head]:
-    """By products of each head's own, a few heads at a time in each thread."""
+    """Heads with `d` weights a column by products of each head's own rows, a few heads at a time in each thread.
+
+    made: of a problem's rows, `width` numbers each, what `products` calculates with.
+    """
     import torch
 
-    classes, d = problems[0].targets.shape[1], features.shape[1]
-    threads = torch.get_num_threads()
-    parts = groups([problem.rows for problem in problems], d, threads)
+    threads = torch.get_num_threads() if device == "cpu" else 1
+    parts = groups([problem.rows for problem in problems], width, threads)
     heads: dict[int, Head] = {}
 
     def work(number: int, report: Callable[[int], None]) -> None:
         some = [problems[place] for place in parts[number]]
-        rows = copies(features, [problem.rows for problem in some], lambda values: scale(values, solver.norm))
+        rows = copies([problem.rows for problem in some], made)
 
-        def products(order: Sequence[int]) -> Products:
-            return OwnRows([rows[place] for place in order], classes)
+        def ordered(order: Sequence[int]) -> Products:
+            return products([rows[place] for place in order])
 
-        heads.update(zip(parts[number], _descend(products, some, d, solver, report), strict=True))
+        heads.update(zip(parts[number], _descend(ordered, some, d, solver, report), strict=True))
 
     def report(number: int, of: int, step: int) -> None:
         progress(number * solver.steps + step, of * solver.steps)
@@ -187,7 +202,7 @@ def _solve_on_device(
     width = TOGETHER
     while width > 1 and n * width * classes > SCORES:
         width //= 2
-    inputs = with_bias(scale(features, solver.norm)).to(device)
+    inputs = widened(scale(features, solver.norm), bias=1).to(device)
     passes = [problems[start : start + width] for start in range(0, len(problems), width)]
     heads: list[Head] = []
     for number, group in enumerate(passes):
@@ -220,7 +235,7 @@ def predict_all(features: Floats, heads: Sequence[Head], solver: Solver) -> list
     return found
 
 
-def _without_absent_rows(problem: Problem) -> Problem:
+def without_absent_rows(problem: Problem) -> Problem:
     """The problem less its rows of weight 0, which would still count in a threshold of the whole batch."""
     if problem.weights is None or (problem.weights > 0).all():
         return problem
@@ -241,11 +256,11 @@ def _descend(
     order, calls = joined_calls([(problem.method, len(problem.rows)) for problem in problems])
     products, ordered = products_of(order), [problems[place] for place in order]
     classes, device = ordered[0].targets.shape[1], products.device
-    weight = torch.zeros(products.slots, classes, products.width)
+    weight = torch.zeros(products.slots, products.columns, products.width)
     decay = torch.zeros_like(weight)
     for place, problem in enumerate(ordered):
         generator = torch.Generator().manual_seed(problem.seed)
-        weight[place, :, :d] = (DEVIATION * torch.randn(d, classes, generator=generator)).T
+        weight[place, :, :d] = (DEVIATION * torch.randn(d, products.columns, generator=generator)).T
         decay[place, :, :d] = problem.l2
     weight, decay = weight.to(device), decay.to(device)
     sizes = [sum(call.sizes) for call in calls]
