@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from outgrow.results.metrics.scores import Metric
     from outgrow.results.run_results import Results
     from outgrow.tasks.contract import RawTask
-    from outgrow.teaching.estimator import WeakToStrongClassifier
+    from outgrow.teaching.estimator.classifier import WeakToStrongClassifier
     from outgrow.teaching.predict_files import predict_files as predict
     from outgrow.teaching.teach_files import teach_files as teach
 
@@ -71,7 +71,7 @@ _HOME = {
     "RawTask": "tasks.contract",
     "Results": "results.run_results",
     "UsageError": "core.errors",
-    "WeakToStrongClassifier": "teaching.estimator",
+    "WeakToStrongClassifier": "teaching.estimator.classifier",
     "latex": "report.paper_texts",
     "plot": "report.plot",
     "predict": "teaching.predict_files:predict_files",

@@ -17,8 +17,9 @@ from outgrow.teaching.correction import Clues, corrected, dealt, lengths, truste
 from outgrow.teaching.label_form import Form
 from outgrow.teaching.options import CORRECTED_WEIGHT, CORRECTIONS, for_labels, learning
 from outgrow.teaching.reading import Reading
+from outgrow.teaching.report import Report
 from outgrow.teaching.steps import dataset_step, folds
-from outgrow.teaching.teach import Laboratory, Report, Work, work_on
+from outgrow.teaching.teach import Laboratory, Work, work_on
 from outgrow.teaching.teach_files import teach_files
 
 pytestmark = pytest.mark.usefixtures("one_thread")

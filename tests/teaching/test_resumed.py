@@ -41,7 +41,8 @@ def test_a_killed_teach_goes_on_where_it_was(tmp_path: Path, at: str) -> None:
     """Killed when a candidate was trained, or all of them; with two processes, as with one."""
     files, killed, whole = make_files(tmp_path), tmp_path / "killed", tmp_path / "whole"
     write(files / "gold.csv", ["text", "label"], read(files / "gold.csv")[:36])  # too few for a learning curve
-    process = start(files, killed, 2, PYTHONPATH=str(SUPPORT / "dying"), DIES_AT=at, DIES_AFTER="head")
+    path = f"{SUPPORT / 'dying'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    process = start(files, killed, 2, PYTHONPATH=path, DIES_AT=at, DIES_AFTER="head")
     output = process.communicate(timeout=600)
     assert process.returncode == -signal.SIGKILL, output
     assert not (killed / "student").exists()

@@ -30,6 +30,8 @@ def explain(error: BaseException) -> int:
             say(buffer.getvalue(), error=True, end="")
             return 2
         case Stopped() | typer.Abort():
+            for note in getattr(error, "__notes__", ()):
+                _say(note)
             _say("stopped; what was finished is kept, and the same command goes on from here")
             return error.code if isinstance(error, Stopped) and isinstance(error.code, int) else 130
         case BrokenPipeError() | SystemExit(__context__=BrokenPipeError()):  # typer turns the one into the other

@@ -90,6 +90,9 @@ def teach(
         bool | None,
         typer.Option("--mix/--no-mix", help="Learn from the careful labels too. [default: heads, if they gain by it]"),
     ] = None,
+    no_worth: Annotated[
+        bool, typer.Option("--no-worth", help="Do not count what the cheap labels are worth in careful ones.")
+    ] = False,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1)] = 0,
     store: StoreOption = None,
     jobs: JobsOption = None,
@@ -127,6 +130,7 @@ def teach(
             max_classes=max_classes,
             choose=choose,
             mix=mix,
+            worth=not no_worth,
             seed=seed,
             store=store,
             machine=machine,

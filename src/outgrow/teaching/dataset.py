@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from outgrow.core.answers import within
 from outgrow.core.errors import UsageError
 from outgrow.core.examples import Floats, Ints, Strings, harden
+from outgrow.core.inputs import InputType
 from outgrow.core.pool import Pool
 from outgrow.teaching.careful_labels import (
     Careful,
@@ -187,7 +188,18 @@ def read_dataset(
         check_gold(gold, cheap, problems)
     if problems or cheap is None:
         raise UsageError(*dict.fromkeys(problems))
-    inputs = reading.inputs
+    found = assembled(cheap, gold, chosen, reading.inputs, str(labels), " and ".join(map(str, paths)))
+    _check_apart(_evidence(found), str(labels))
+    return found
+
+
+def assembled(
+    cheap: CheapLabels, gold: Gold | None, chosen: Gold | None, inputs: InputType, labels: str, truth: str
+) -> Dataset:
+    """The distinct texts of cheap labels, of careful ones and of chosen ones, once these are known to fit together.
+
+    labels, truth: what sentences call them. Raises UsageError where nothing is left to learn from.
+    """
     classes = _classes(cheap, gold, chosen)
     rows = Rows.of(cheap.read, inputs)
     ids = rows.ids
@@ -229,9 +241,13 @@ def read_dataset(
     learned = careful.soft(kept, classes)
     learned = np.where(np.isnan(learned), more.soft(kept, classes), learned)
     found = Dataset(pool, given, np.array([place.get(id_, -1) for id_ in kept], dtype=np.int64), counts, learned)
-    evidence = Evidence(pool, found.over_pool(given.joined("mean")[0]), learned)
-    _check_enough(evidence, str(labels), " and ".join(map(str, paths)))
+    _check_enough(_evidence(found), labels, truth)
     return found
+
+
+def _evidence(found: Dataset) -> Evidence:
+    """What is known before anything tells how voters are joined."""
+    return Evidence(found.pool, found.over_pool(found.given.joined("mean")[0]), found.truth)
 
 
 def _classes(cheap: CheapLabels, *careful: Gold | None) -> tuple[str, ...]:
@@ -261,6 +277,10 @@ def _check_enough(found: Evidence, labels: str, truth: str) -> None:
             f"{labels}: every text with a cheap label is in {truth} too, so nothing is left to learn from; "
             "give more cheap labels or fewer careful ones"
         )
+
+
+def _check_apart(found: Evidence, labels: str) -> None:
+    rows = found.taught
     alike = (
         np.ptp(found.targets(found.careful[:0]), axis=0).max() == 0
     )  # soft labels of one class may differ, and are informative

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
+from outgrow.core.examples import Ints
 from outgrow.core.units import plural
+from outgrow.results.shares import far_apart
 from outgrow.tasks.class_names import class_names_in_texts
 from outgrow.teaching.dataset import Dataset
 
@@ -95,6 +98,18 @@ def notes(dataset: Dataset, labels: str, truth: str) -> list[str]:
         if absent
     ]
     return found
+
+
+def far_from_labels(student: Ints, labels: Ints, classes: Sequence[str]) -> tuple[str, ...]:
+    """A note where a student's classes `[n]` are in other shares than the cheap labels of the same texts."""
+    known = labels >= 0
+    found = far_apart(student[None, known], labels[None, known], len(classes)) if known.any() else None
+    if found is None:
+        return ()
+    return (
+        f'the student predicts "{classes[found.number]}" on {found.student:.0%} of the texts that it learned from, where the '
+        f"cheap labels have it on {found.labels:.0%}: its shares of the classes are far from its labels'",
+    )
 
 
 def _are(number: int) -> str:

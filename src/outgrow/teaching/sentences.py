@@ -120,6 +120,8 @@ def _worth(report: Numbers) -> str:
     if report.get("chosen"):  # the students that are compared learned these too
         labels = f"{plural(report['taught'], 'cheap label')} with {plural(report['chosen'], 'chosen careful one')}"
         verb = "are"
+    if worth is None and not report.get("worth_counted", True):
+        return "How many careful labels would have done as well was not counted: the same command without --no-worth counts it."
     if worth is None:
         return (
             f"How many careful labels would have done as well cannot be told from {careful}: the curve of students "

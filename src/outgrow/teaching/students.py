@@ -17,6 +17,7 @@ from outgrow.models.contract import FeatureModel, Location
 from outgrow.models.heads import saved as heads
 from outgrow.models.heads.choices import scores as scores_of
 from outgrow.models.heads.solver import Head, Solver, predict
+from outgrow.teaching.report import Report
 
 Progress = Callable[[int, int], None]
 Read = Callable[[Sequence[Any], Progress], Floats]
@@ -158,3 +159,14 @@ def trained(spec: ModelSpec, location: Location, params: Mapping[str, Any], fold
     return HeadStudent(
         spec.options, location, Head(tensors["weight"], tensors["bias"]), solver.norm, spec.member.identity
     )
+
+
+def calibrated(student: Student, report: Report) -> tuple[Student, Report]:
+    """The student with the temperature that its report says helps, and the report of what it then has."""
+    found = report.calibration
+    if found is None or not found.applied:
+        return student, report
+    tempered = student.tempered(found.temperature)
+    if tempered is None:
+        return student, replace(report, calibration=replace(found, applied=False))
+    return tempered, report

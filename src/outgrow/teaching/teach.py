@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,52 +20,17 @@ from outgrow.execution.store import Store
 from outgrow.experiment.near_copies import careful_copies, features_of
 from outgrow.experiment.steps.job_files import facts
 from outgrow.models.contract import TUNED
-from outgrow.results.metrics.intervals import Interval, accuracy, contrast
-from outgrow.results.metrics.worth import Worth, best_by_others, sizes, worth
-from outgrow.results.shares import far_apart
+from outgrow.results.metrics.intervals import accuracy, contrast
+from outgrow.results.metrics.worth import best_by_others, sizes
+from outgrow.results.metrics.worth import worth as worth_by
 from outgrow.teaching.calibration import Calibration, calibration
 from outgrow.teaching.dataset import Dataset, Evidence
+from outgrow.teaching.dataset_notes import far_from_labels
 from outgrow.teaching.joins import Join, Joins
-from outgrow.teaching.options import Candidate, Learner
+from outgrow.teaching.options import Candidate, Learner, for_labels
 from outgrow.teaching.plan import TeachPlan
+from outgrow.teaching.report import Report
 from outgrow.teaching.steps import cheap_labels_step, folds
-
-
-@dataclass(frozen=True)
-class Report:
-    """What is known of a student. Accuracies are on careful labels that it did not learn from; None: not known."""
-
-    taught: int  # texts with cheap labels that it learned from
-    careful: int  # texts with careful labels
-    mixed: bool  # whether it learned from these too; its scores are then of students that did not learn the row
-    method: str
-    l2: float | None
-    weight: float  # how many cheap labels a careful one counted as; 0: it did not learn from them
-    corrections: int  # how often the cheap labels were corrected by them before it learned them
-    agreement: float  # share of the cheap labels that it repeats: no accuracy
-    cheap_accuracy: Interval | None = None
-    cheap_rows: int = 0  # careful texts that have a cheap label too
-    student_accuracy: Interval | None = None
-    gain: Interval | None = None  # student less cheap labels, on the rows that have both
-    calibration: Calibration | None = None  # what a temperature does to its probabilities
-    worth: Worth | None = None  # of the cheap labels alone
-    tried: Sequence[Mapping[str, Any]] = ()  # candidates of a choice with their accuracy
-    voters: Mapping[str, Mapping[str, float]] = field(
-        default_factory=dict
-    )  # column -> coverage, accuracy by Dawid-Skene
-    joined_by: str | None = None  # the rule that joined several voters
-    joins: Sequence[Mapping[str, Any]] = ()  # of several rules tried, `by` and accuracy on careful texts with votes
-    chosen: int = 0  # further texts with careful labels that were chosen and not drawn: learned from, never scored
-    notes: tuple[str, ...] = ()
-    noun: str = "text"  # what one input is called
-
-    def plain(self) -> dict[str, Any]:
-        """As JSON values; None for a number of labels that is beyond the learning curve."""
-        values = asdict(self)
-        if self.worth is not None:
-            for end in ("estimate", "low", "high"):
-                values["worth"][end] = int(at) if (at := values["worth"][end]) < math.inf else None
-        return values
 
 
 @dataclass(frozen=True)
@@ -110,13 +74,22 @@ class Laboratory:
 
 
 def teach(
-    pool: Step, learner: Learner, choices: Sequence[Candidate], laboratory: Laboratory, *, seed: int = 0
+    pool: Step,
+    learner: Learner,
+    choices: Sequence[Candidate],
+    laboratory: Laboratory,
+    *,
+    seed: int = 0,
+    worth: bool = True,
+    before_worth: Callable[[Taught], None] | None = None,
 ) -> Taught:
     """Train a student on the cheap labels, and on careful ones where a choice gives them weight, and measure it.
 
     pool: the step of the data set. Of several choices, the one with the best accuracy on the careful labels, each scored
     by students that did not learn it. The student's own accuracy is then measured by cross-validation: each row is scored
     by the choice that the other folds would have made.
+    worth: whether what the cheap labels are worth is counted, which is most of the trainings; before_worth gets the student
+    and all else that is known of it before that.
     Whatever was trained is in the store: after a kill, the same call goes on where it was.
     """
     work = work_on(pool, learner, laboratory, seed)
@@ -130,21 +103,31 @@ def teach(
     picks, scores = work.chosen(right)
     best = _best(right)
     student, alone = work.plan.kept(choices[best]), work.plan.taught(choices[best])
-    laboratory.made([student, alone])
+    laboratory.made([student, alone] if worth else [student])
     tried = [
         {"method": choice.method.name, "l2": choice.l2, "weight": choice.weight, "accuracy": float(row.mean())}
         for choice, row in zip(choices, right, strict=True)
     ]
-    heads = TUNED if learner.spec.able.strengths else ()
-    curve = work.curve(list(dict.fromkeys([*(choice.l2 for choice in choices), *heads])))
-    worth_of = scores if student == alone else work.alone(choices[best])
-    report = work.report(
-        choices[best], student, scores, worth(worth_of, curve) if curve else None, tried if len(choices) > 1 else ()
-    )
+    report = work.report(choices[best], student, scores, tried if len(choices) > 1 else ())
     if evidence.pool.input_type.name == "text":
         measured = work.calibration([choices[place] for place in picks], choices[best])
         report = replace(report, calibration=measured)
-    return work.taught(student, report)
+    taught = work.taught(student, report)
+    if not worth:
+        return taught
+    if before_worth is not None and sizes(len(evidence.careful)):
+        before_worth(taught)
+    heads = TUNED if learner.spec.able.strengths else ()
+    curve = work.curve(list(dict.fromkeys([*(choice.l2 for choice in choices), *heads])))
+    worth_of = scores if student == alone else work.alone(choices[best])
+    found = worth_by(worth_of, curve) if curve else None
+    return replace(taught, report=replace(report, worth=found, worth_counted=True))
+
+
+def usual(learner: Learner, choices: Sequence[Candidate], data: Dataset, *, careful: bool) -> list[Candidate]:
+    """The candidates where no method is named, for these labels; careful: careful ones may be learned from."""
+    alone = data.alone if learner.cheap and not careful else 0
+    return for_labels(choices, len(data.pool.classes), data.both, alone)
 
 
 def work_on(pool: Step, learner: Learner, laboratory: Laboratory, seed: int) -> Work:
@@ -163,18 +146,6 @@ def work_on(pool: Step, learner: Learner, laboratory: Laboratory, seed: int) -> 
 def _best(right: Floats) -> int:
     """The choice `[choices, rows]` that is right most often; of equals the first."""
     return int(right.mean(axis=1).argmax())
-
-
-def _far_from_labels(student: Ints, labels: Ints, classes: Sequence[str]) -> tuple[str, ...]:
-    """A note where a student's classes `[n]` are in other shares than the cheap labels of the same texts."""
-    known = labels >= 0
-    found = far_apart(student[None, known], labels[None, known], len(classes)) if known.any() else None
-    if found is None:
-        return ()
-    return (
-        f'the student predicts "{classes[found.number]}" on {found.student:.0%} of the texts that it learned from, where the '
-        f"cheap labels have it on {found.labels:.0%}: its shares of the classes are far from its labels'",
-    )
 
 
 def _check_judged(choices: Sequence[Candidate], evidence: Evidence) -> None:
@@ -287,7 +258,6 @@ class Work:
         choice: Candidate,
         student: Step,
         scores: Floats | None = None,
-        worth: Worth | None = None,
         tried: Sequence[Mapping[str, Any]] = (),
     ) -> Report:
         """The numbers; without scores, those that need no careful label."""
@@ -305,7 +275,7 @@ class Work:
             corrections=choice.rounds,
             agreement=float((predicted == hard[rows]).mean()),
             chosen=len(evidence.chosen),
-            notes=() if pool.input_type.exchangeable else _far_from_labels(predicted, hard[rows], pool.classes),
+            notes=() if pool.input_type.exchangeable else far_from_labels(predicted, hard[rows], pool.classes),
         )
         if self.data.given.kind == "columns":
             columns = self.plan.pool.params["form"]["columns"]
@@ -321,7 +291,6 @@ class Work:
             "cheap_rows": len(both),
             "student_accuracy": accuracy(scores[None]),
             "gain": gain,
-            "worth": worth,
             "tried": tuple(tried),
         }
         return Report(**{**report.__dict__, **known, "notes": (*report.notes, *self._near_copies(student))})

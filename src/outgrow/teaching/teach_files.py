@@ -4,32 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
-from outgrow.core.errors import UsageError
+from outgrow.core.errors import Stopped, UsageError
 from outgrow.core.files import disk
 from outgrow.core.inputs import TEXT, InputType
 from outgrow.core.units import named
 from outgrow.execution.machine import Machine
 from outgrow.execution.progress import Display, Silent
 from outgrow.execution.store import Store, default_store
-from outgrow.models.checkpoints.locate import SHORT
 from outgrow.teaching.careful_labels import careful_files
 from outgrow.teaching.dataset import Dataset
 from outgrow.teaching.dataset_notes import notes
+from outgrow.teaching.described import described
 from outgrow.teaching.label_form import Form
-from outgrow.teaching.model_card import licence
-from outgrow.teaching.options import for_labels, learning
+from outgrow.teaching.options import learning
 from outgrow.teaching.reading import Reading
+from outgrow.teaching.report import Report
 from outgrow.teaching.saved_student import check_place, save
-from outgrow.teaching.sealed import without_folders
 from outgrow.teaching.steps import dataset_step
-from outgrow.teaching.students import Student, trained
-from outgrow.teaching.teach import Laboratory, Report, Taught, teach
+from outgrow.teaching.students import calibrated, trained
+from outgrow.teaching.teach import Laboratory, Taught, teach, usual
 
 T = TypeVar("T")
 
@@ -54,6 +52,7 @@ def teach_files(
     learn: Sequence[str | Path] = (),
     choose: bool = False,
     mix: bool | None = None,
+    worth: bool = True,
     seed: int = 0,
     store: str | Path | Store | None = None,
     machine: Machine | None = None,
@@ -66,7 +65,8 @@ def teach_files(
     per class, or one of mappings; with `voter` each row is one vote, with `confidence` each label has its probability. A folder
     of pictures, one folder per class, needs neither.
     truth_voters: the column of who gave a careful label, or several of annotators' labels. learn: files of careful labels that
-    were chosen and not drawn. student: of texts `minilm`, where none is named.
+    were chosen and not drawn. student: of texts `minilm`, where none is named. worth: whether what the cheap labels are worth
+    is counted; the student is in `out` before that.
     machine: what the work may use. docs/guide/teach.md explains the other options. What was trained is kept in the
     store: after a kill, the same call goes on where it was.
     Raises UsageError with everything that is wrong, before torch is loaded.
@@ -103,57 +103,35 @@ def teach_files(
         raise UsageError(*dict.fromkeys(problems))
     found, choices = chosen
     if method is None and not choose:
-        read = Dataset.load(data.opened(pool))
-        alone = read.alone if found.cheap and (truth is None or mix is False) else 0
-        choices = for_labels(choices, len(read.pool.classes), read.both, alone)
-    spec = found.spec
+        learned = truth is not None and mix is not False
+        choices = usual(found, choices, Dataset.load(data.opened(pool)), careful=learned)
     machine = machine or Machine()
     machine.devices()  # a device that is not there is known before any work
     laboratory = Laboratory(opened, machine, {**sources, **found.sources}, shown)
-    taught = teach(pool, found, choices, laboratory, seed=seed)
-    told = _notes(taught, Path(labels).name, " and ".join(Path(one).name for one in truths), form.columns)
-    noun = reading.inputs.noun
-    report = replace(taught.report, notes=tuple(named(noun, note) for note in (*told, *taught.report.notes)), noun=noun)
-    place = found.location
-    step = laboratory.trained(taught.student)
-    kept, report = calibrated(trained(spec, place, step.params, laboratory.opened(step)), report)
-    model = {
-        "name": without_folders(spec.name),
-        "hub": place.hub or (short.hub if (short := SHORT.get(place.name.lower())) else None),
-        "fingerprint": place.fingerprint,
-        "licence": licence(place.name, place.path),
-        "options": spec.options.model_dump(mode="json", exclude={"checkpoint"}),
-    }
-    made = {
-        "labels": form.written or list(reading.keys.values()),
-        "form": "joined" if report.voters else form.kind,
-        "method": report.method,
-        "l2": report.l2 if report.l2 is not None else getattr(spec.options, "l2", None),
-        "weight": report.weight,
-        "corrections": report.corrections,
-        "seed": seed,
-        "environment": {name: version(name) for name in ("torch", "transformers", "numpy")},
-    }
-    about = {
-        "classes": list(taught.evidence.pool.classes),
-        "text": reading.identity(),
-        "model": model,
-        "made": made,
-        "numbers": report.plain(),
-    }
-    save(Path(out), kept, about)
-    return report
+    names = Path(labels).name, " and ".join(Path(one).name for one in truths)
 
+    def keep(taught: Taught) -> Report:
+        noun = reading.inputs.noun
+        told = (*_notes(taught, *names, form.columns), *taught.report.notes)
+        report = replace(taught.report, notes=tuple(named(noun, note) for note in told), noun=noun)
+        step = laboratory.trained(taught.student)
+        kept, report = calibrated(trained(found.spec, found.location, step.params, laboratory.opened(step)), report)
+        columns = form.written or list(reading.keys.values())
+        form_of = "joined" if report.voters else form.kind
+        classes = taught.evidence.pool.classes
+        save(Path(out), kept, described(found, report, classes, reading.identity(), columns, form_of, seed))
+        return report
 
-def calibrated(student: Student, report: Report) -> tuple[Student, Report]:
-    """The student with the temperature that its report says helps, and the report of what it then has."""
-    found = report.calibration
-    if found is None or not found.applied:
-        return student, report
-    tempered = student.tempered(found.temperature)
-    if tempered is None:
-        return student, replace(report, calibration=replace(found, applied=False))
-    return tempered, report
+    saved: list[Report] = []
+    try:
+        taught = teach(
+            pool, found, choices, laboratory, seed=seed, worth=worth, before_worth=lambda one: saved.append(keep(one))
+        )
+    except (Stopped, KeyboardInterrupt) as error:
+        if saved:
+            error.add_note(f"the student is in {out}; what its cheap labels are worth was not counted")
+        raise
+    return keep(taught)
 
 
 def _reading(text: str | None, inputs: Mapping[str, Any] | None) -> Reading:

@@ -1,0 +1,1 @@
+"""Students as a scikit-learn classifier: from arrays, not from files."""
