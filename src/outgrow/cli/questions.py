@@ -68,6 +68,7 @@ def audit(
     from outgrow.execution.progress import display
     from outgrow.questions.audit import audit_files
     from outgrow.questions.material import Place
+    from outgrow.questions.told import audited
 
     with display(quiet=quiet) as shown:
         found = audit_files(
@@ -90,16 +91,8 @@ def audit(
         return
     for note in found.notes:
         say(f"note: {note}")
-    for one in found.sources:
-        say(
-            f"{one.source}: {plural(one.labels, 'label')}, of which another class is likelier than {one.doubted:,} "
-            f"({one.doubted / one.labels:.0%})"
-        )
-    marked = sum(bool(one.findings) for one in found.labels)
-    say(
-        f"{plural(len(found.labels), 'label')} in {out}, those most likely wrong first; {marked:,} with a finding of their own."
-    )
-    say(f"Go through them in {out.with_suffix('.html')}; its export is a file for teach --learn.")
+    for line in audited(found, out):
+        say(line)
 
 
 def estimate(

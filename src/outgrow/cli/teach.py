@@ -93,6 +93,12 @@ def teach(
     no_worth: Annotated[
         bool, typer.Option("--no-worth", help="Do not count what the cheap labels are worth in careful ones.")
     ] = False,
+    audit: Annotated[
+        Path | None,
+        typer.Option(
+            "--audit", help="A file for labels by how likely they are wrong, as of outgrow audit; with a page."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1)] = 0,
     store: StoreOption = None,
     jobs: JobsOption = None,
@@ -106,42 +112,67 @@ def teach(
     from outgrow.core.files.yaml_file import option_value
     from outgrow.execution.machine import Machine
     from outgrow.execution.progress import display
+    from outgrow.questions.audit import audit_files
+    from outgrow.questions.beside_teach import check_audit
+    from outgrow.questions.material import Place
+    from outgrow.questions.told import audited
     from outgrow.teaching.sentences import sentences
     from outgrow.teaching.teach_files import teach_files
 
     machine = Machine(jobs, threads, device, executor=executor, address=address)
+    taught_by = None if student is None else option_value(student, "--student")
+    columns = _inputs(inputs, {"chosen": chosen, "rejected": rejected, "prompt": prompt, "image": image})
+    given: dict[str, Any] = {
+        "text": text,
+        "columns": [name for one in label or () for name in listed(one)],
+        "probabilities": None if probabilities is None else columns_of(probabilities),
+        "voter": voter,
+        "truth_label": truth_label,
+        "max_classes": max_classes,
+        "seed": seed,
+    }
+    if audit is not None:
+        others = {"--inputs": columns, "--confidence": confidence, "--truth-voter": truth_voter, "--learn": learn}
+        check_audit(audit, out, taught_by or "minilm", {**others, "all but one --truth": len(truth or ()) > 1})
+    audited_labels = None
     with display(quiet=quiet) as shown:
         report = teach_files(
             labels,
-            text=text,
-            inputs=_inputs(inputs, {"chosen": chosen, "rejected": rejected, "prompt": prompt, "image": image}),
-            columns=[name for one in label or () for name in listed(one)],
-            probabilities=None if probabilities is None else columns_of(probabilities),
-            voter=voter,
+            **given,
+            inputs=columns,
             confidence=confidence,
             out=out,
-            student=None if student is None else option_value(student, "--student"),
+            student=taught_by,
             method=None if method is None else option_value(method, "--method"),
             l2=l2,
             truth=truth or None,
-            truth_label=truth_label,
             truth_voters=() if truth_voter is None else listed(truth_voter),
             learn=learn or (),
-            max_classes=max_classes,
             choose=choose,
             mix=mix,
             worth=not no_worth,
-            seed=seed,
             store=store,
             machine=machine,
             display=shown,
         )
+        if audit is not None:
+            audited_labels = audit_files(
+                labels,
+                **given,
+                out=audit,
+                student=taught_by or "minilm",
+                truth=truth[0] if truth else None,
+                place=Place(store, machine, shown),
+            )
     if quiet:
         return
     for note in report.notes:
         say(f"note: {note}")
     for sentence in sentences(report.plain()):
         say(sentence)
+    if audit is not None and audited_labels is not None:
+        for line in audited(audited_labels, audit):
+            say(line)
     say(f"The student is in {out}; its README.md is a model card. Next: outgrow predict {out} new.csv -o out.csv")
 
 

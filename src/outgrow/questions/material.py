@@ -19,7 +19,7 @@ from outgrow.execution.store import Store, default_store
 from outgrow.teaching.correction import PARTS, dealt
 from outgrow.teaching.dataset import Dataset
 from outgrow.teaching.label_form import Form
-from outgrow.teaching.options import CORRECTED_WEIGHT, DOUBTED, Candidate, learning, learning_method
+from outgrow.teaching.options import CORRECTED_WEIGHT, DOUBTED, Candidate, Learner, learning, learning_method
 from outgrow.teaching.reading import Reading
 from outgrow.teaching.steps import dataset_step
 from outgrow.teaching.teach import Laboratory, Work, work_on
@@ -79,12 +79,7 @@ def gather(
     sources: dict[str, Any] = {}
     learned = pool = None
     try:
-        learned, _ = learning(student, "naive", careful=truth is not None)
-        if not learned.spec.able.has_features:
-            problems.append(
-                f"--student: {learned.spec.name}: is not a head on frozen features; take one, such as minilm, whose five "
-                "trainings take a moment"
-            )
+        learned = head_of(student, careful=truth is not None)
     except UsageError as error:
         problems += error.problems
     try:
@@ -111,6 +106,17 @@ def gather(
         opinion[rows] = np.load(folder / "probabilities.npy", mmap_mode="r")[rows]
     features = laboratory.opened(laboratory.trained(steps[0]).parents["features"]) / "features.npy"
     return Material(work, opinion, np.load(features, mmap_mode="r"), [laboratory.trained(step) for step in steps])
+
+
+def head_of(student: Any, *, careful: bool = False, option: str = "--student") -> Learner:
+    """The head that is named, with what its trainings read. Raises UsageError for other students. option: who asks for one."""
+    learned, _ = learning(student, "naive", careful=careful)
+    if not learned.spec.able.has_features:
+        raise UsageError(
+            f"{option}: {learned.spec.name}: is not a head on frozen features; take one, such as minilm, whose five "
+            "trainings take a moment"
+        )
+    return learned
 
 
 def sources_of(data: Dataset, columns: Sequence[str], voters: Sequence[str]) -> list[str]:

@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from outgrow.core.units import plural
+from outgrow.questions.audit import Audit
 from outgrow.questions.estimate import FEWEST, Estimated, Estimates
 from outgrow.questions.join import Joined
 from outgrow.teaching.sentences import JOINS, share
 
 SHOWN = 30  # voters in a table
+
+
+def audited(found: Audit, out: Path) -> list[str]:
+    """How many labels of each source are doubted, and where all of them are."""
+    lines = [
+        f"{one.source}: {plural(one.labels, 'label')}, of which another class is likelier than {one.doubted:,} "
+        f"({one.doubted / one.labels:.0%})"
+        for one in found.sources
+    ]
+    marked = sum(bool(one.findings) for one in found.labels)
+    return [
+        *lines,
+        f"{plural(len(found.labels), 'label')} in {out}, those most likely wrong first; {marked:,} with a finding of their "
+        "own.",
+        f"Go through them in {out.with_suffix('.html')}; its export is a file for teach --learn.",
+    ]
 
 
 def estimated(found: Estimates) -> list[str]:
