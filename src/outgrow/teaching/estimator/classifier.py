@@ -71,7 +71,7 @@ class WeakToStrongClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         weak = weak_labels_of(weak_labels, classes, len(inputs), careful)
         if len(weak.classes) < 2:
             raise ValueError(
-                f"WeakToStrongClassifier: the weak labels hold one class only ({weak.classes[0]!r}); a student needs two"
+                f"WeakToStrongClassifier: the weak labels hold one class only ({weak.classes.tolist()[0]!r}); a student needs two"
             )
         weights = _weights(sample_weight, len(inputs))
         measured = any(one is not None for one in careful)
