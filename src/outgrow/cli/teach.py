@@ -93,6 +93,7 @@ def teach(
     no_worth: Annotated[
         bool, typer.Option("--no-worth", help="Do not count what the cheap labels are worth in careful ones.")
     ] = False,
+    onnx: Annotated[bool, typer.Option("--onnx", help="Write the student as an ONNX graph too.")] = False,
     audit: Annotated[
         Path | None,
         typer.Option(
@@ -151,6 +152,7 @@ def teach(
             choose=choose,
             mix=mix,
             worth=not no_worth,
+            onnx=onnx,
             store=store,
             machine=machine,
             display=shown,

@@ -131,6 +131,11 @@ class Model(BaseModel):
         return True
 
     @property
+    def exports_onnx(self) -> bool:
+        """Whether a student of texts can be kept as an ONNX graph too, by `write_onnx`."""
+        return False
+
+    @property
     def hard(self) -> bool:
         """Whether its labels are class names, not probabilities."""
         return False
@@ -272,6 +277,10 @@ class FeatureModel(Model, ABC):
     def open_body(cls, folder: Path, options: Mapping[str, Any]) -> tuple[FeatureModel, Location]:
         """What `write_body` wrote, ready for `reader`."""
         return cls(checkpoint=str(folder), **options), Location(str(folder), str(folder), None, None, "", 0)
+
+    def write_onnx(self, path: Path, location: Location, head: LinearHead) -> None:
+        """Write features and head as an ONNX graph, of kinds that can; see `exports_onnx`."""
+        raise NotImplementedError(f"{type(self).__name__} has no ONNX graph")
 
     def reader(self, location: Location, device: str) -> Reader:
         """`features` for many calls: what can be loaded once is loaded once, where a model offers that."""

@@ -22,6 +22,19 @@ LICENCES = {  # of the weights, where their folder does not say
     "smollm2": "apache-2.0",
 }
 
+ONNX = """With `onnxruntime` and the tokenizer alone:
+
+```python
+import numpy as np
+import onnxruntime
+from transformers import AutoTokenizer
+
+tokenizer, session = AutoTokenizer.from_pretrained(folder), onnxruntime.InferenceSession(f"{folder}/onnx/model.onnx")
+read = tokenizer(texts, padding=True, truncation=True, return_tensors="np")
+logits = session.run(["logits"], {name: read[name].astype(np.int64) for name in ("input_ids", "attention_mask")})[0]
+probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)  # one column per class, in the order above
+```"""
+
 
 def licence(name: str, folder: str | None) -> str | None:
     """The licence of a checkpoint: as its own README.md says, else as known for our short names."""
@@ -59,7 +72,7 @@ def model_card(about: Mapping[str, Any]) -> str:
         "## Use\n\n"
         "```\noutgrow predict this-folder/ new.csv -o out.csv\n```\n\n"
         f"Without outgrow (`{kept.library}`):\n\n"
-        f"```python\n{kept.scores if choices else kept.code}\n```",
+        f"```python\n{kept.scores if choices else kept.code}\n```" + (f"\n\n{ONNX}" if about.get("onnx") else ""),
         f"## Data and method\n\n{named(inputs.noun, _data(made, numbers))}",
         "## How good it is\n\n" + "\n\n".join(sentences(numbers)) + _table(numbers),
         "## Limits\n\n" + "\n".join(f"- {named(inputs.noun, limit)}" for limit in _limits(model, numbers)),

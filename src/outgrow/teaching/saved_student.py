@@ -20,6 +20,7 @@ from outgrow.teaching.sealed import check_seal, sealed
 from outgrow.teaching.students import FinetunedStudent, HeadStudent, Student
 
 SCHEMA = 1
+GRAPH = "onnx/model.onnx"  # where the hub and its libraries look for one
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ def check_place(out: Path) -> None:
         raise UsageError(f"{out}: is a file; name a folder with --out")
 
 
-def save(out: Path, student: Student, about: Mapping[str, Any]) -> None:
-    """Write a student's folder, whole or not at all; an older student there is replaced.
+def save(out: Path, student: Student, about: Mapping[str, Any], *, onnx: bool = False) -> None:
+    """Write a student's folder, whole or not at all; an older student there is replaced. onnx: as a graph too.
 
     about: classes, text (see `Reading.identity`), model, made, numbers; schema, version, kind, reading and, of a
     kind from a plug-in, its identity as `member` are added.
@@ -53,6 +54,10 @@ def save(out: Path, student: Student, about: Mapping[str, Any]) -> None:
         reading = student.write(new, about["classes"])
         member = dict(student.member)
         whole = {"schema": SCHEMA, "outgrow": version("outgrow"), "kind": member["name"], "reading": reading, **about}
+        if onnx:
+            (new / GRAPH).parent.mkdir()
+            student.write_onnx(new / GRAPH)
+            whole["onnx"] = GRAPH
         if len(member) > 1:
             whole["member"] = member
         (new / "README.md").write_text(model_card(whole), encoding="utf-8")

@@ -11,14 +11,20 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from outgrow.core.errors import UsageError
 from outgrow.core.examples import Floats
+from outgrow.core.inputs import TEXT, InputType
 from outgrow.experiment.spec.model_entries import ModelSpec
-from outgrow.models.contract import FeatureModel, Location
+from outgrow.models.contract import FeatureModel, LinearHead, Location
 from outgrow.models.heads import saved as heads
 from outgrow.models.heads.choices import scores as scores_of
+from outgrow.models.heads.onnx_graph import missing_packages
 from outgrow.models.heads.solver import Head, Solver, predict
 from outgrow.teaching.report import Report
 
+NO_GRAPH = (
+    "--onnx: a graph is written of heads on transformers that read texts, in float32: take one, or leave --onnx out"
+)
 Progress = Callable[[int, int], None]
 Read = Callable[[Sequence[Any], Progress], Floats]
 
@@ -42,6 +48,9 @@ class Student(Protocol):
 
     def write(self, folder: Path, classes: Sequence[str]) -> dict[str, Any]:
         """Write the files that others can load into an empty folder; what `saved_student.load` needs besides."""
+
+    def write_onnx(self, path: Path) -> None:
+        """Write it as an ONNX graph, where its kind has one."""
 
     def tempered(self, temperature: float) -> Student | None:
         """The same with its logits divided by a temperature; None where that cannot be kept in its files."""
@@ -68,6 +77,9 @@ class HeadStudent:
 
     def write(self, folder: Path, classes: Sequence[str]) -> dict[str, Any]:
         return heads.write(folder, self.model, self.location, self.head, self.norm, classes)
+
+    def write_onnx(self, path: Path) -> None:
+        self.model.write_onnx(path, self.location, LinearHead(self.head.weight, self.head.bias, self.norm))
 
     def tempered(self, temperature: float) -> HeadStudent:
         cold = np.float32(1 / temperature)
@@ -99,6 +111,9 @@ class FinetunedStudent:
         if self.temperature != 1:
             divide_logits(folder, self.temperature)
         return {}
+
+    def write_onnx(self, path: Path) -> None:
+        raise UsageError(NO_GRAPH)
 
     def tempered(self, temperature: float) -> FinetunedStudent | None:
         from outgrow.models.finetune.temperature import last_layer
@@ -138,6 +153,9 @@ class PackedStudent:
             (folder / name).write_bytes(data)
         return {}
 
+    def write_onnx(self, path: Path) -> None:
+        raise UsageError(NO_GRAPH)
+
     def tempered(self, temperature: float) -> PackedStudent | None:
         with tempfile.TemporaryDirectory() as place:
             self.write(Path(place), ())
@@ -170,3 +188,11 @@ def calibrated(student: Student, report: Report) -> tuple[Student, Report]:
     if tempered is None:
         return student, replace(report, calibration=replace(found, applied=False))
     return tempered, report
+
+
+def graph_problems(spec: ModelSpec, inputs: InputType) -> list[str]:
+    """Why a student could not be written as an ONNX graph, a sentence each."""
+    problems = [] if inputs is TEXT and spec.able.exports_onnx else [NO_GRAPH]
+    if missing := missing_packages():
+        problems.append(f"--onnx: {' and '.join(missing)} must be installed for it: pip install 'outgrow[onnx]'")
+    return problems

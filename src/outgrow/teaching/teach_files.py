@@ -26,7 +26,7 @@ from outgrow.teaching.reading import Reading
 from outgrow.teaching.report import Report
 from outgrow.teaching.saved_student import check_place, save
 from outgrow.teaching.steps import dataset_step
-from outgrow.teaching.students import calibrated, trained
+from outgrow.teaching.students import calibrated, graph_problems, trained
 from outgrow.teaching.teach import Laboratory, Taught, teach, usual
 
 T = TypeVar("T")
@@ -53,6 +53,7 @@ def teach_files(
     choose: bool = False,
     mix: bool | None = None,
     worth: bool = True,
+    onnx: bool = False,
     seed: int = 0,
     store: str | Path | Store | None = None,
     machine: Machine | None = None,
@@ -66,7 +67,7 @@ def teach_files(
     of pictures, one folder per class, needs neither.
     truth_voters: the column of who gave a careful label, or several of annotators' labels. learn: files of careful labels that
     were chosen and not drawn. student: of texts `minilm`, where none is named. worth: whether what the cheap labels are worth
-    is counted; the student is in `out` before that.
+    is counted; the student is in `out` before that. onnx: the student is written as an ONNX graph too.
     machine: what the work may use. docs/guide/teach.md explains the other options. What was trained is kept in the
     store: after a kill, the same call goes on where it was.
     Raises UsageError with everything that is wrong, before torch is loaded.
@@ -85,6 +86,7 @@ def teach_files(
     kind = TEXT if reading is None else reading.inputs
     asked: dict[str, Any] = {"inputs": kind, "l2": l2, "careful": truth is not None, "choose": choose, "mix": mix}
     chosen = _tried(problems, lambda: learning(_student(student, kind), method, **asked))
+    problems += graph_problems(chosen[0].spec, kind) if onnx and chosen is not None else []
     sources: dict[str, Any] = {}
     pool = None
     if reading is not None:
@@ -110,7 +112,7 @@ def teach_files(
     laboratory = Laboratory(opened, machine, {**sources, **found.sources}, shown)
     names = Path(labels).name, " and ".join(Path(one).name for one in truths)
 
-    def keep(taught: Taught) -> Report:
+    def keep(taught: Taught, *, onnx: bool = False) -> Report:
         noun = reading.inputs.noun
         told = (*_notes(taught, *names, form.columns), *taught.report.notes)
         report = replace(taught.report, notes=tuple(named(noun, note) for note in told), noun=noun)
@@ -119,7 +121,7 @@ def teach_files(
         columns = form.written or list(reading.keys.values())
         form_of = "joined" if report.voters else form.kind
         classes = taught.evidence.pool.classes
-        save(Path(out), kept, described(found, report, classes, reading.identity(), columns, form_of, seed))
+        save(Path(out), kept, described(found, report, classes, reading.identity(), columns, form_of, seed), onnx=onnx)
         return report
 
     saved: list[Report] = []
@@ -131,7 +133,7 @@ def teach_files(
         if saved:
             error.add_note(f"the student is in {out}; what its cheap labels are worth was not counted")
         raise
-    return keep(taught)
+    return keep(taught, onnx=onnx)
 
 
 def _reading(text: str | None, inputs: Mapping[str, Any] | None) -> Reading:

@@ -18,7 +18,9 @@ def pooled(states: Tensor, mask: Tensor, pooling: str) -> Tensor:
 
     lengths = mask.sum(dim=1)
     if pooling == "last":
-        return states[torch.arange(len(states), device=states.device), lengths - 1]
+        return states[
+            torch.arange(states.shape[0], device=states.device), lengths - 1
+        ]  # len() would fix an exported graph
     return (states * mask.unsqueeze(-1)).sum(dim=1) / lengths.unsqueeze(-1)
 
 

@@ -41,6 +41,7 @@ from outgrow.models.contract import (
     Saved,
 )
 from outgrow.models.heads.hidden_states import Opened, read_states
+from outgrow.models.heads.onnx_graph import write_graph
 from outgrow.models.vision.backbone import picture_reader
 from outgrow.models.vision.classifier import open_classifier, open_head
 
@@ -82,6 +83,11 @@ class Probe(FeatureModel):
     def pretrained(self) -> bool:
         """Unless it is `untrained`."""
         return not self.untrained
+
+    @property
+    def exports_onnx(self) -> bool:
+        """Of texts in float32, which the graph computes in."""
+        return self.pooling not in ("cls", "own") and self.precision == "fp32"
 
     @property
     def linear(self) -> bool:
@@ -139,6 +145,10 @@ class Probe(FeatureModel):
         modules.append((f"{len(modules)}_Pooling", "Pooling", pooling))
         reading = {"layer": opened.layer, "pooling": opened.pooling, "max_length": opened.limit}
         return modules, reading | ({} if self.precision == "fp32" else {"precision": self.precision})
+
+    def write_onnx(self, path: Path, location: Location, head: LinearHead) -> None:
+        """The transformer, its pooling and the head."""
+        write_graph(path, self.open(location), head)
 
     def features(
         self, inputs: Sequence[Any], location: Location, device: str, progress: Callable[[int, int], None]

@@ -70,8 +70,9 @@ class WeakToStrongClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         careful = careful_labels(truth, len(inputs))
         weak = weak_labels_of(weak_labels, classes, len(inputs), careful)
         if len(weak.classes) < 2:
+            (only,) = weak.classes.tolist() or [None]
             raise ValueError(
-                f"WeakToStrongClassifier: the weak labels hold one class only ({weak.classes.tolist()[0]!r}); a student needs two"
+                f"WeakToStrongClassifier: the weak labels hold one class only ({only!r}); a student needs two"
             )
         weights = _weights(sample_weight, len(inputs))
         measured = any(one is not None for one in careful)
