@@ -11,6 +11,7 @@ import numpy as np
 import pandas
 import pytest
 import tiny_models
+from saved_students import saved
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
@@ -18,7 +19,7 @@ from sklearn.model_selection import cross_val_score
 from taught import make_files, read
 from typer.testing import CliRunner
 
-from outgrow import UsageError, WeakToStrongClassifier
+from outgrow import OutgrowError, UsageError, WeakToStrongClassifier
 from outgrow.cli.app import app
 from outgrow.execution.machine import Machine
 from outgrow.teaching.report import Report
@@ -227,4 +228,10 @@ def test_a_student_of_other_inputs_is_not_loaded(files: Path, tmp_path: Path) ->
         store=tmp_path / "store",
     )  # fmt: skip
     with pytest.raises(UsageError, match="holds a student that reads inputs of type choice, and"):
+        WeakToStrongClassifier.load(tmp_path / "student")
+
+
+def test_an_older_student_without_todays_numbers_is_not_loaded(tmp_path: Path, tiny: str) -> None:
+    saved(tmp_path / "student", tiny)
+    with pytest.raises(OutgrowError, match=r"its student\.json lacks numbers that a report has now; teach it again"):
         WeakToStrongClassifier.load(tmp_path / "student")

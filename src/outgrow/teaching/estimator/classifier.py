@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from outgrow.core.errors import UsageError
+from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.examples import Floats, harden
 from outgrow.core.identity import content_id
 from outgrow.core.inputs import TEXT
@@ -132,11 +132,16 @@ class WeakToStrongClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
                 f"{folder}: holds a student that reads inputs of type {kept.reading.inputs.name}, and WeakToStrongClassifier "
                 "reads texts; `outgrow predict` can use it"
             )
-        made = cls(student=about["model"]["name"], seed=about["made"]["seed"], device=device)
+        try:
+            made = cls(student=about["model"]["name"], seed=about["made"]["seed"], device=device)
+            made.classes_ = made._columns = np.asarray(about["made"].get("values", kept.classes))
+            made.report_ = Report.read(about["numbers"])
+            made._about = {name: about[name] for name in ("classes", "text", "model", "made", "numbers")}
+        except (KeyError, TypeError) as error:
+            raise OutgrowError(
+                f"{folder}: its student.json lacks numbers that a report has now; teach it again, or use `outgrow predict`"
+            ) from error
         made.student_ = kept.student.packed()
-        made.classes_ = made._columns = np.asarray(about["made"].get("values", kept.classes))
-        made.report_ = Report.read(about["numbers"])
-        made._about = {name: about[name] for name in ("classes", "text", "model", "made", "numbers")}
         return made
 
     def predict_proba(self, texts: Sequence[str]) -> Floats:
