@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from outgrow.report.sections.cells import CELLS
+from outgrow.report.sections.classes import CLASSES
 from outgrow.report.sections.comparison import COMPARISON
 from outgrow.report.sections.controls import CONTROLS
 from outgrow.report.sections.examples import EXAMPLES
@@ -11,4 +12,4 @@ from outgrow.report.sections.headline import HEADLINE
 from outgrow.report.sections.provenance import PROVENANCE
 from outgrow.report.sections.sensitivity import SENSITIVITY
 
-SECTIONS = (HEADLINE, CELLS, COMPARISON, FIGURES, SENSITIVITY, EXAMPLES, CONTROLS, PROVENANCE)
+SECTIONS = (HEADLINE, CELLS, COMPARISON, FIGURES, SENSITIVITY, CLASSES, EXAMPLES, CONTROLS, PROVENANCE)

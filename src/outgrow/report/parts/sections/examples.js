@@ -9,16 +9,12 @@ sections.examples = {
     const STEP = 20;
     let shown = STEP;
 
-    const vary = [0, 1, 2, 3, 4, 5].filter((place) => new Set(data.cells.map((one) => one.names[place])).size > 1);
-    const label = (one) => (vary.length ? vary : [3, 4, 5]).map((place) => one.names[place]).join(" · ");
-    cell.replaceChildren(...data.cells.map((one) => new Option(label(one), one.names.join("\n"))));
-
+    const chosen = offerCells(cell, data.cells);
     const kindOf = (truth, weak, student) => {
       if (weak === null || student === null || weak < 0) return null;
       if (student === truth) return weak === truth ? "both" : "corrected";
       return weak === truth ? "spoiled" : weak === student ? "copied" : "other";
     };
-    const chosen = () => data.cells.find((one) => one.names.join("\n") === cell.value);
     const kinds = () => {
       const kept = kind.value;
       const counts = chosen().counts;
