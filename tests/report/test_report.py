@@ -9,7 +9,7 @@ import pytest
 from browser import Opened, chromium, column, written
 from grids import grid
 
-from outgrow.report.tables import number
+from outgrow.report.tables import number, short
 from outgrow.results.run_results import Results
 
 
@@ -81,7 +81,7 @@ def test_the_theme_follows_the_system_and_the_button(browser: Any, run: Path) ->
         shown.close()
 
 
-def test_a_tool_tip_says_the_numbers(opened: Any) -> None:
+def test_a_tool_tip_says_the_numbers(opened: Any, run: Path) -> None:
     point = opened.locator("#figure-pgr .mark-symbol.role-mark path").first
     point.scroll_into_view_if_needed()
     box = point.bounding_box()
@@ -97,7 +97,10 @@ def test_a_tool_tip_says_the_numbers(opened: Any) -> None:
         "estimate": f"{row['estimate']:.3f}",
         "95% from": f"{row['low']:.3f}",
         "95% to": f"{row['high']:.3f}",
+        "by seed": row["by_seed"],
     }
+    seeds = [one for one in Results.read(run.parent).runs if one["strong"] == "probe:one"][:3]
+    assert row["by_seed"] == ", ".join(short(one["pgr"]) for one in seeds)
 
 
 def test_examples_are_found(opened: Any) -> None:

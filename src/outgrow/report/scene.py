@@ -21,6 +21,7 @@ from outgrow.results.run_results import Results
 WORK = "work.json"  # in a run folder, beside the results: it differs each time that the same is made
 COMPARED = ("method", "strong", "weak")  # the first of these that a run has several of
 MOST_COMPARISONS = 300  # of a run: where every reference would give more, the usual one alone is taken
+MOST_OF_SEEDS = 5_000  # runs whose values the figures hold one by one
 NAMES = ("run", "task", "test_set", "weak", "strong", "method")
 
 
@@ -63,8 +64,23 @@ class Scene:
 
     @cached_property
     def cells(self) -> Sequence[Mapping[str, Any]]:
-        """The cells of all runs, each with the name of its `run`."""
-        return [{"run": run.name, **cell} for run in self.runs for cell in run.results.cells]
+        """The cells of all runs, each with the name of its `run`, and its runs as `of_seeds`, one a seed."""
+        found: list[Mapping[str, Any]] = []
+        for run in self.runs:
+            seeds: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+            for row in run.results.runs:
+                seeds.setdefault(tuple(names(row).values()), []).append(row)
+            found.extend(
+                {"run": run.name, **cell, "of_seeds": seeds.get(tuple(names(cell).values()), [])}
+                for cell in run.results.cells
+            )
+        return found
+
+    @cached_property
+    def tells_seeds(self) -> bool:
+        """Whether figures hold each seed's values: there are several, and few enough for the page."""
+        values = [len(cell["of_seeds"]) for cell in self.cells]
+        return max(values, default=0) > 1 and sum(values) <= MOST_OF_SEEDS
 
     @cached_property
     def comparisons(self) -> Mapping[str, Sequence[Comparison]]:

@@ -6,7 +6,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from outgrow.core.entry_names import display
-from outgrow.report.figures.figure import Figure, Key, Row, Rows, ends, label_lines, labelled, models, panel_key
+from outgrow.report.figures.figure import (
+    BY_SEED,
+    Figure,
+    Key,
+    Row,
+    Rows,
+    ends,
+    label_lines,
+    labelled,
+    models,
+    of_seeds,
+    panel_key,
+    seed_columns,
+)
 from outgrow.report.figures.forms import (
     TALL,
     finished,
@@ -34,7 +47,13 @@ def _by_model(scene: Scene) -> Rows:
             found = cell[f"{role}_accuracy"]
             if found["estimate"] is not None:
                 rows.setdefault(panel_key(cell, "run", "task", "test_set", "strong"), []).append(
-                    {**models(cell), "row": label, "role": name, **ends(found)}
+                    {
+                        **models(cell),
+                        "row": label,
+                        "role": name,
+                        **ends(found),
+                        **of_seeds(scene, cell, f"{role}_accuracy"),
+                    }
                 )
     return rows
 
@@ -54,10 +73,11 @@ def _by_student(scene: Scene) -> Rows:
                 "series": f"taught by {who['weak']}",
                 "weak": cell["weak_accuracy"]["estimate"],
             }
-            rows.setdefault(key, []).append({**row, **ends(student)})
+            rows.setdefault(key, []).append({**row, **ends(student), **of_seeds(scene, cell, "student_accuracy")})
         if ceiling["estimate"] is not None:
             # Given labels that leave rows out have a ceiling of their own; the first supervisor's is drawn.
             row = {"strong": who["strong"], "series": "taught the truth", "weak": None, **ends(ceiling)}
+            row |= of_seeds(scene, cell, "ceiling_accuracy")
             ceilings.setdefault((key, who["strong"]), row)
     for (key, _), row in ceilings.items():
         rows.setdefault(key, []).append(row)
@@ -66,13 +86,12 @@ def _by_student(scene: Scene) -> Rows:
 
 def _against_student(scene: Scene) -> dict[str, Any]:
     """Accuracy against the student, in the ladder's order: a line a supervisor, its own accuracy dashed, truth above."""
-    del scene
     alt, rows = start_chart()
     base = rows.encode(
         x=alt.X("strong:N", sort=None, title="strong student", axis=alt.Axis(labelAngle=-25, labelLimit=140))
     )
     y = alt.Y("estimate:Q", title="accuracy", scale=alt.Scale(zero=False), axis=alt.Axis(format=".2f"))
-    shown = tooltips("strong", "series", "estimate", "low", "high", "weak")
+    shown = tooltips("strong", "series", "estimate", "low", "high", "weak", *seed_columns(scene))
     colour = line_colour("series")
     return finished(
         alt.layer(
@@ -91,9 +110,9 @@ ACCURACY = Figure(
     "accuracy",
     "Accuracy of supervisor, student and ceiling",
     "Each with its 95% interval, on the same test examples.",
-    ("weak", "method", "row", "role", "estimate", "low", "high"),
+    ("weak", "method", "row", "role", "estimate", "low", "high", BY_SEED),
     _by_model,
-    lambda scene: rows_with_intervals("accuracy", "role", label_lines(scene.cells)),
+    lambda scene: rows_with_intervals("accuracy", "role", label_lines(scene.cells), more=seed_columns(scene)),
     band="row",
 )
 ACCURACY_BY_STUDENT = Figure(
@@ -101,7 +120,7 @@ ACCURACY_BY_STUDENT = Figure(
     "Accuracy against student",
     "In the ladder's order: one line per supervisor, its own accuracy dashed in its colour, and the same students taught "
     "the truth. Bars are 95% intervals.",
-    ("strong", "series", "weak", "estimate", "low", "high"),
+    ("strong", "series", "weak", "estimate", "low", "high", BY_SEED),
     _by_student,
     _against_student,
 )

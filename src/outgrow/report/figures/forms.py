@@ -7,6 +7,7 @@ Okabe & Ito (2008), which colour-blind people can tell apart; shapes say the sam
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,13 +21,15 @@ TALL = 280
 
 
 def rows_with_intervals(
-    title: str, series: str, lines: int, *also: str, rule: list[int] | None = None
+    title: str, series: str, lines: int, *also: str, rule: list[int] | None = None, more: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """One row per cell with a point and an interval for each of its series; `rule`: values marked by a line."""
+    """One row per cell with a point and an interval for each of its series; `rule`: values marked by a line.
+
+    also: a column that is drawn as a tick. more: columns that the tooltip has.
+    """
     alt, rows = start_chart()
-    shown = tooltips(
-        "weak", "method", *(name for name in (series, *also) if name != "method"), "estimate", "low", "high"
-    )
+    others = [name for name in (series, *also) if name != "method"]
+    shown = tooltips("weak", "method", *others, "estimate", "low", "high", *more)
     label = alt.Axis(
         labelExpr="split(datum.value, '\\n')",
         labelLimit=170,
@@ -97,6 +100,7 @@ def tooltips(*fields: str) -> list[Any]:
         "independent": "if errors were independent",
         "low": "95% from",
         "high": "95% to",
+        "by_seed": "by seed",
     }
     return [
         alt.Tooltip(f"{name}:Q", title=titles.get(name, name), format=".3f")

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from outgrow.report.figures.figure import Figure, Key, Row, Rows, ends, label_lines, labelled, models, panel_key
+from typing import Any
+
+from outgrow.report.figures.figure import (
+    BY_SEED,
+    Figure,
+    Key,
+    Row,
+    Rows,
+    ends,
+    label_lines,
+    labelled,
+    models,
+    of_seeds,
+    panel_key,
+    seed_columns,
+)
 from outgrow.report.figures.forms import rows_with_intervals
 from outgrow.report.scene import Scene
 
@@ -11,17 +26,22 @@ def _rows(scene: Scene) -> Rows:
     rows: dict[Key, list[Row]] = {}
     for cell, label in labelled(scene.cells):
         if cell["pgr"]["estimate"] is not None:
-            row = {**models(cell), "row": label, **ends(cell["pgr"])}
+            row = {**models(cell), "row": label, **ends(cell["pgr"]), **of_seeds(scene, cell, "pgr")}
             rows.setdefault(panel_key(cell, "run", "task", "test_set", "strong"), []).append(row)
     return rows
+
+
+def _chart(scene: Scene) -> dict[str, Any]:
+    lines, more = label_lines(scene.cells), seed_columns(scene)
+    return rows_with_intervals("performance gap recovered", "method", lines, rule=[0, 1], more=more)
 
 
 PGR = Figure(
     "pgr",
     "Performance gap recovered, by method",
     "0 is the supervisor, 1 the ceiling; 95% intervals. Where it is undefined, the table says why.",
-    ("weak", "method", "row", "estimate", "low", "high"),
+    ("weak", "method", "row", "estimate", "low", "high", BY_SEED),
     _rows,
-    lambda scene: rows_with_intervals("performance gap recovered", "method", label_lines(scene.cells), rule=[0, 1]),
+    _chart,
     band="row",
 )

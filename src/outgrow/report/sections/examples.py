@@ -23,7 +23,7 @@ OUTCOMES = {
     "both": "both right",
 }
 MOST_ROWS = 300  # of a task
-ANSWERS = 150_000  # of all models on all shown rows: they decide how large the page is
+ANSWERS = 110_000  # of all models on all shown rows: they decide how large the page is
 CHARACTERS = 1_000_000  # of all texts and pictures
 ANCHOR = 12  # characters of a content id in a link to its example
 LONGEST = 1_500  # characters of one text
