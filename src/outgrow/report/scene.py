@@ -12,6 +12,7 @@ from outgrow.core.entry_names import display
 from outgrow.core.errors import OutgrowError
 from outgrow.core.files.json_file import parse_json
 from outgrow.core.files.sums import check_sums
+from outgrow.results.between_runs import pairing
 from outgrow.results.cells import RunToScore, Scored
 from outgrow.results.compare import Comparison, compare, reference
 from outgrow.results.run_content import AGAIN, NOT_WHOLE
@@ -90,6 +91,21 @@ class Scene:
         """
         found = {} if self.live else {run.name: _comparisons(run) for run in self.runs}
         return {name: made for name, made in found.items() if made}
+
+    @cached_property
+    def overlaid(self) -> Sequence[Mapping[str, Any]]:
+        """The cells, those that several runs share beside one another."""
+        places: dict[tuple[str, ...], int] = {}
+        keys = [(cell["test_set"], *(display(cell[axis]) for axis in self.paired_by)) for cell in self.cells]
+        for key in keys:
+            places.setdefault(key, len(places))
+        order = sorted(range(len(keys)), key=lambda place: places[keys[place]])
+        return [self.cells[place] for place in order]
+
+    @cached_property
+    def paired_by(self) -> Sequence[str]:
+        """The axes by which cells of several runs are paired."""
+        return pairing([run.asked for run in self.runs])
 
     @property
     def pending(self) -> Sequence[Pending]:

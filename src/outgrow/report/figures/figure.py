@@ -79,22 +79,30 @@ def _named(filled: Rows) -> dict[str, Sequence[Row]]:
     return panels
 
 
-def labelled(cells: Sequence[Mapping[str, Any]]) -> Iterable[tuple[Mapping[str, Any], str]]:
-    """Each cell with the label of its row: supervisor and method, as far as they tell it from others; two lines."""
-    vary = _vary(cells)
-    for cell in cells:
+def labelled(scene: Scene) -> Iterable[tuple[Mapping[str, Any], str]]:
+    """Each cell with the label of its row: supervisor, method and run, as far as they tell it from others; a line each.
+
+    Cells that several runs share are beside one another.
+    """
+    vary = _vary(scene)
+    for cell in scene.overlaid:
         found = names(cell)
         yield cell, "\n".join(" ".join(found[name].split()) for name in vary)
 
 
-def _vary(cells: Sequence[Mapping[str, Any]]) -> list[str]:
-    vary = [name for name in ("weak", "method") if len({display(cell[name]) for cell in cells}) > 1]
-    return vary or ["weak", "method"]
+def _vary(scene: Scene) -> list[str]:
+    vary = [name for name in ("weak", "method") if len({display(cell[name]) for cell in scene.cells}) > 1]
+    return [*vary, "run"] if len(scene.runs) > 1 else vary or ["weak", "method"]
 
 
-def label_lines(cells: Sequence[Mapping[str, Any]]) -> int:
+def label_lines(scene: Scene) -> int:
     """How many lines `labelled` gives a row's label."""
-    return len(_vary(cells))
+    return len(_vary(scene))
+
+
+def run_of(scene: Scene, cell: Mapping[str, Any]) -> dict[str, str]:
+    """The name of a cell's run as a column, where there are several."""
+    return {"run": names(cell)["run"]} if len(scene.runs) > 1 else {}
 
 
 def models(cell: Mapping[str, Any]) -> dict[str, str]:
@@ -122,6 +130,6 @@ def of_seeds(scene: Scene, cell: Mapping[str, Any], key: str) -> dict[str, str]:
     return {BY_SEED: ", ".join("–" if value is None else short(value) for value in values)}
 
 
-def seed_columns(scene: Scene) -> list[str]:
-    """The column that `of_seeds` makes, where it makes one."""
-    return [BY_SEED] if scene.tells_seeds else []
+def more_columns(scene: Scene) -> list[str]:
+    """The columns that `run_of` and `of_seeds` make, where they make one."""
+    return [*(["run"] if len(scene.runs) > 1 else []), *([BY_SEED] if scene.tells_seeds else [])]

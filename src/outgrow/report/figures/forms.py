@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#7A7A7A"]
 SHAPES = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right", "triangle-left"]
 ROW = 40  # pixels a row with a label of two lines
+LINE = 16  # pixels of one line of such a label
 TALL = 280
 
 
@@ -29,7 +30,9 @@ def rows_with_intervals(
     """
     alt, rows = start_chart()
     others = [name for name in (series, *also) if name != "method"]
-    shown = tooltips("weak", "method", *others, "estimate", "low", "high", *more)
+    shown = tooltips(
+        "weak", "method", *others, "estimate", "low", "high", *(name for name in more if name not in others)
+    )
     label = alt.Axis(
         labelExpr="split(datum.value, '\\n')",
         labelLimit=170,
@@ -53,7 +56,7 @@ def rows_with_intervals(
     if also:
         ticks = base.mark_tick(thickness=1, size=20, opacity=0.9, fillOpacity=0, strokeWidth=2)
         layers.append(ticks.encode(x=alt.X(f"{also[0]}:Q"), stroke=line_colour(series), tooltip=shown))
-    return finished(alt.layer(*layers), height=ROW)
+    return finished(alt.layer(*layers), height=max(ROW, LINE * lines))
 
 
 def points(base: Any, series: str, size: int) -> Any:

@@ -14,9 +14,10 @@ from outgrow.report.figures.figure import (
     label_lines,
     labelled,
     models,
+    more_columns,
     of_seeds,
     panel_key,
-    seed_columns,
+    run_of,
 )
 from outgrow.report.figures.forms import rows_with_intervals
 from outgrow.report.scene import Scene
@@ -24,23 +25,25 @@ from outgrow.report.scene import Scene
 
 def _rows(scene: Scene) -> Rows:
     rows: dict[Key, list[Row]] = {}
-    for cell, label in labelled(scene.cells):
+    for cell, label in labelled(scene):
         if cell["pgr"]["estimate"] is not None:
-            row = {**models(cell), "row": label, **ends(cell["pgr"]), **of_seeds(scene, cell, "pgr")}
-            rows.setdefault(panel_key(cell, "run", "task", "test_set", "strong"), []).append(row)
+            more = {**run_of(scene, cell), **of_seeds(scene, cell, "pgr")}
+            row = {**models(cell), "row": label, **ends(cell["pgr"]), **more}
+            rows.setdefault(panel_key(cell, "task", "test_set", "strong"), []).append(row)
     return rows
 
 
 def _chart(scene: Scene) -> dict[str, Any]:
-    lines, more = label_lines(scene.cells), seed_columns(scene)
-    return rows_with_intervals("performance gap recovered", "method", lines, rule=[0, 1], more=more)
+    lines, more = label_lines(scene), more_columns(scene)
+    series = "run" if len(scene.runs) > 1 else "method"
+    return rows_with_intervals("performance gap recovered", series, lines, rule=[0, 1], more=more)
 
 
 PGR = Figure(
     "pgr",
     "Performance gap recovered, by method",
     "0 is the supervisor, 1 the ceiling; 95% intervals. Where it is undefined, the table says why.",
-    ("weak", "method", "row", "estimate", "low", "high", BY_SEED),
+    ("run", "weak", "method", "row", "estimate", "low", "high", BY_SEED),
     _rows,
     _chart,
     band="row",

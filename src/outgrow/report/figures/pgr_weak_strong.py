@@ -12,9 +12,9 @@ from outgrow.report.figures.figure import (
     Rows,
     ends,
     models,
+    more_columns,
     of_seeds,
     panel_key,
-    seed_columns,
 )
 from outgrow.report.figures.forms import finished, start_chart, tooltips
 from outgrow.report.scene import Scene
@@ -38,7 +38,7 @@ def _chart(scene: Scene) -> dict[str, Any]:
     base = rows.encode(
         x=alt.X("strong:N", sort=None, title="strong student", axis=alt.Axis(labelAngle=-25, labelLimit=140)),
         y=alt.Y("weak:N", sort=None, title=None, axis=alt.Axis(labelLimit=170)),
-        tooltip=tooltips("weak", "strong", "estimate", "low", "high", "status", *seed_columns(scene)),
+        tooltip=tooltips("weak", "strong", "estimate", "low", "high", "status", *more_columns(scene)),
     )
     known = "isValid(datum.estimate)"
     scale = alt.Scale(scheme="cividis", domain=[0, 1], clamp=True)

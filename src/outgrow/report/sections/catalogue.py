@@ -10,6 +10,7 @@ from outgrow.report.sections.examples import EXAMPLES
 from outgrow.report.sections.figures import FIGURES
 from outgrow.report.sections.headline import HEADLINE
 from outgrow.report.sections.provenance import PROVENANCE
+from outgrow.report.sections.runs import RUNS
 from outgrow.report.sections.sensitivity import SENSITIVITY
 
-SECTIONS = (HEADLINE, CELLS, COMPARISON, FIGURES, SENSITIVITY, CLASSES, EXAMPLES, CONTROLS, PROVENANCE)
+SECTIONS = (HEADLINE, CELLS, RUNS, COMPARISON, FIGURES, SENSITIVITY, CLASSES, EXAMPLES, CONTROLS, PROVENANCE)
