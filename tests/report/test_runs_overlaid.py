@@ -62,7 +62,7 @@ def test_the_page_compares_them(runs: list[Path], tmp_path: Path) -> None:
         for width in (1160, 390):
             shown = Opened(browser, out, viewport={"width": width, "height": 800})
             section = shown.page.locator("#runs")
-            assert "Against before, <i>after: students more accurate in 1 of 2 cells" in section.text_content()
+            assert "Against before, <i>after: its students are more accurate in 1 of 2 cells" in section.text_content()
             rows = section.locator("tbody tr")
             assert rows.count() == 2
             assert ".120 [" in rows.nth(0).text_content()

@@ -66,10 +66,10 @@ def _count(name: str, rows: Sequence[tuple[Mapping[str, Any], float | None]]) ->
     if not rows:
         return {"name": name, "text": "no cell can be compared."}
     parts = [f"{word} accurate in {count:,}" for word, count in (("more", more), ("less", less)) if count]
-    verdict = " and ".join(parts) or "no difference shown in any"
+    verdict = f"its students are {' and '.join(parts)}" if parts else "no difference is shown in any"
     mean = sum(row["difference"]["estimate"] for row, _ in rows) / len(rows)
     points = f"{100 * mean:+.1f}".replace("-", "−")
-    return {"name": name, "text": f"students {verdict} of {plural(len(rows), 'cell')} ({points} points on average)."}
+    return {"name": name, "text": f"{verdict} of {plural(len(rows), 'cell')} ({points} points on average)."}
 
 
 RUNS = Section("runs", "Runs", _data)
