@@ -20,6 +20,7 @@ sections.classes = {
       cell.scope = scope;
       cell.colSpan = span;
       name.textContent = text;
+      if (text.length > 60) cell.title = text;  // a long name is cut after four lines
       cell.append(name);
       row.append(cell);
       return cell;
