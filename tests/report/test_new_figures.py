@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from browser import Opened, chromium
 from grids import grid
 
@@ -16,6 +17,7 @@ from outgrow.report.page import render
 from outgrow.report.scene import Scene, read
 from outgrow.report.sections.catalogue import SECTIONS
 from outgrow.report.sections.section import Data, Section
+from outgrow.report.tables import short
 
 
 def bars(scene: Scene) -> dict[str, Any]:
@@ -72,3 +74,20 @@ def test_a_section_shows_its_data_and_its_script_gets_them(tmp_path: Path) -> No
         assert shown.page.locator("#seeds-list").text_content() == "0+1"
         shown.close()
     assert "Seeds" not in render([], sections=[*SECTIONS, seeds])
+
+
+def test_each_seed_s_value_is_in_the_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (run,) = read([grid(tmp_path / "run", strong=["probe:one"], seeds=[3, 1], n=60)])
+    made = {one.name: one for one in drawn(FIGURES, Scene([run]))}
+    for name, key in (("accuracy", "student_accuracy"), ("pgr", "pgr")):
+        (rows,) = made[name].panels.values()
+        shown = [row["by_seed"] for row in rows if row.get("role") in (None, "student")]
+        values = [short(one[key]) for one in run.results.runs]
+        assert shown == [", ".join(values[place : place + 2]) for place in range(0, len(values), 2)]
+        assert "by_seed" in str(made[name].spec)
+    one_seed = grid(tmp_path / "one", seeds=[0], n=60)
+    monkeypatch.setattr("outgrow.report.scene.MOST_OF_SEEDS", 7)
+    for scene in (Scene(read([one_seed])), Scene([run])):  # 4 cells of 2 seeds
+        for figure in drawn(FIGURES, scene):
+            assert "by_seed" not in str(figure.spec)
+            assert "by_seed" not in figure.columns

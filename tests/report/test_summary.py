@@ -188,7 +188,7 @@ def test_the_terminal_sorts_by_recovery() -> None:
 def test_figures_as_files(tmp_path: Path) -> None:
     folder = grid(tmp_path / "run", curves=True, methods=["naive", "=1+1"], seeds=[0, 1], n=80)
     figures = tmp_path / "figures"
-    command = [sys.executable, "-m", "outgrow", "report", str(folder), "--figures", str(figures)]
+    command = [sys.executable, "-m", "outgrow", "report", str(folder), "--figures", str(figures), "--only", "all"]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     files = sorted(path.name for path in figures.iterdir())
     assert f"wrote {len(files)} files into {figures}" in said
@@ -208,6 +208,22 @@ def test_figures_as_files(tmp_path: Path) -> None:
     cells = [cell for cell in Results.read(folder).cells if cell["strong"] == "probe:one"]
     assert [float(row["estimate"]) for row in rows] == [cell["pgr"]["estimate"] for cell in cells]
     assert {row["method"] for row in rows} == {"naive", "'=1+1"}
+
+
+def test_the_usual_figures_where_none_is_named(tmp_path: Path) -> None:
+    strong = [f"probe:{number}" for number in range(7)]
+    folder = grid(tmp_path / "run", weak=["static:w"], strong=strong, seeds=[0, 1], n=60)
+    figures = tmp_path / "figures"
+    command = [sys.executable, "-m", "outgrow", "report", str(folder), "--figures", str(figures)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert {path.stem for path in figures.iterdir()} == {"accuracy-naive", "accuracy-confidence", "paper"}
+    assert "wrote 15 files" in said
+    assert (
+        "left out: pgr (7 panels), agreement (7 panels), calibration (7 panels); --only NAME,NAME or --only all" in said
+    )
+    few = subprocess.run([*command, "--only", "pgr"], capture_output=True, text=True, check=True).stdout
+    assert "wrote 35 files" in few
+    assert "left out" not in few
 
 
 def test_only_the_figures_that_are_asked_for(tmp_path: Path) -> None:

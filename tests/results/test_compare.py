@@ -20,7 +20,8 @@ from outgrow.core.answers import Answers
 from outgrow.report.comparison_sentences import quotable
 from outgrow.report.comparison_tables import best_first, rows, shown
 from outgrow.report.comparison_tables import csv_text as compared_csv
-from outgrow.report.papers import latex, pivot
+from outgrow.report.papers import pivot
+from outgrow.report.papers import table as latex_table
 from outgrow.report.sentences import agreements
 from outgrow.report.tables import AGREEMENT, csv_text, markdown, short, terminal, view
 from outgrow.report.tables import rows as cell_rows
@@ -182,9 +183,10 @@ def test_any_metric_is_read_from_the_predictions(tmp_path: Path, name: str, clas
     assert cell[f"weak_{name}"]["estimate"] == pytest.approx(np.mean(values))
     assert [run[f"weak_{name}"] for run in found.runs[::3][:1]] == [pytest.approx(values[0])]
     assert cell["weak_accuracy"] == Results.read(place).cells[0]["weak_accuracy"]
-    table = cell_rows(found.cells[:1], view(metric))
-    for shape in (markdown(table), latex(table), csv_text(found.cells[:1], view(metric))):
+    cells, shows = found.cells[:1], view(metric)
+    for shape in (markdown(cell_rows(cells, shows)), latex_table(cells, shows), csv_text(cells, shows)):
         assert "undefined" not in shape or name == "ece"
+    assert f"% {metric.title}" in latex_table(cells, shows)
     assert metric.title in text([terminal(found.cells, view(metric))])
 
 
@@ -256,7 +258,11 @@ def test_a_comparison_as_tables_for_papers(tmp_path: Path) -> None:
     }
     assert invoked["csv"] == compared_csv(found)
     assert invoked["markdown"].splitlines()[0] == f"| {' | '.join(table[0])} |"
-    assert invoked["latex"].count(r" \\") == 5
+    header, *lines = (line for line in invoked["latex"].splitlines() if line.endswith(r" \\"))
+    names = [line.split(" & ")[0] for line in lines]
+    assert [name for name in names if name] == [row["method"] for row in best_first(found)]
+    assert len(lines) == 2 * 4  # each with its interval in small print beneath it
+    assert header.startswith("method & task & ")
 
 
 def test_a_sentence_says_difference_test_and_n(tmp_path: Path) -> None:

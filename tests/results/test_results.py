@@ -14,7 +14,7 @@ from scipy import stats
 
 from outgrow import OutgrowError, Results
 from outgrow.core.identity import content_id
-from outgrow.report.papers import latex, table
+from outgrow.report.papers import escaped, table
 from outgrow.report.sentences import verdicts
 from outgrow.report.tables import csv_text, markdown, number, rows, short, terminal
 from outgrow.results.cells import Entry, RunToScore
@@ -190,7 +190,7 @@ def test_tables_say_what_the_cells_say() -> None:
     assert float(line["pgr_estimate"]) == cells[0]["pgr"]["estimate"]
     assert line["pgr_status"] == "ok"
     assert "| t | static:w | probe:s | naive | 2 | .525 [" in markdown(rows(cells))
-    assert r"\toprule" in latex(rows(cells))
+    assert r"\toprule" in table(cells)
     undefined = results([150, 150], [150, 150], [150, 150]).cells
     assert next(csv.DictReader(io.StringIO(csv_text(undefined))))["pgr_estimate"] == ""
     assert "undefined: ceiling not above weak" in markdown(rows(undefined))
@@ -200,8 +200,13 @@ def test_latex_and_markdown_escape_names() -> None:
     (cell,) = results([100], [140], [180]).cells
     hostile = {**cell, "task": r"a|b_c&d\e%"}
     assert r"a\|b_c&d\e%" in markdown(rows([hostile]))
-    assert r"a\textbar{}b\_c\&d\textbackslash{}e\%" in latex(rows([hostile]))
-    assert r"\textless{}.001 \\" + "\n" + r"$-$.5 \\" in latex([["p"], ["<.001"], ["-.5"]])
+    assert r"a\textbar{}b\_c\&d\textbackslash{}e\%" in table([hostile])
+    assert [escaped(text) for text in ("<.001", "-.5", "a--b", "[x]*")] == [
+        r"\textless{}.001",
+        "$-$.5",
+        "a-{}-b",
+        "{[}x{]}{*}",
+    ]
     assert r"% strong student probe:s" in table([cell, {**cell, "method": "x"}])
 
 

@@ -115,7 +115,7 @@ def compare(
     elif markdown:
         say(tables.markdown(rows(found)), end="")
     elif latex:
-        say(papers.latex(rows(found)), end="")
+        say(papers.differences(found), end="")
     elif sentence:
         for line in quotable(found):
             say(line)

@@ -61,8 +61,8 @@ def rows(found: Comparison) -> list[list[str]]:
             [
                 *(display(row[axis]) for axis in varying),
                 number(row["difference"]),
-                _p(row["difference"]["p"]),
-                _p(row["difference"]["p_holm"]),
+                p_text(row["difference"]["p"]),
+                p_text(row["difference"]["p_holm"]),
                 number(row["pgr_difference"]),
                 "" if floor is None else short(floor),
                 in_seeds_and_rows(row),
@@ -80,9 +80,9 @@ def mean_rows(found: Comparison) -> list[list[str]]:
         [
             *(display(row[axis]) for axis in axes),
             number(row["difference"]),
-            _p(row["difference"]["p_holm"]),
+            p_text(row["difference"]["p_holm"]),
             number(row["tasks_drawn"]),
-            _p(row["tasks_drawn"]["p_holm"]),
+            p_text(row["tasks_drawn"]["p_holm"]),
         ]
         for row in means
     ]
@@ -140,7 +140,8 @@ def best_first(found: Comparison) -> list[Mapping[str, Any]]:
     return [row for rows in groups.values() for row in sorted(rows, key=lambda row: -row["difference"]["estimate"])]
 
 
-def _p(value: float | None) -> str:
+def p_text(value: float | None) -> str:
+    """A p-value as tables have it."""
     if value is None:
         return "unknown"
     return "<.001" if value < 0.001 else short(value)
@@ -151,10 +152,10 @@ def _means(found: Comparison, means: list[Mapping[str, Any]], width: int) -> Ren
         *_models(means),
         Column("tasks", [str(len(row["tasks"])) for row in means]),
         Column("difference", [number(row["difference"]) for row in means]),
-        Column("p", [_p(row["difference"]["p"]) for row in means], leaves=1),
-        Column("p (Holm)", [_p(row["difference"]["p_holm"]) for row in means]),
+        Column("p", [p_text(row["difference"]["p"]) for row in means], leaves=1),
+        Column("p (Holm)", [p_text(row["difference"]["p_holm"]) for row in means]),
         Column("tasks as drawn", [number(row["tasks_drawn"]) for row in means]),
-        Column("its p (Holm)", [_p(row["tasks_drawn"]["p_holm"]) for row in means]),
+        Column("its p (Holm)", [p_text(row["tasks_drawn"]["p_holm"]) for row in means]),
         Column("a new task", [_new_task(row["tasks_drawn"]["new_task"]) for row in means], leaves=2),
     ]
     title = f"mean over tasks of the student's difference, against {found.by} {found.against}"

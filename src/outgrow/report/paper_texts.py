@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from outgrow.report import papers, tables
 from outgrow.report.comparison_sentences import quotable
-from outgrow.report.comparison_tables import rows
 from outgrow.results.compare import compare, reference
 from outgrow.results.metrics.scores import ACCURACY
 from outgrow.results.run_results import Results
@@ -18,7 +17,7 @@ def latex(results: Results, pivot: str | None = None, compared: str | None = Non
     """
     if compared is not None:
         reading = results.reading()
-        return papers.latex(rows(compare(reading, compared, against or reference(reading, compared))))
+        return papers.differences(compare(reading, compared, against or reference(reading, compared)))
     shows = tables.view(ACCURACY, results.cells)
     return (
         papers.table(results.cells, shows) if pivot is None else papers.pivot(results.cells, pivot, shows, latex=True)

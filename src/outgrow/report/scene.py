@@ -12,6 +12,7 @@ from outgrow.core.entry_names import display
 from outgrow.core.errors import OutgrowError
 from outgrow.core.files.json_file import parse_json
 from outgrow.core.files.sums import check_sums
+from outgrow.results.between_runs import pairing
 from outgrow.results.cells import RunToScore, Scored
 from outgrow.results.compare import Comparison, compare, reference
 from outgrow.results.run_content import AGAIN, NOT_WHOLE
@@ -21,6 +22,7 @@ from outgrow.results.run_results import Results
 WORK = "work.json"  # in a run folder, beside the results: it differs each time that the same is made
 COMPARED = ("method", "strong", "weak")  # the first of these that a run has several of
 MOST_COMPARISONS = 300  # of a run: where every reference would give more, the usual one alone is taken
+MOST_OF_SEEDS = 5_000  # runs whose values the figures hold one by one
 NAMES = ("run", "task", "test_set", "weak", "strong", "method")
 
 
@@ -63,8 +65,23 @@ class Scene:
 
     @cached_property
     def cells(self) -> Sequence[Mapping[str, Any]]:
-        """The cells of all runs, each with the name of its `run`."""
-        return [{"run": run.name, **cell} for run in self.runs for cell in run.results.cells]
+        """The cells of all runs, each with the name of its `run`, and its runs as `of_seeds`, one a seed."""
+        found: list[Mapping[str, Any]] = []
+        for run in self.runs:
+            seeds: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+            for row in run.results.runs:
+                seeds.setdefault(tuple(names(row).values()), []).append(row)
+            found.extend(
+                {"run": run.name, **cell, "of_seeds": seeds.get(tuple(names(cell).values()), [])}
+                for cell in run.results.cells
+            )
+        return found
+
+    @cached_property
+    def tells_seeds(self) -> bool:
+        """Whether figures hold each seed's values: there are several, and few enough for the page."""
+        values = [len(cell["of_seeds"]) for cell in self.cells]
+        return max(values, default=0) > 1 and sum(values) <= MOST_OF_SEEDS
 
     @cached_property
     def comparisons(self) -> Mapping[str, Sequence[Comparison]]:
@@ -74,6 +91,21 @@ class Scene:
         """
         found = {} if self.live else {run.name: _comparisons(run) for run in self.runs}
         return {name: made for name, made in found.items() if made}
+
+    @cached_property
+    def overlaid(self) -> Sequence[Mapping[str, Any]]:
+        """The cells, those that several runs share beside one another."""
+        places: dict[tuple[str, ...], int] = {}
+        keys = [(cell["test_set"], *(display(cell[axis]) for axis in self.paired_by)) for cell in self.cells]
+        for key in keys:
+            places.setdefault(key, len(places))
+        order = sorted(range(len(keys)), key=lambda place: places[keys[place]])
+        return [self.cells[place] for place in order]
+
+    @cached_property
+    def paired_by(self) -> Sequence[str]:
+        """The axes by which cells of several runs are paired."""
+        return pairing([run.asked for run in self.runs])
 
     @property
     def pending(self) -> Sequence[Pending]:

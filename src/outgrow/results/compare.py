@@ -58,7 +58,7 @@ def compare(reading: Reading, by: str, against: str) -> Comparison:
     if by not in AXES:
         raise UsageError(f"compare: --by {by}: there is no such axis{nearest(by, AXES)}")
     cells = cells_of(reading.asked)
-    values = list(dict.fromkeys(_name(cell, by) for cell in cells))
+    values = list(dict.fromkeys(name_of(cell, by) for cell in cells))
     if against not in values:  # an entry may be called by what stands in the YAML too
         against = reading.results.names.get(against, against)
     if against not in values:
@@ -67,9 +67,9 @@ def compare(reading: Reading, by: str, against: str) -> Comparison:
         raise UsageError(f"compare: the run has one {by}, {against}: there is nothing to compare it with")
     notes: list[str] = []
     rows, pairs = [], []
-    baselines = {_rest(cell, by): cell for cell in cells if _name(cell, by) == against}
+    baselines = {_rest(cell, by): cell for cell in cells if name_of(cell, by) == against}
     for cell in cells:
-        if _name(cell, by) == against:
+        if name_of(cell, by) == against:
             continue
         pair = _same_seeds(baselines[_rest(cell, by)], cell, by, notes) if _rest(cell, by) in baselines else None
         if pair is not None:
@@ -89,18 +89,19 @@ def reference(reading: Reading, by: str) -> str:
     """What the others are compared with where nobody says: naive where there is one, else the first of the axis."""
     if by not in AXES:
         raise UsageError(f"compare: --by {by}: there is no such axis{nearest(by, AXES)}")
-    values = list(dict.fromkeys(_name(cell, by) for cell in cells_of(reading.asked)))
+    values = list(dict.fromkeys(name_of(cell, by) for cell in cells_of(reading.asked)))
     naive = reading.results.names.get("naive", "naive")
     return naive if naive in values else values[0]
 
 
-def _name(cell: Cell, axis: str) -> str:
+def name_of(cell: Cell, axis: str) -> str:
+    """A cell's task, or the name of its supervisor, student or method."""
     return cell[0].task if axis == "task" else str(getattr(cell[0], axis).name)
 
 
 def _rest(cell: Cell, by: str) -> tuple[str, ...]:
     """The other axes' names and the test set: what two cells that are compared share."""
-    return (cell[0].test_set, *(_name(cell, axis) for axis in AXES if axis != by))
+    return (cell[0].test_set, *(name_of(cell, axis) for axis in AXES if axis != by))
 
 
 def _same_seeds(first: Cell, second: Cell, by: str, notes: list[str]) -> tuple[Cell, Cell] | None:
@@ -110,7 +111,7 @@ def _same_seeds(first: Cell, second: Cell, by: str, notes: list[str]) -> tuple[C
     common = {run.seed for run in first} & {run.seed for run in second}
     if len(common) < max(len(first), len(second)):
         notes.append(
-            f"{_title(second)}: {len(common)} of {len(first)} and {len(second)} seeds are in both and were compared"
+            f"{title_of(second)}: {len(common)} of {len(first)} and {len(second)} seeds are in both and were compared"
         )
     if not common:
         return None
@@ -124,9 +125,10 @@ def _set(cell: Cell) -> tuple[str, str]:
     return cell[0].task, cell[0].test_set
 
 
-def _title(cell: Cell) -> str:
+def title_of(cell: Cell) -> str:
+    """All names of a cell, as notes have them."""
     further = () if cell[0].test_set == OWN else (f"tested on {cell[0].test_set}",)
-    return ", ".join((cell[0].task, *further, *(_name(cell, axis) for axis in ("weak", "strong", "method"))))
+    return ", ".join((cell[0].task, *further, *(name_of(cell, axis) for axis in ("weak", "strong", "method"))))
 
 
 def _triple(cell: Cell, scored: Scored) -> Triple | str:
@@ -204,7 +206,7 @@ def _across(pairs: Sequence[tuple[Cell, Cell]], by: str, scored: Scored) -> list
     """The mean over tasks of what is compared task by task, where there are two tasks or more."""
     together: dict[tuple[str, ...], list[tuple[Cell, Cell]]] = {}
     for first, second in pairs:
-        names = (second[0].test_set, *(_name(second, axis) for axis in ("weak", "strong", "method")))
+        names = (second[0].test_set, *(name_of(second, axis) for axis in ("weak", "strong", "method")))
         together.setdefault(names, []).append((first, second))
     rows = []
     for members in together.values():
@@ -235,7 +237,7 @@ def _averages(cells: Sequence[Cell], scored: Scored) -> list[dict[str, Any]]:
     """Average PGR of every supervisor, student and method that has two tasks or more."""
     together: dict[tuple[str, ...], dict[str, Cell]] = {}
     for cell in cells:
-        names = (cell[0].test_set, *(_name(cell, axis) for axis in ("weak", "strong", "method")))
+        names = (cell[0].test_set, *(name_of(cell, axis) for axis in ("weak", "strong", "method")))
         together.setdefault(names, {})[cell[0].task] = cell
     rows = []
     for members in together.values():

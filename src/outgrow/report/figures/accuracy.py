@@ -6,7 +6,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from outgrow.core.entry_names import display
-from outgrow.report.figures.figure import Figure, Key, Row, Rows, ends, label_lines, labelled, models, panel_key
+from outgrow.report.figures.figure import (
+    BY_SEED,
+    Figure,
+    Key,
+    Row,
+    Rows,
+    ends,
+    label_lines,
+    labelled,
+    models,
+    more_columns,
+    of_seeds,
+    panel_key,
+    run_of,
+)
 from outgrow.report.figures.forms import (
     TALL,
     finished,
@@ -21,20 +35,27 @@ from outgrow.report.scene import Scene, names
 
 def _is_ladder(cells: Sequence[Mapping[str, Any]]) -> bool:
     """Whether some task has several students."""
-    students = {(cell.get("run"), cell["task"], display(cell["strong"])) for cell in cells}
-    return len({(run, task) for run, task, _ in students}) < len(students)
+    students = {(cell["task"], display(cell["strong"])) for cell in cells}
+    return len({task for task, _ in students}) < len(students)
 
 
 def _by_model(scene: Scene) -> Rows:
     if _is_ladder(scene.cells):
         return {}
     rows: dict[Key, list[Row]] = {}
-    for cell, label in labelled(scene.cells):
+    for cell, label in labelled(scene):
         for role, name in (("weak", "supervisor"), ("student", "student"), ("ceiling", "ceiling")):
             found = cell[f"{role}_accuracy"]
             if found["estimate"] is not None:
-                rows.setdefault(panel_key(cell, "run", "task", "test_set", "strong"), []).append(
-                    {**models(cell), "row": label, "role": name, **ends(found)}
+                rows.setdefault(panel_key(cell, "task", "test_set", "strong"), []).append(
+                    {
+                        **run_of(scene, cell),
+                        **models(cell),
+                        "row": label,
+                        "role": name,
+                        **ends(found),
+                        **of_seeds(scene, cell, f"{role}_accuracy"),
+                    }
                 )
     return rows
 
@@ -43,36 +64,38 @@ def _by_student(scene: Scene) -> Rows:
     if not _is_ladder(scene.cells):
         return {}
     rows: dict[Key, list[Row]] = {}
-    ceilings: dict[tuple[Key, str], Row] = {}
+    ceilings: dict[tuple[Key, str, str], Row] = {}
     row: Row
-    for cell in scene.cells:
-        who, key = names(cell), panel_key(cell, "run", "task", "test_set", "method")
+    for cell in scene.overlaid:
+        who, key = names(cell), panel_key(cell, "task", "test_set", "method")
+        of_run = f" ({who['run']})" if len(scene.runs) > 1 else ""
         student, ceiling = cell["student_accuracy"], cell["ceiling_accuracy"]
         if student["estimate"] is not None:
             row = {
                 "strong": who["strong"],
-                "series": f"taught by {who['weak']}",
+                "series": f"taught by {who['weak']}{of_run}",
                 "weak": cell["weak_accuracy"]["estimate"],
             }
-            rows.setdefault(key, []).append({**row, **ends(student)})
+            rows.setdefault(key, []).append({**row, **ends(student), **of_seeds(scene, cell, "student_accuracy")})
         if ceiling["estimate"] is not None:
             # Given labels that leave rows out have a ceiling of their own; the first supervisor's is drawn.
-            row = {"strong": who["strong"], "series": "taught the truth", "weak": None, **ends(ceiling)}
-            ceilings.setdefault((key, who["strong"]), row)
-    for (key, _), row in ceilings.items():
+            row = {"strong": who["strong"], "series": f"taught the truth{of_run}", "weak": None, **ends(ceiling)}
+            row |= of_seeds(scene, cell, "ceiling_accuracy")
+            ceilings.setdefault((key, who["run"], who["strong"]), row)
+    for (key, *_), row in ceilings.items():
         rows.setdefault(key, []).append(row)
     return rows
 
 
 def _against_student(scene: Scene) -> dict[str, Any]:
     """Accuracy against the student, in the ladder's order: a line a supervisor, its own accuracy dashed, truth above."""
-    del scene
     alt, rows = start_chart()
     base = rows.encode(
         x=alt.X("strong:N", sort=None, title="strong student", axis=alt.Axis(labelAngle=-25, labelLimit=140))
     )
     y = alt.Y("estimate:Q", title="accuracy", scale=alt.Scale(zero=False), axis=alt.Axis(format=".2f"))
-    shown = tooltips("strong", "series", "estimate", "low", "high", "weak")
+    more = [name for name in more_columns(scene) if name != "run"]  # its series names the run
+    shown = tooltips("strong", "series", "estimate", "low", "high", "weak", *more)
     colour = line_colour("series")
     return finished(
         alt.layer(
@@ -91,9 +114,9 @@ ACCURACY = Figure(
     "accuracy",
     "Accuracy of supervisor, student and ceiling",
     "Each with its 95% interval, on the same test examples.",
-    ("weak", "method", "row", "role", "estimate", "low", "high"),
+    ("run", "weak", "method", "row", "role", "estimate", "low", "high", BY_SEED),
     _by_model,
-    lambda scene: rows_with_intervals("accuracy", "role", label_lines(scene.cells)),
+    lambda scene: rows_with_intervals("accuracy", "role", label_lines(scene), more=more_columns(scene)),
     band="row",
 )
 ACCURACY_BY_STUDENT = Figure(
@@ -101,7 +124,7 @@ ACCURACY_BY_STUDENT = Figure(
     "Accuracy against student",
     "In the ladder's order: one line per supervisor, its own accuracy dashed in its colour, and the same students taught "
     "the truth. Bars are 95% intervals.",
-    ("strong", "series", "weak", "estimate", "low", "high"),
+    ("strong", "series", "weak", "estimate", "low", "high", BY_SEED),
     _by_student,
     _against_student,
 )

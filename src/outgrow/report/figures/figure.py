@@ -8,7 +8,9 @@ from typing import Any
 
 from outgrow.core.entry_names import display
 from outgrow.report.scene import Scene, names
+from outgrow.report.tables import short
 
+BY_SEED = "by_seed"
 Row = Mapping[str, Any]
 Key = tuple[str, ...]
 Rows = Mapping[Key, Sequence[Row]]
@@ -39,6 +41,7 @@ class Drawn:
     figure: Figure
     spec: Mapping[str, Any]
     panels: Mapping[str, Sequence[Row]]
+    columns: Sequence[str]  # those of the figure's that its rows have
 
     @property
     def name(self) -> str:
@@ -48,11 +51,6 @@ class Drawn:
     def title(self, panel: str) -> str:
         """The figure's title, with the panel's name where it has several."""
         return f"{self.figure.title}: {panel}" if panel else self.figure.title
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The figure's."""
-        return self.figure.columns
 
     @property
     def band(self) -> str | None:
@@ -66,7 +64,9 @@ def drawn(figures: Sequence[Figure], scene: Scene) -> list[Drawn]:
     for figure in figures:
         filled = {key: panel for key, panel in figure.rows(scene).items() if panel}
         if filled:
-            made.append(Drawn(figure, figure.chart(scene), _named(filled)))
+            there = {name for panel in filled.values() for row in panel for name in row}
+            columns = [name for name in figure.columns if name in there]
+            made.append(Drawn(figure, figure.chart(scene), _named(filled), columns))
     return made
 
 
@@ -79,22 +79,30 @@ def _named(filled: Rows) -> dict[str, Sequence[Row]]:
     return panels
 
 
-def labelled(cells: Sequence[Mapping[str, Any]]) -> Iterable[tuple[Mapping[str, Any], str]]:
-    """Each cell with the label of its row: supervisor and method, as far as they tell it from others; two lines."""
-    vary = _vary(cells)
-    for cell in cells:
+def labelled(scene: Scene) -> Iterable[tuple[Mapping[str, Any], str]]:
+    """Each cell with the label of its row: supervisor, method and run, as far as they tell it from others; a line each.
+
+    Cells that several runs share are beside one another.
+    """
+    vary = _vary(scene)
+    for cell in scene.overlaid:
         found = names(cell)
         yield cell, "\n".join(" ".join(found[name].split()) for name in vary)
 
 
-def _vary(cells: Sequence[Mapping[str, Any]]) -> list[str]:
-    vary = [name for name in ("weak", "method") if len({display(cell[name]) for cell in cells}) > 1]
-    return vary or ["weak", "method"]
+def _vary(scene: Scene) -> list[str]:
+    vary = [name for name in ("weak", "method") if len({display(cell[name]) for cell in scene.cells}) > 1]
+    return [*vary, "run"] if len(scene.runs) > 1 else vary or ["weak", "method"]
 
 
-def label_lines(cells: Sequence[Mapping[str, Any]]) -> int:
+def label_lines(scene: Scene) -> int:
     """How many lines `labelled` gives a row's label."""
-    return len(_vary(cells))
+    return len(_vary(scene))
+
+
+def run_of(scene: Scene, cell: Mapping[str, Any]) -> dict[str, str]:
+    """The name of a cell's run as a column, where there are several."""
+    return {"run": names(cell)["run"]} if len(scene.runs) > 1 else {}
 
 
 def models(cell: Mapping[str, Any]) -> dict[str, str]:
@@ -112,3 +120,16 @@ def panel_key(cell: Mapping[str, Any], *parts: str) -> Key:
 def ends(interval: Mapping[str, Any]) -> dict[str, float | None]:
     """An interval's estimate and ends."""
     return {end: interval[end] for end in ("estimate", "low", "high")}
+
+
+def of_seeds(scene: Scene, cell: Mapping[str, Any], key: str) -> dict[str, str]:
+    """A number of a cell at each of its seeds, in their order, as a column of text; – where it is undefined."""
+    if not scene.tells_seeds:
+        return {}
+    values = [row.get(key) for row in cell["of_seeds"]]
+    return {BY_SEED: ", ".join("–" if value is None else short(value) for value in values)}
+
+
+def more_columns(scene: Scene) -> list[str]:
+    """The columns that `run_of` and `of_seeds` make, where they make one."""
+    return [*(["run"] if len(scene.runs) > 1 else []), *([BY_SEED] if scene.tells_seeds else [])]

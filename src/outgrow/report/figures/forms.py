@@ -7,6 +7,7 @@ Okabe & Ito (2008), which colour-blind people can tell apart; shapes say the sam
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,16 +17,21 @@ if TYPE_CHECKING:
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#7A7A7A"]
 SHAPES = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right", "triangle-left"]
 ROW = 40  # pixels a row with a label of two lines
+LINE = 16  # pixels of one line of such a label
 TALL = 280
 
 
 def rows_with_intervals(
-    title: str, series: str, lines: int, *also: str, rule: list[int] | None = None
+    title: str, series: str, lines: int, *also: str, rule: list[int] | None = None, more: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """One row per cell with a point and an interval for each of its series; `rule`: values marked by a line."""
+    """One row per cell with a point and an interval for each of its series; `rule`: values marked by a line.
+
+    also: a column that is drawn as a tick. more: columns that the tooltip has.
+    """
     alt, rows = start_chart()
+    others = [name for name in (series, *also) if name != "method"]
     shown = tooltips(
-        "weak", "method", *(name for name in (series, *also) if name != "method"), "estimate", "low", "high"
+        "weak", "method", *others, "estimate", "low", "high", *(name for name in more if name not in others)
     )
     label = alt.Axis(
         labelExpr="split(datum.value, '\\n')",
@@ -50,7 +56,7 @@ def rows_with_intervals(
     if also:
         ticks = base.mark_tick(thickness=1, size=20, opacity=0.9, fillOpacity=0, strokeWidth=2)
         layers.append(ticks.encode(x=alt.X(f"{also[0]}:Q"), stroke=line_colour(series), tooltip=shown))
-    return finished(alt.layer(*layers), height=ROW)
+    return finished(alt.layer(*layers), height=max(ROW, LINE * lines))
 
 
 def points(base: Any, series: str, size: int) -> Any:
@@ -97,6 +103,7 @@ def tooltips(*fields: str) -> list[Any]:
         "independent": "if errors were independent",
         "low": "95% from",
         "high": "95% to",
+        "by_seed": "by seed",
     }
     return [
         alt.Tooltip(f"{name}:Q", title=titles.get(name, name), format=".3f")

@@ -2,26 +2,49 @@
 
 from __future__ import annotations
 
-from outgrow.report.figures.figure import Figure, Key, Row, Rows, ends, label_lines, labelled, models, panel_key
+from typing import Any
+
+from outgrow.report.figures.figure import (
+    BY_SEED,
+    Figure,
+    Key,
+    Row,
+    Rows,
+    ends,
+    label_lines,
+    labelled,
+    models,
+    more_columns,
+    of_seeds,
+    panel_key,
+    run_of,
+)
 from outgrow.report.figures.forms import rows_with_intervals
 from outgrow.report.scene import Scene
 
 
 def _rows(scene: Scene) -> Rows:
     rows: dict[Key, list[Row]] = {}
-    for cell, label in labelled(scene.cells):
+    for cell, label in labelled(scene):
         if cell["pgr"]["estimate"] is not None:
-            row = {**models(cell), "row": label, **ends(cell["pgr"])}
-            rows.setdefault(panel_key(cell, "run", "task", "test_set", "strong"), []).append(row)
+            more = {**run_of(scene, cell), **of_seeds(scene, cell, "pgr")}
+            row = {**models(cell), "row": label, **ends(cell["pgr"]), **more}
+            rows.setdefault(panel_key(cell, "task", "test_set", "strong"), []).append(row)
     return rows
+
+
+def _chart(scene: Scene) -> dict[str, Any]:
+    lines, more = label_lines(scene), more_columns(scene)
+    series = "run" if len(scene.runs) > 1 else "method"
+    return rows_with_intervals("performance gap recovered", series, lines, rule=[0, 1], more=more)
 
 
 PGR = Figure(
     "pgr",
     "Performance gap recovered, by method",
     "0 is the supervisor, 1 the ceiling; 95% intervals. Where it is undefined, the table says why.",
-    ("weak", "method", "row", "estimate", "low", "high"),
+    ("run", "weak", "method", "row", "estimate", "low", "high", BY_SEED),
     _rows,
-    lambda scene: rows_with_intervals("performance gap recovered", "method", label_lines(scene.cells), rule=[0, 1]),
+    _chart,
     band="row",
 )

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from outgrow.report.figures.figure import Figure, Key, Row, Rows, ends, models, panel_key
+from outgrow.report.figures.figure import (
+    BY_SEED,
+    Figure,
+    Key,
+    Row,
+    Rows,
+    ends,
+    models,
+    more_columns,
+    of_seeds,
+    panel_key,
+)
 from outgrow.report.figures.forms import finished, start_chart, tooltips
 from outgrow.report.scene import Scene
 
@@ -12,7 +23,7 @@ from outgrow.report.scene import Scene
 def _rows(scene: Scene) -> Rows:
     rows: dict[Key, list[Row]] = {}
     for cell in scene.cells:
-        row = {**models(cell), **ends(cell["pgr"]), "status": cell["pgr"]["status"]}
+        row = {**models(cell), **ends(cell["pgr"]), "status": cell["pgr"]["status"], **of_seeds(scene, cell, "pgr")}
         rows.setdefault(panel_key(cell, "run", "task", "test_set", "method"), []).append(row)
     return {
         key: panel
@@ -23,12 +34,11 @@ def _rows(scene: Scene) -> Rows:
 
 def _chart(scene: Scene) -> dict[str, Any]:
     """PGR, weak x strong. An undefined cell is grey and says why."""
-    del scene
     alt, rows = start_chart()
     base = rows.encode(
         x=alt.X("strong:N", sort=None, title="strong student", axis=alt.Axis(labelAngle=-25, labelLimit=140)),
         y=alt.Y("weak:N", sort=None, title=None, axis=alt.Axis(labelLimit=170)),
-        tooltip=tooltips("weak", "strong", "estimate", "low", "high", "status"),
+        tooltip=tooltips("weak", "strong", "estimate", "low", "high", "status", *more_columns(scene)),
     )
     known = "isValid(datum.estimate)"
     scale = alt.Scale(scheme="cividis", domain=[0, 1], clamp=True)
@@ -51,7 +61,7 @@ PGR_WEAK_STRONG = Figure(
     "pgr_weak_strong",
     "Performance gap recovered, weak × strong",
     "Grey: undefined, the ceiling is not above the supervisor beyond chance, or is not known.",
-    ("weak", "strong", "estimate", "low", "high", "status"),
+    ("weak", "strong", "estimate", "low", "high", "status", BY_SEED),
     _rows,
     _chart,
     band="weak",

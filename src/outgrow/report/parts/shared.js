@@ -22,3 +22,11 @@ function save(name, type, content) {
   link.click();
   if (!content.startsWith("data:")) setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
+
+// The cells of a section as the options of a list: each by the names that tell it from the others, or by its models.
+function offerCells(select, cells) {
+  const vary = [0, 1, 2, 3, 4, 5].filter((place) => new Set(cells.map((one) => one.names[place])).size > 1);
+  const label = (one) => (vary.length ? vary : [3, 4, 5]).map((place) => one.names[place]).join(" · ");
+  select.replaceChildren(...cells.map((one) => new Option(label(one), one.names.join("\n"))));
+  return () => cells.find((one) => one.names.join("\n") === select.value);
+}

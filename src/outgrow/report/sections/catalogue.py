@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from outgrow.report.sections.cells import CELLS
+from outgrow.report.sections.classes import CLASSES
 from outgrow.report.sections.comparison import COMPARISON
 from outgrow.report.sections.controls import CONTROLS
 from outgrow.report.sections.examples import EXAMPLES
 from outgrow.report.sections.figures import FIGURES
 from outgrow.report.sections.headline import HEADLINE
 from outgrow.report.sections.provenance import PROVENANCE
+from outgrow.report.sections.runs import RUNS
 from outgrow.report.sections.sensitivity import SENSITIVITY
 
-SECTIONS = (HEADLINE, CELLS, COMPARISON, FIGURES, SENSITIVITY, EXAMPLES, CONTROLS, PROVENANCE)
+SECTIONS = (HEADLINE, CELLS, RUNS, COMPARISON, FIGURES, SENSITIVITY, CLASSES, EXAMPLES, CONTROLS, PROVENANCE)

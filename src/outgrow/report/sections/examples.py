@@ -1,4 +1,4 @@
-"""Test examples to browse: what supervisor, student and ceiling say of each, in a form small enough for a page."""
+"""Test examples to browse: what supervisor, student and ceiling say of each, and how often each outcome occurs over seeds."""
 
 from __future__ import annotations
 
@@ -11,29 +11,31 @@ from outgrow.core.examples import Ints
 from outgrow.core.inputs import Preview, cut, image_of, texts_of
 from outgrow.report.scene import ReportedRun
 from outgrow.report.sections.section import Data, Section
-from outgrow.results.cells import RunToScore, Scored, cells_of
+from outgrow.results.cells import ROLES, RunToScore, Scored, cells_of
 from outgrow.results.predictions import HeldOut, ModelKey
 
-# Of a student's answers against its supervisor's: what each kind is called on the page.
-KINDS = {
-    "corrected": "right against its supervisor",
-    "copied": "followed it into error",
-    "spoiled": "wrong where it is right",
+# What student and supervisor make of an example at one seed, and what the page calls it.
+OUTCOMES = {
+    "corrected": "supervisor wrong, student right",
+    "spoiled": "supervisor right, student wrong",
+    "copied": "both wrong, with the same class",
+    "other": "both wrong, with different classes",
     "both": "both right",
-    "other": "both wrong, differently",
 }
 MOST_ROWS = 300  # of a task
-ANSWERS = 150_000  # of all models on all shown rows: they decide how large the page is
+ANSWERS = 110_000  # of all models on all shown rows: they decide how large the page is
 CHARACTERS = 1_000_000  # of all texts and pictures
 ANCHOR = 12  # characters of a content id in a link to its example
 LONGEST = 1_500  # characters of one text
 
+Model = tuple[ModelKey, ...]  # one model's seeds
+
 
 def browsable(runs: Sequence[ReportedRun]) -> dict[str, Any]:
-    """Tasks with some of their test rows, cells with what their first seed's models say of them; JSON values.
+    """Tasks with some of their test rows, cells with how often each outcome occurs, what their models say; JSON values.
 
-    Rows are chosen cell by cell and kind by kind in turn, in the order of their ids, which are hashes: where a kind has
-    more rows than fit, those shown are drawn at random. `counts` are over all test rows.
+    Rows are chosen cell by cell and outcome by outcome in turn, those first that have it at the most seeds, and of these in
+    the order of their ids, which are hashes. `counts` are over all test rows and seeds.
     """
     tasks: list[dict[str, Any]] = []
     cells: list[dict[str, Any]] = []
@@ -43,29 +45,28 @@ def browsable(runs: Sequence[ReportedRun]) -> dict[str, Any]:
     ]
     for run, task, test_set in all_tasks:
         asked, scored = run.asked, run.scored
-        firsts = [
-            group[0] for group in cells_of([one for one in asked if (one.task, one.test_set) == (task, test_set)])
-        ]
-        sorts = [_sorted_rows(one, scored) for one in firsts]
-        speakers = list(dict.fromkeys(s for one in firsts for s in one.speakers.values() if s is not None))
-        rows = _chosen(
-            sorts,
-            scored.test(task, test_set),
-            min(MOST_ROWS, max(40, ANSWERS // (len(all_tasks) * max(1, len(speakers))))),
-        )
-        texts, kept = _texts(scored.test(task, test_set), rows, CHARACTERS // len(all_tasks))
-        rows = rows[:kept]
+        members = cells_of([one for one in asked if (one.task, one.test_set) == (task, test_set)])
         test = scored.test(task, test_set)
-        place = {speaker: len(answers) + number for number, speaker in enumerate(speakers)}
-        answers += [_said(speaker, scored, rows) for speaker in speakers]
-        for one, kinds in zip(firsts, sorts, strict=True):
+        outcomes = [_outcomes(seeds, scored) for seeds in members]
+        models = list(dict.fromkeys(m for seeds in members for role in ROLES if (m := _model(seeds, role)) is not None))
+        most = min(MOST_ROWS, max(40, ANSWERS // (len(all_tasks) * max(1, len(models)))))
+        rows = _chosen(outcomes, test, most)
+        texts, kept = _texts(test, rows, CHARACTERS // len(all_tasks))
+        rows = rows[:kept]
+        place = {model: len(answers) + number for number, model in enumerate(models)}
+        answers += [_said(model, scored, rows) for model in models]
+        for seeds, found in zip(members, outcomes, strict=True):
+            one = seeds[0]
             cells.append(
                 {
                     "task": len(tasks),
                     "names": [run.name, task, test_set, one.weak.name, one.strong.name, one.method.name],
                     "seed": one.seed,
-                    **{role: None if speaker is None else place[speaker] for role, speaker in one.speakers.items()},
-                    "counts": {kind: len(found) for kind, found in kinds.items()},
+                    "seeds": len(seeds),
+                    **{role: None if (m := _model(seeds, role)) is None else place[m] for role in ROLES},
+                    "counts": {outcome: int(times.sum()) for outcome, times in found.items()},
+                    # The outcomes of a row follow from these and from how often each model is right.
+                    "times": {outcome: found[outcome][rows].tolist() for outcome in _told(found, test)},
                 }
             )
         tasks.append(
@@ -77,34 +78,45 @@ def browsable(runs: Sequence[ReportedRun]) -> dict[str, Any]:
                 "truth": test.truth[rows].tolist(),
             }
         )
-    return {"tasks": tasks, "cells": cells, "answers": answers, "kinds": KINDS}
+    return {"tasks": tasks, "cells": cells, "answers": answers, "outcomes": OUTCOMES}
 
 
-def _sorted_rows(one: RunToScore, scored: Scored) -> dict[str, Ints]:
-    """The test rows by kind; none where a supervisor's labels leave rows out."""
-    weak, student = scored.hard(one.speakers["weak"]), scored.hard(one.speakers["student"])
-    if weak is None or student is None:
-        return {kind: np.zeros(0, dtype=np.int64) for kind in KINDS}
-    test = scored.test(one.task, one.test_set)
+def _model(seeds: Sequence[RunToScore], role: str) -> Model | None:
+    """A cell's model at each seed; None where a seed has none."""
+    speakers = [speaker for one in seeds if (speaker := one.speakers[role]) is not None]
+    return tuple(speakers) if len(speakers) == len(seeds) else None
+
+
+def _told(outcomes: Mapping[str, Ints], test: HeldOut) -> list[str]:
+    """The outcomes that are written row by row: two models that are wrong of two classes agree."""
+    return [] if not outcomes else ["both"] if len(test.classes) == 2 else ["both", "copied"]
+
+
+def _outcomes(seeds: Sequence[RunToScore], scored: Scored) -> dict[str, Ints]:
+    """At how many seeds each test row has each outcome, `[n]`; nothing where a supervisor's labels leave rows out."""
+    test = scored.test(seeds[0].task, seeds[0].test_set)
     truth = test.truth
-    right, weak_right = student == truth, weak == truth
-    masks = {
-        "corrected": right & ~weak_right,
-        "copied": ~right & (student == weak),
-        "spoiled": ~right & weak_right,
-        "both": right & weak_right,
-        "other": ~right & ~weak_right & (student != weak),
-    }
-    order = np.argsort(test.ids, kind="stable")
-    return {kind: order[mask[order]] for kind, mask in masks.items()}
+    times: dict[str, Ints] = {outcome: np.zeros(len(truth), dtype=np.int64) for outcome in OUTCOMES}
+    for one in seeds:
+        weak, student = scored.hard(one.speakers["weak"]), scored.hard(one.speakers["student"])
+        if weak is None or student is None:
+            return {}
+        right, weak_right, same = student == truth, weak == truth, student == weak
+        times["corrected"] += right & ~weak_right
+        times["spoiled"] += ~right & weak_right
+        times["copied"] += ~right & same
+        times["other"] += ~right & ~weak_right & ~same
+        times["both"] += right & weak_right
+    return times
 
 
-def _chosen(sorts: Sequence[Mapping[str, Ints]], test: HeldOut, most: int) -> Ints:
-    """Up to `most` rows, one of each cell's kind in turn."""
+def _chosen(outcomes: Sequence[Mapping[str, Ints]], test: HeldOut, most: int) -> Ints:
+    """Up to `most` rows, one of each cell's outcome in turn."""
     chosen: dict[int, None] = {}
-    lists = [found[kind].tolist() for found in sorts for kind in KINDS]
+    order = np.argsort(test.ids, kind="stable")
+    lists = [_most_often(times, order, most) for found in outcomes for times in found.values()]
     if not any(lists):
-        lists = [np.argsort(test.ids, kind="stable").tolist()]
+        lists = [order.tolist()]
     at = [0] * len(lists)
     while len(chosen) < most:
         before = len(chosen)
@@ -116,6 +128,12 @@ def _chosen(sorts: Sequence[Mapping[str, Ints]], test: HeldOut, most: int) -> In
         if len(chosen) == before:
             break
     return np.array(list(chosen), dtype=np.int64)
+
+
+def _most_often(times: Ints, order: Ints, most: int) -> list[int]:
+    """The rows that have an outcome at any seed, at the most seeds first; as many as can be chosen."""
+    ranked = order[np.argsort(-times[order], kind="stable")[:most]]
+    return [int(row) for row in ranked if times[row] > 0]
 
 
 def _texts(test: HeldOut, rows: Ints, budget: int) -> tuple[list[Preview], int]:
@@ -130,14 +148,21 @@ def _texts(test: HeldOut, rows: Ints, budget: int) -> tuple[list[Preview], int]:
     return texts, len(texts)
 
 
-def _said(speaker: ModelKey, scored: Scored, rows: Ints) -> dict[str, Any]:
-    """Class numbers of the rows, -1 where nothing is said, and in percent how sure the model is."""
-    probabilities = scored.tables.probabilities[speaker][rows]
+def _said(model: Model, scored: Scored, rows: Ints) -> dict[str, Any]:
+    """At its first seed the class numbers of the rows, -1 where nothing is said, and in percent how sure the model is.
+
+    `right`: at how many seeds it is right; None where it leaves test rows out.
+    """
+    first = model[0]
+    probabilities = scored.tables.probabilities[first][rows]
     known = ~np.isnan(probabilities).any(axis=1)
-    hard = scored.hard(speaker)
-    said = hard[rows] if hard is not None else np.where(known, np.nan_to_num(probabilities).argmax(axis=1), -1)
+    hard = [found for one in model if (found := scored.hard(one)) is not None]
+    complete = len(hard) == len(model)
+    said = hard[0][rows] if complete else np.where(known, np.nan_to_num(probabilities).argmax(axis=1), -1)
     sure = np.where(known, np.nan_to_num(probabilities[np.arange(len(rows)), said]) * 100, 0)
-    return {"said": said.tolist(), "sure": np.floor(sure).astype(int).tolist()}
+    truth = scored.test(first.task, first.test_set).truth[rows]
+    right = np.sum([one[rows] == truth for one in hard], axis=0).tolist() if complete else None
+    return {"said": said.tolist(), "sure": np.floor(sure).astype(int).tolist(), "right": right}
 
 
 EXAMPLES = Section(

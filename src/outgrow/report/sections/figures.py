@@ -9,10 +9,12 @@ from outgrow.report.figures.figure import Drawn, drawn
 from outgrow.report.scene import Scene
 from outgrow.report.sections.section import Data, Section
 
+MOST_ABREAST = 6  # panels of a figure that stand beside one another; of more, a list chooses one
+
 
 def _data(scene: Scene) -> Data | None:
     made = drawn(LISTED, scene) if scene.cells else []
-    return Data({"figures": made}, [_embedded(one) for one in made]) if made else None
+    return Data({"figures": made, "most_abreast": MOST_ABREAST}, [_embedded(one) for one in made]) if made else None
 
 
 def _embedded(one: Drawn) -> dict[str, Any]:

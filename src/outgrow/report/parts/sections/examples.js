@@ -9,23 +9,52 @@ sections.examples = {
     const STEP = 20;
     let shown = STEP;
 
-    const vary = [0, 1, 2, 3, 4, 5].filter((place) => new Set(data.cells.map((one) => one.names[place])).size > 1);
-    const label = (one) => (vary.length ? vary : [3, 4, 5]).map((place) => one.names[place]).join(" · ");
-    cell.replaceChildren(...data.cells.map((one) => new Option(label(one), one.names.join("\n"))));
+    const chosen = offerCells(cell, data.cells);
+    const numbers = (value) => value.toLocaleString("en");
+    const shares = (count, all) => `${numbers(count)} (${(100 * count / all).toFixed(1)}%)`;
+    const modelsOf = (one) => ["weak", "student", "ceiling"].map((role) => (one[role] === null ? null : data.answers[one[role]]));
 
-    const kindOf = (truth, weak, student) => {
-      if (weak === null || student === null || weak < 0) return null;
-      if (student === truth) return weak === truth ? "both" : "corrected";
-      return weak === truth ? "spoiled" : weak === student ? "copied" : "other";
+    // At how many seeds a row has each outcome: from how often each model is right, and both at once.
+    const timesOf = (one, row) => {
+      const [weak, student] = modelsOf(one);
+      const both = one.times.both[row];
+      const wrong = one.seeds - weak.right[row] - student.right[row] + both;
+      const copied = one.times.copied ? one.times.copied[row] : wrong;
+      return { corrected: student.right[row] - both, spoiled: weak.right[row] - both, copied, other: wrong - copied, both };
     };
-    const chosen = () => data.cells.find((one) => one.names.join("\n") === cell.value);
     const kinds = () => {
       const kept = kind.value;
-      const counts = chosen().counts;
-      const all = Object.entries(data.kinds).filter(([name]) => counts[name] > 0)
-        .map(([name, words]) => new Option(`student ${words}`.replace("student both", "both"), name));
+      const { counts, times, task } = chosen();
+      const two = data.tasks[task].classes.length === 2;
+      const all = Object.entries(data.outcomes).filter(([name]) => counts[name] > 0)
+        .map(([name, words]) => new Option(`${two ? words.replace(/, with.*/, "") : words} (${numbers(counts[name])})`, name));
       kind.replaceChildren(new Option("all", ""), ...all);
       kind.value = [...kind.options].some((option) => option.value === kept) ? kept : "";
+      kind.disabled = !times.both;
+    };
+    const outcomes = (one, task) => {
+      const table = document.getElementById("example-outcomes");
+      table.replaceChildren();
+      table.hidden = !one.times.both;
+      if (table.hidden) return;
+      const { both, corrected, spoiled, copied, other } = one.counts;
+      const all = one.seeds * task.total;
+      const line = (kind, texts, parent) => {
+        const row = parent.insertRow();
+        texts.forEach((text, place) => {
+          const cell = document.createElement(kind === "th" || place === 0 ? "th" : "td");
+          if (cell.tagName === "TH") cell.scope = kind === "th" ? "col" : "row";
+          cell.textContent = text;
+          row.append(cell);
+        });
+      };
+      table.createCaption().textContent = one.seeds === 1 ? `Of ${numbers(all)} test examples, seed ${one.seed}`
+        : `Of ${numbers(all)} predictions: ${one.seeds} seeds, ${numbers(task.total)} test examples each`;
+      const same = task.classes.length > 2 ? `, ${numbers(copied)} with the same class` : "";
+      line("th", ["supervisor", "student right", "student wrong"], table.createTHead());
+      const body = table.createTBody();
+      line("td", ["right", shares(both, all), shares(spoiled, all)], body);
+      line("td", ["wrong", shares(corrected, all), shares(copied + other, all) + same], body);
     };
 
     // An input is a text, or {text, image, parts: [{name, text}, …]} with the parts side by side.
@@ -70,20 +99,19 @@ sections.examples = {
     const show = () => {
       const one = chosen();
       const task = data.tasks[one.task];
-      const [weak, student, ceiling] = ["weak", "student", "ceiling"].map((role) => (one[role] === null ? null : data.answers[one[role]]));
+      const [weak, student, ceiling] = modelsOf(one);
       const wanted = text.value.trim().toLowerCase();
-      const fits = [];
-      task.texts.forEach((input, row) => {
-        const sort = kindOf(task.truth[row], weak && weak.said[row], student && student.said[row]);
-        if ((!kind.value || sort === kind.value) && wordsOf(input).includes(wanted)) fits.push(row);
-      });
+      const times = (row) => (kind.value ? timesOf(one, row)[kind.value] : 1);
+      const fits = task.texts.map((_, row) => row).filter((row) => times(row) > 0 && wordsOf(task.texts[row]).includes(wanted));
+      if (kind.value) fits.sort((a, b) => times(b) - times(a));
+      outcomes(one, task);
       list.replaceChildren(...fits.slice(0, shown).map((row) => {
         const item = document.createElement("li");
         const answers = document.createElement("dl");
         answers.className = "answers";
         const truth = task.truth[row];
         const named = (number) => (number < 0 ? "unknown" : task.classes[number]);
-        const add = (term, number, sure) => {
+        const add = (term, number, sure, right) => {
           const part = document.createElement("div");
           if (term !== "truth") part.className = number < 0 || truth < 0 ? "" : number === truth ? "right" : "wrong";
           const [head, said, name] = ["dt", "dd", "bdi"].map((tag) => document.createElement(tag));
@@ -94,15 +122,21 @@ sections.examples = {
           if (sure !== undefined && number >= 0) {
             const small = document.createElement("span");
             small.className = "sure";
-            small.textContent = ` ${sure}%`;
+            small.textContent = ` ${sure}%${one.seeds > 1 && right !== undefined ? `, right at ${right} of ${one.seeds} seeds` : ""}`;
             said.append(small);
           }
           part.append(head, said);
           answers.append(part);
         };
         add("truth", truth);
+        if (kind.value && one.seeds > 1) {
+          const part = answers.firstChild.cloneNode(true);
+          part.firstChild.textContent = "this outcome";
+          part.lastChild.textContent = `at ${times(row)} of ${one.seeds} seeds`;
+          answers.prepend(part);
+        }
         for (const [term, model] of [["supervisor", weak], ["student", student], ["ceiling", ceiling]]) {
-          if (model) add(term, model.said[row], model.sure[row]);
+          if (model) add(term, model.said[row], model.sure[row], model.right?.[row]);
         }
         // Where classes are places in the input, each part says who picks it.
         const picks = (name) => [["truth", truth], ...[["supervisor", weak], ["student", student], ["ceiling", ceiling]]
@@ -117,12 +151,13 @@ sections.examples = {
         item.append(...inputOf(task.texts[row], picks), answers, link);
         return item;
       }));
-      const all = kind.value ? one.counts[kind.value] : task.total;
-      const numbers = (value) => value.toLocaleString("en");
       const holding = wanted ? " that hold the text" : "";
-      count.textContent = `${numbers(fits.length)} examples${holding} of the ${numbers(all)} ` +
-        `${kind.value ? "of this kind among the test examples" : "test examples"}` +
-        `${fits.length < all && !wanted ? " are in this file" : ""}; seed ${one.seed}.`;
+      const those = fits.length === 1 && !wanted ? "example" : "examples";
+      const first = one.seeds > 1 ? ` Classes and percentages are those of seed ${one.seed}.` : "";
+      count.textContent = kind.value
+        ? `${numbers(one.counts[kind.value])} of ${numbers(one.seeds * task.total)} predictions have this outcome; here are the ${numbers(fits.length)} ${those} in ` +
+          `this file${holding} that have it${one.seeds > 1 ? " at one seed or more, those at the most seeds first" : ""}.${first}`
+        : `${numbers(fits.length)} ${those}${holding} of the ${numbers(task.total)} test examples${fits.length < task.total && !wanted ? " are in this file" : ""}.${first}`;
       more.hidden = fits.length <= shown;
     };
     const again = () => { shown = STEP; show(); };

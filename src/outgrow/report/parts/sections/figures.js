@@ -1,31 +1,37 @@
 "use strict";
-// The figures: drawn by Vega from rows that stand in this file; saved as SVG, PNG and CSV.
+// The figures: drawn by Vega from rows that stand in this file; saved as SVG, PNG and CSV. A figure's panels stand beside one
+// another where they are few; else a list chooses the one that is shown.
 sections.figures = {
   views: [],
   start(figures) {
     for (const view of this.views) view.finalize();
     this.views = [];
-    return Promise.all([...document.querySelectorAll("figure[data-figure]")].map((element) => {
+    return Promise.all([...document.querySelectorAll("figure[data-figure]")].flatMap((element) => {
       const figure = figures[Number(element.dataset.figure)];
       const select = element.querySelector("select.panel");
       const details = element.querySelector("details");
-      let shown = null;
-      const rows = () => figure.panels[Number(select?.value ?? 0)];
+      const parts = [...element.querySelectorAll(".panel-of")];
+      const panelOf = (place) => Number(select?.value ?? place);
+      const shown = parts.map(() => null);
 
-      const draw = async () => {
-        shown?.finalize();
-        const panel = rows();
-        const values = panel.rows.map((row) => Object.fromEntries(row.map((value, place) => [figure.columns[place], value])));
+      const draw = async (place) => {
+        shown[place]?.finalize();
+        const part = parts[place];
+        const panel = figure.panels[panelOf(place)];
+        const values = panel.rows.map((row) => Object.fromEntries(row.map((value, at) => [figure.columns[at], value])));
         const bands = figure.band ? new Set(values.map((row) => row[figure.band])).size : 1;
-        const name = element.querySelector(".panel-name");
-        name.hidden = !panel.name;
-        name.firstElementChild.textContent = panel.name;
-        const made = await vegaEmbed(element.querySelector(".chart"), { ...figure.spec, height: figure.spec.height * bands, datasets: { rows: values } },
+        const name = part.querySelector(".panel-name");
+        if (name) {
+          name.hidden = !panel.name;
+          name.firstElementChild.textContent = panel.name;
+        }
+        const chart = part.querySelector(".chart");
+        const made = await vegaEmbed(chart, { ...figure.spec, height: figure.spec.height * bands, datasets: { rows: values } },
           { actions: false, renderer: "svg", ast: true, mode: "vega-lite", tooltip: { theme: "custom" } });
         // The figure's own name says what it is, and its data follow as a table: hundreds of marks would say less.
-        element.querySelector(".chart svg").setAttribute("aria-hidden", "true");
-        element.querySelector(".chart").dataset.panel = select?.value ?? 0;
-        shown = made;
+        chart.querySelector("svg").setAttribute("aria-hidden", "true");
+        chart.dataset.panel = panelOf(place);
+        shown[place] = made;
         this.views.push(made);
         if (details.open) fill();
       };
@@ -40,22 +46,28 @@ sections.figures = {
             row.append(cell);
           }
         };
-        line(figure.columns, "th", table.createTHead());
+        const several = parts.length > 1;
+        line(several ? ["panel", ...figure.columns] : figure.columns, "th", table.createTHead());
         const body = table.createTBody();
-        for (const row of rows().rows) line(row, "td", body);
+        for (const place of parts.keys()) {
+          const panel = figure.panels[panelOf(place)];
+          for (const row of panel.rows) line(several ? [panel.name, ...row] : row, "td", body);
+        }
         details.querySelector("div").replaceChildren(table);
       };
 
-      select?.addEventListener("change", draw);
+      select?.addEventListener("change", () => draw(0));
       details.addEventListener("toggle", () => details.open && fill());
-      element.querySelectorAll("[data-save]").forEach((button) => button.addEventListener("click", async () => {
+      const saves = (part) => (parts.length > 1 ? part : element).querySelectorAll("[data-save]");
+      parts.forEach((part, place) => saves(part).forEach((button) => button.addEventListener("click", async () => {
         const kind = button.dataset.save;
-        const stem = figure.name + (rows().name ? "-" + rows().name.replace(/[^\w.=-]+/g, "-").slice(0, 60) : "");
-        if (kind === "csv") save(`${stem}.csv`, "text/csv", csv([figure.columns, ...rows().rows]));
-        else if (kind === "svg") save(`${stem}.svg`, "image/svg+xml", await shown.view.toSVG());
-        else save(`${stem}.png`, "image/png", await shown.view.toImageURL("png", 2));
-      }));
-      return draw();
+        const panel = figure.panels[panelOf(place)];
+        const stem = figure.name + (panel.name ? "-" + panel.name.replace(/[^\w.=-]+/g, "-").slice(0, 60) : "");
+        if (kind === "csv") save(`${stem}.csv`, "text/csv", csv([figure.columns, ...panel.rows]));
+        else if (kind === "svg") save(`${stem}.svg`, "image/svg+xml", await shown[place].view.toSVG());
+        else save(`${stem}.png`, "image/png", await shown[place].view.toImageURL("png", 2));
+      })));
+      return parts.map((_, place) => draw(place));
     }));
   },
 };
