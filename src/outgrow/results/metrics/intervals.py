@@ -39,6 +39,7 @@ class Limits(NamedTuple):
 
 
 UNIT = Limits(0.0, 1.0, "wilson")
+JUST = 1e-9  # this side of 0 or 1
 # Below this number of examples (groups) that carry the spread, an interval of this scale is marked as of a small sample.
 CARRIERS: Mapping[Scale, float] = {"wilson": 8, "logit": 15, "log": 12, "linear": 8}
 
@@ -126,18 +127,33 @@ def fieller(spread: Crossed, limits: Limits, level: float = 0.95, otherwise: str
 
     step = spread.margin(np.array([1.0, -estimate]), level) / bottom
     if step == 0:
-        # Student and ceiling (or weak) are right on the same examples. On a share of unseen ones only the ceiling may be
-        # right, which moves the ratio inward, or only one of the two, which moves it outward.
-        other = unseen(spread, level) * (limits.most if math.isfinite(limits.most) else 0.0)
-        rest = (1 - unseen(spread, level)) * bottom
-        inward, outward = other / (rest + other), other / rest
-        below, above = (outward if estimate <= 0 else inward, outward if estimate >= 1 else inward)
-        return Interval(estimate, estimate - below, estimate + above, "ok", spread.covers)
+        return Interval(estimate, *_by_unseen(spread, bottom, limits, level, outside), "ok", spread.covers)
     low, high = (_edge(outside, estimate, sign * step) for sign in (-1, 1))
     if low is None or high is None:
         return Interval(None, None, None, otherwise, spread.covers)
     small = bool(spread.example_freedom > 0 and (spread.carriers < CARRIERS["linear"]).any())
     return Interval(estimate, low, high, "ok", spread.covers, small)
+
+
+def _by_unseen(
+    spread: Crossed, gap: float, limits: Limits, level: float, outside: Callable[[float], bool]
+) -> tuple[float, float]:
+    """The ends of a ratio at whose estimate no spread is left, by what unseen examples could change; gap: the denominator."""
+    # Student and ceiling (or weak) are right on the same examples. On a share of unseen ones only the ceiling may be right,
+    # which moves the ratio inward, or only one of the two, which moves it outward.
+    estimate = float(spread.means[0]) / gap
+    other = unseen(spread, level) * (limits.most if math.isfinite(limits.most) else 0.0)
+    rest = (1 - unseen(spread, level)) * gap
+    inward, outward = other / (rest + other), other / rest
+    low = estimate - (outward if estimate <= 0 else inward)
+    high = estimate + (outward if estimate >= 1 else inward)
+    # Where it is by chance that nothing is left, a difference that does vary has excluded 0 or 1.
+    of_top, of_rest = (spread.margin(np.array(weights), level) for weights in ([1.0, 0.0], [1.0, -1.0]))
+    if low <= 0 < estimate and of_top > 0 and outside(0.0):
+        low = JUST
+    if estimate < 1 <= high and of_rest > 0 and outside(1.0):
+        high = 1 - JUST
+    return low, high
 
 
 def reach(weights: NDArray[np.float64], limits: Limits) -> Limits:
