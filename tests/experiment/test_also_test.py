@@ -108,7 +108,7 @@ def test_a_further_set_has_its_own_rows_intervals_and_pgr_in_every_table(tmp_pat
     )
     counted = [row for row in made.runs if row["test_set"] == "meals"]
     for row, one in zip(counted, (one for one in reading.asked if one.test_set == "meals"), strict=True):
-        hard = reading.scored.hard(one.speakers["student"])
+        hard = reading.scored.hard(one.models["student"])
         assert hard is not None
         assert row["student_accuracy"] == pytest.approx(float((hard == truth.truth).mean()))
     again = Results.read(tmp_path / "out")

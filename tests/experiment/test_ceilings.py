@@ -75,7 +75,7 @@ def test_a_folder_with_both_ceilings_reads_back_to_the_same(tmp_path: Path) -> N
     assert any("its ceilings are trained as its students are" in note for note in results.notes)
     reading = read_run(tmp_path / "out")
     assert Results.compute(reading.asked, reading.scored.tables, {}, controls=True).cells == results.cells
-    ceilings = [[one.speakers["ceiling"].method for one in reading.asked if one.seed == 0]]  # type: ignore[union-attr]
+    ceilings = [[one.models["ceiling"].method for one in reading.asked if one.seed == 0]]  # type: ignore[union-attr]
     assert ceilings == [[None, "self_train rounds=2"]]
     # The curve of true labels ends in the plain ceiling for both, and noise is of each ceiling by itself.
     worth = [cell["equivalent_labels"]["curve"] for cell in results.cells]

@@ -116,10 +116,10 @@ def test_an_experiment_is_tested_on_all_and_on_the_hard_part(tmp_path: Path, ord
     part = [ids.index(id_) for id_ in reading.scored.test("ordered", "hard").ids.tolist()]
     for one in reading.asked:
         if one.test_set == "hard":
-            for speaker in one.speakers.values():
-                assert speaker is not None
-                everything = reading.scored.tables.probabilities[speaker._replace(test_set="test")]
-                assert (reading.scored.tables.probabilities[speaker] == everything[part]).all()
+            for model in one.models.values():
+                assert model is not None
+                everything = reading.scored.tables.probabilities[model._replace(test_set="test")]
+                assert (reading.scored.tables.probabilities[model] == everything[part]).all()
     assert list(Results.read(tmp_path / "out").cells_frame()["test_set"]) == ["test", "hard"]
 
 

@@ -73,7 +73,7 @@ def test_of_four_to_one_the_labels_prior_gains_where_the_balanced_one_loses(tmp_
 def told(weak: float, student: float, *, n: int = 500, seeds: int = 3) -> list[str]:
     """Notes of a cell whose supervisor and student say class 0 on these shares of the rows."""
     test = held_out("t", n)
-    spoken: dict[ModelKey, Any] = {}
+    predicted: dict[ModelKey, Any] = {}
     asked = []
     for seed in range(seeds):
         keys = {
@@ -83,10 +83,10 @@ def told(weak: float, student: float, *, n: int = 500, seeds: int = 3) -> list[s
         random = np.random.default_rng(seed)
         for role, share in (("weak", weak), ("student", student)):
             says = random.permutation(n) >= round(share * n)
-            spoken[keys[role]] = np.eye(2, dtype=np.float32)[says.astype(int)]
+            predicted[keys[role]] = np.eye(2, dtype=np.float32)[says.astype(int)]
         entries = (Entry("w", "w"), Entry("s", "s"), Entry("m", "m"))
         asked.append(RunToScore("t", *entries, seed, {**keys, "ceiling": None}, {"n_transfer": n}))
-    return list(Results.compute(asked, Predictions({"t": test}, spoken), {}).notes)
+    return list(Results.compute(asked, Predictions({"t": test}, predicted), {}).notes)
 
 
 def test_a_student_far_from_its_labels_is_named() -> None:

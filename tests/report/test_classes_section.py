@@ -47,11 +47,11 @@ def test_the_table_is_scikit_learns(browser: Any, run: Path) -> None:
         expected: list[Any] = [NAMES, ["30"] * 3]
         for measure in (sk.recall_score, sk.precision_score, sk.f1_score):
             for role in ("weak", "student", "ceiling"):
-                seeds = [found.scored.hard(one.speakers[role]) for one in cells[place]]
+                seeds = [found.scored.hard(one.models[role]) for one in cells[place]]
                 expected.append([short(x) for x in np.mean([measure(truth, h, average=None) for h in seeds], axis=0)])
         assert texts == [list(row) for row in zip(*expected, strict=True)]
         matrix = np.mean(
-            [sk.confusion_matrix(truth, found.scored.hard(one.speakers["student"])) for one in cells[place]], axis=0
+            [sk.confusion_matrix(truth, found.scored.hard(one.models["student"])) for one in cells[place]], axis=0
         )
         rows = shown.page.locator("#confusion-table tbody tr").evaluate_all(
             "rows => rows.map(row => [...row.cells].map(cell => cell.textContent))"
@@ -97,10 +97,10 @@ def test_a_supervisor_that_leaves_examples_out_and_a_lost_ceiling(run: Path) -> 
     tables = found.scored.tables
     values = dict(tables.probabilities)
     for one in found.asked:
-        weak = one.speakers["weak"]
+        weak = one.models["weak"]
         values[weak] = np.where(np.arange(90)[:, None] < 5, np.nan, values[weak])  # type: ignore[index]
     scored = Scored(dataclasses.replace(tables, probabilities=values))
-    asked = [dataclasses.replace(one, speakers={**one.speakers, "ceiling": None}) for one in found.asked]
+    asked = [dataclasses.replace(one, models={**one.models, "ceiling": None}) for one in found.asked]
     made = of_classes([dataclasses.replace(found, asked=asked, scored=scored)])
     (cell, *_) = made["cells"]
     assert made["models"][cell["weak"]] is None

@@ -35,7 +35,7 @@ def outcomes(run: Any, place: int) -> dict[str, Any]:
     truth = run.scored.test("reviews").truth
     found = dict.fromkeys(("corrected", "spoiled", "copied", "other", "both"), 0)
     for one in cells_of(run.asked)[place]:
-        weak, student = (run.scored.hard(one.speakers[role]) for role in ("weak", "student"))
+        weak, student = (run.scored.hard(one.models[role]) for role in ("weak", "student"))
         found["corrected"] += (weak != truth) & (student == truth)
         found["spoiled"] += (weak == truth) & (student != truth)
         found["copied"] += (weak != truth) & (student == weak)
@@ -89,7 +89,7 @@ def test_how_often_a_model_is_right(browser: Any, tmp_path: Path) -> None:
     )
     truth = run.scored.test("reviews").truth[row]
     for role, term in (("weak", "supervisor"), ("student", "student"), ("ceiling", "ceiling")):
-        right = sum(run.scored.hard(one.speakers[role])[row] == truth for one in cells_of(run.asked)[0])  # type: ignore[index]
+        right = sum(run.scored.hard(one.models[role])[row] == truth for one in cells_of(run.asked)[0])  # type: ignore[index]
         answer = item.locator(f"dl div:has(dt:text-is('{term}'))").text_content()
         assert f"right at {right} of 3 seeds" in answer
     shown.close()
@@ -107,7 +107,7 @@ def test_labels_that_leave_examples_out_at_one_seed(tmp_path: Path) -> None:
     tables = run.scored.tables
     values = dict(tables.probabilities)
     one = run.asked[1]
-    weak = one.speakers["weak"]
+    weak = one.models["weak"]
     assert weak is not None
     values[weak] = np.where(np.arange(90)[:, None] < 5, np.nan, values[weak])
     made = browsable([dataclasses.replace(run, scored=Scored(dataclasses.replace(tables, probabilities=values)))])

@@ -293,7 +293,7 @@ def test_calibration_by_hand(tmp_path: Path) -> None:
     told = read([folder])[0]
     (figure,) = drawn([CALIBRATION], Scene([told]))
     rows = [row for row in next(iter(figure.panels.values())) if row["series"] == "ceiling"]
-    values = [said for speaker, said in told.scored.tables.probabilities.items() if speaker.role == "ceiling"]
+    values = [said for model, said in told.scored.tables.probabilities.items() if model.role == "ceiling"]
     truth = told.scored.test("reviews").truth
     pairs = sorted(
         (float(p.max()), int(p.argmax() == truth[place % 100])) for place, p in enumerate(np.concatenate(values))

@@ -24,7 +24,7 @@ def test_a_known_difference_with_the_interval_of_compare(tmp_path: Path) -> None
     assert confidence["difference"]["estimate"] == pytest.approx(0)
     assert naive["pgr_difference"]["estimate"] == pytest.approx(0.06 / 0.3)
     tables = [
-        reading.scored.table([one.speakers["student"] for one in reading.asked if one.method.name == "naive"])
+        reading.scored.table([one.models["student"] for one in reading.asked if one.method.name == "naive"])
         for reading in (first, second)
     ]
     expected = difference(*tables)  # type: ignore[arg-type]
@@ -40,7 +40,7 @@ def test_only_shared_examples_and_seeds_count(tmp_path: Path) -> None:
     (row,) = between(first, second, ["task"]).rows
     assert (row["n_test"], row["n_tests"], row["seeds"]) == (200, [200, 300], [2, 1])
     before, after = (
-        reading.scored.table([one.speakers["student"] for seed in (2, 1) for one in reading.asked if one.seed == seed])
+        reading.scored.table([one.models["student"] for seed in (2, 1) for one in reading.asked if one.seed == seed])
         for reading in (first, second)
     )
     assert before is not None

@@ -35,37 +35,37 @@ def results(
 ) -> Results:
     """One task, supervisor `w` at .55, a student of each ceiling's name, `others` by role, students that never learn."""
     test = held_out("t", 400, classes)
-    spoken: dict[ModelKey, Any] = {}
+    predicted: dict[ModelKey, Any] = {}
     asked = []
     for seed in SEEDS:
         weak = ModelKey("t", "weak", "w", None, None, seed)
-        spoken[weak] = said(test, 0.55, 0, seed)
+        predicted[weak] = said(test, 0.55, 0, seed)
         for place, (strong, accuracy) in enumerate((ceilings or {"s": 0.84}).items()):
             ceiling = ModelKey("t", "ceiling", None, strong, None, seed)
             learned = ModelKey("t", "student", "w", strong, "naive", seed)
-            spoken[ceiling] = said(test, accuracy, 10 + place, seed)
-            spoken[learned] = said(test, student, 20 + place, seed)
+            predicted[ceiling] = said(test, accuracy, 10 + place, seed)
+            predicted[learned] = said(test, student, 20 + place, seed)
             for number, (size, reached) in enumerate((curve or {}).items()):
                 role = f"ceiling:{size}"
-                spoken[ModelKey("t", role, None, strong, None, seed)] = said(test, reached, 100 + number, seed)
+                predicted[ModelKey("t", role, None, strong, None, seed)] = said(test, reached, 100 + number, seed)
             for number, (size, reached) in enumerate((tuned or {}).items()):
                 role = f"ceiling:{size}:l2=0.1"
-                spoken[ModelKey("t", role, None, strong, None, seed)] = said(test, reached, 200 + number, seed)
+                predicted[ModelKey("t", role, None, strong, None, seed)] = said(test, reached, 200 + number, seed)
             for number, (role, reached) in enumerate((others or {}).items()):
-                spoken[ModelKey("t", role, "w", strong, None, seed)] = said(test, reached, 50 + number, seed)
-            speakers = {"weak": weak, "student": learned, "ceiling": ceiling}
+                predicted[ModelKey("t", role, "w", strong, None, seed)] = said(test, reached, 50 + number, seed)
+            by_role = {"weak": weak, "student": learned, "ceiling": ceiling}
             entries = (Entry("w", "w"), Entry(strong, strong), Entry("naive", "naive"))
-            asked.append(RunToScore("t", *entries, seed, speakers, {"n_transfer": 400}))
+            asked.append(RunToScore("t", *entries, seed, by_role, {"n_transfer": 400}))
         others_taught = [(untaught, {"no_ceiling": NO_LESSON}), (unpretrained, {UNTRAINED: True})]
         for place, (strong, accuracy, fact) in enumerate(
             (strong, accuracy, fact) for models, fact in others_taught for strong, accuracy in (models or {}).items()
         ):
             alone = ModelKey("t", "student", "w", strong, "naive", seed)
-            spoken[alone] = said(test, accuracy, 70 + place, 0)  # every seed says the same
+            predicted[alone] = said(test, accuracy, 70 + place, 0)  # every seed says the same
             entries = (Entry("w", "w"), Entry(strong, strong), Entry("naive", "naive"))
             facts = {"n_transfer": 400, **fact}
             asked.append(RunToScore("t", *entries, seed, {"weak": weak, "student": alone, "ceiling": None}, facts))
-    return Results.compute(asked, Predictions({"t": test}, spoken), {}, controls=True)
+    return Results.compute(asked, Predictions({"t": test}, predicted), {}, controls=True)
 
 
 def test_a_curve_takes_the_better_l2_at_each_size() -> None:

@@ -20,7 +20,7 @@ SEEDS = (0, 1, 2, 3, 4)
 def controls(student: float, shuffled: float | None, *, learns: bool = True) -> dict[str, str]:
     """Status by control of one cell, whose student reaches `student`, and `shuffled` from shuffled labels."""
     test = held_out("t", 600, 2)
-    spoken: dict[ModelKey, Any] = {}
+    predicted: dict[ModelKey, Any] = {}
     asked = []
     for seed in SEEDS:
         weak, learned, ceiling = (
@@ -29,14 +29,14 @@ def controls(student: float, shuffled: float | None, *, learns: bool = True) -> 
             ModelKey("t", "ceiling", None, "s", None, seed),
         )
         for place, (key, accuracy) in enumerate(((weak, 0.7), (learned, student), (ceiling, 0.9))):
-            spoken[key] = guesses(test, accuracy, [place, seed])
+            predicted[key] = guesses(test, accuracy, [place, seed])
         if shuffled is not None:
-            spoken[ModelKey("t", "shuffled", "w", "s", None, seed)] = guesses(test, shuffled, [9, seed])
+            predicted[ModelKey("t", "shuffled", "w", "s", None, seed)] = guesses(test, shuffled, [9, seed])
         facts = {"n_transfer": 600} | ({} if learns else {"no_ceiling": NO_LESSON})
-        speakers = {"weak": weak, "student": learned, "ceiling": ceiling if learns else None}
+        models = {"weak": weak, "student": learned, "ceiling": ceiling if learns else None}
         entries = (Entry("w", "w"), Entry("s", "s"), Entry("naive", "naive"))
-        asked.append(RunToScore("t", *entries, seed, speakers, facts))
-    made = Results.compute(asked, Predictions({"t": test}, spoken), {}, controls=True)
+        asked.append(RunToScore("t", *entries, seed, models, facts))
+    made = Results.compute(asked, Predictions({"t": test}, predicted), {}, controls=True)
     return {control["control"]: control["status"] for control in made.controls}
 
 

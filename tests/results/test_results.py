@@ -43,7 +43,7 @@ def results(weak: list[int] | None, student: list[int], ceiling: list[int] | Non
     said: dict[ModelKey, Any] = {}
     asked = []
     for seed, right in enumerate(student):
-        speakers: dict[str, ModelKey | None] = {
+        models: dict[str, ModelKey | None] = {
             "weak": ModelKey("t", "weak", "w", None, None, seed),
             "student": ModelKey("t", "student", "w", "s", "naive", seed),
             "ceiling": None if ceiling is None else ModelKey("t", "ceiling", None, "s", None, seed),
@@ -55,7 +55,7 @@ def results(weak: list[int] | None, student: list[int], ceiling: list[int] | Non
         if ceiling is not None:
             said[ModelKey("t", "ceiling", None, "s", None, seed)] = guesses(ceiling[seed], 30 + seed, classes)
         w, s, m = Entry("w", {"static": "w"}), Entry("s", "probe:s"), Entry("naive", "naive")
-        asked.append(RunToScore("t", w, s, m, seed, speakers, {"n_transfer": 7}))
+        asked.append(RunToScore("t", w, s, m, seed, models, {"n_transfer": 7}))
     return Results.compute(asked, Predictions({"t": held_out(classes)}, said), {"python": "3"}, ["a note"])
 
 
@@ -168,8 +168,8 @@ def test_predictions_round_trip_whatever_the_order_and_classes(tmp_path: Path) -
     Predictions({"t": held_out(5)}, said).write(tmp_path)
     again = Predictions.read(tmp_path)
     assert set(again.probabilities) == set(said)
-    for speaker, probabilities in said.items():
-        np.testing.assert_array_equal(again.probabilities[speaker], probabilities)
+    for model, probabilities in said.items():
+        np.testing.assert_array_equal(again.probabilities[model], probabilities)
     np.testing.assert_array_equal(again.tests["t"].truth, held_out(5).truth)
     assert again.tests["t"].classes == ("0", "1", "2", "3", "4")
     assert again.tests["t"].inputs[7] == "text 7"

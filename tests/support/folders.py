@@ -60,9 +60,9 @@ def folder(
                     continue
                 student = ModelKey(task, "student", weak.name, strong.name, method, seed)
                 said[student] = guesses(tests[task], accuracy, [place, 2 + number, seed])
-                speakers = {"weak": supervisor, "student": student, "ceiling": ceiling}
+                by_role = {"weak": supervisor, "student": student, "ceiling": ceiling}
                 facts = {"n_transfer": 400, "n_left_out": 0, "weak_label_accuracy": models["weak"]}
-                asked.append(RunToScore(task, weak, strong, Entry(method, method), seed, speakers, facts))
+                asked.append(RunToScore(task, weak, strong, Entry(method, method), seed, by_role, facts))
             for number, (key, accuracy) in enumerate((extra or {}).items()):
                 task_, role, w, s, m = key
                 if task_ == task:

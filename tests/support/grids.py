@@ -51,21 +51,19 @@ def grid(
                 said[ceiling] = guess(top)
                 for w, supervisor in enumerate(weak):
                     for m, method in enumerate(methods):
-                        speaker = ModelKey(task, "student", supervisor, student, method, seed)
-                        said[speaker] = guess(0.7 + (top - 0.7) * (0.4 + 0.4 * (m + w) / (len(methods) + len(weak))))
-                        speakers = {
+                        model = ModelKey(task, "student", supervisor, student, method, seed)
+                        said[model] = guess(0.7 + (top - 0.7) * (0.4 + 0.4 * (m + w) / (len(methods) + len(weak))))
+                        models = {
                             "weak": ModelKey(task, "weak", supervisor, None, None, seed),
-                            "student": speaker,
+                            "student": model,
                             "ceiling": ceiling,
                         }
                         names = [Entry(name, name) for name in (supervisor, student, method)]
-                        asked.append(RunToScore(task, *names, seed, speakers, {"n_transfer": 400}))
+                        asked.append(RunToScore(task, *names, seed, models, {"n_transfer": 400}))
     order = {(one.task, *one.cell): place for place, one in reversed(list(enumerate(asked)))}
     asked.sort(key=lambda one: order[(one.task, *one.cell)])
     drawn = {
-        speaker: _curve(sum(map(ord, speaker.strong or "")) % 97)
-        for speaker in said
-        if speaker.role == "student" and curves
+        model: _curve(sum(map(ord, model.strong or "")) % 97) for model in said if model.role == "student" and curves
     }
     tables = Predictions(tests, said, drawn)
     path.mkdir(parents=True, exist_ok=True)

@@ -98,7 +98,7 @@ def test_other_sentences() -> None:
     assert sentences(numbers(calibration=known | {"applied": False}))[2].startswith(
         "Its probabilities are as learned, with a calibration error of .118: a temperature is not shown"
     )
-    assert "cannot be told from 30: the curve" in sentences(numbers(worth=None, careful=30))[-1]
+    assert "cannot be estimated from 30: the curve" in sentences(numbers(worth=None, careful=30))[-1]
     assert sentences(numbers(worth=None, worth_counted=False))[-1] == (
         "How many careful labels would have done as well was not counted: the same command without --no-worth counts it."
     )

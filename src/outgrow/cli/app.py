@@ -51,7 +51,7 @@ ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT.YAML", help=
 OutOption = Annotated[Path | None, typer.Option("--out", help="The run folder. [default: runs/<name>]")]
 
 
-def _tell_version(asked: bool) -> None:
+def _print_version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version
 
@@ -62,7 +62,7 @@ def _tell_version(asked: bool) -> None:
 @app.callback()
 def main(
     version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Print the version and end.")
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and end.")
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
 ) -> None:

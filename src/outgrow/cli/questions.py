@@ -68,7 +68,7 @@ def audit(
     from outgrow.execution.progress import display
     from outgrow.questions.audit import audit_files
     from outgrow.questions.material import Place
-    from outgrow.questions.told import audited
+    from outgrow.questions.printed import audited
 
     with display(quiet=quiet) as shown:
         found = audit_files(
@@ -124,7 +124,7 @@ def estimate(
     from outgrow.execution.progress import display
     from outgrow.questions.estimate import estimate_files
     from outgrow.questions.material import Place
-    from outgrow.questions.told import estimated
+    from outgrow.questions.printed import estimated
 
     with display(quiet=quiet) as shown:
         found = estimate_files(
@@ -212,7 +212,7 @@ def join(
 ) -> None:
     """Join the labels of several voters or rules, without a student, and say what each of them does."""
     from outgrow.questions.join import join_files
-    from outgrow.questions.told import joined
+    from outgrow.questions.printed import joined
 
     found = join_files(
         votes,

@@ -53,5 +53,5 @@ def report(
         with disk.sentences(figures, "the folder of figures", "--figures"):
             files = write(choice.figures, figures, WIDTH if width is None else round(width * POINTS))
         say(f"wrote {len(files)} files into {figures}")
-        if text := choice.said():
+        if text := choice.described():
             say(text)

@@ -224,17 +224,17 @@ def print_results(results: Results, shows: View | None = None, *, sentences: boo
     tried = shows is SENSITIVITY
     cells = at_each_strength(results.cells) if tried else results.cells
     console.print(tables.terminal(cells, shows, console.width))
-    said: list[str] = []
+    lines: list[str] = []
     if tried:
-        said = sensitivities(results.cells)
+        lines = sensitivities(results.cells)
     elif shows is tables.AGREEMENT:
-        said = words.agreements(results.cells)
+        lines = words.agreements(results.cells)
     elif shows.caption == "" and sentences:
-        said = [*words.verdicts(results.cells), *words.equivalents(results.cells), *besides_training(results.runs)]
-        said += sensitivities(results.cells)
+        lines = [*words.verdicts(results.cells), *words.equivalents(results.cells), *besides_training(results.runs)]
+        lines += sensitivities(results.cells)
     elif shows.caption == "":
-        said = [*summary(results.cells), *most_moved(results.cells)]
-    for line in said:
+        lines = [*summary(results.cells), *most_moved(results.cells)]
+    for line in lines:
         console.print(f"\n{line}")
     for line in words.controls(results.controls, short=not sentences):
         console.print(line)

@@ -79,7 +79,7 @@ def serve_sealed(folder: Path) -> None:
 
     sealed = read_envelope(folder)
     with disk.locked(folder / "lock", exclusive=True, wait=True):
-        book = ledger.read(folder, sealed.hash)  # what is damaged is said before anybody hands in
+        book = ledger.read(folder, sealed.hash)  # what is damaged is reported before anybody hands in
     with serve(service(folder, lambda found: say("\n".join(sentences(dict(found)))))) as address:
         say(f"answers are taken at {address} until Ctrl-C; the ledger has {plural(len(book.lines), 'submission')}")
         say(f"curl --data-binary @answers.parquet {address}")

@@ -116,7 +116,7 @@ def teach(
     from outgrow.questions.audit import audit_files
     from outgrow.questions.beside_teach import check_audit
     from outgrow.questions.material import Place
-    from outgrow.questions.told import audited
+    from outgrow.questions.printed import audited
     from outgrow.teaching.sentences import sentences
     from outgrow.teaching.teach_files import teach_files
 

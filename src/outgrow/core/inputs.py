@@ -75,7 +75,7 @@ class InputType(ABC):
         return ""
 
     def notes(self, values: Sequence[Any]) -> list[str]:
-        """What people are told about a task's values, a sentence each."""
+        """Notes on a task's values, a sentence each."""
         return []
 
     def samples(self) -> Sequence[Any]:

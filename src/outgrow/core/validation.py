@@ -21,7 +21,7 @@ class Problems(ValueError):
 
 
 def validated(model: type[BaseModel], options: Mapping[str, Any], where: str) -> Any:
-    """`model(**options)`, with a fault in each option said in a sentence of its own. Raises Problems."""
+    """`model(**options)`, with a fault in each option reported in a sentence of its own. Raises Problems."""
     try:
         return model(**options)
     except ValidationError as error:

@@ -75,7 +75,7 @@ class _Run:
         self.lost: Counter[str] = Counter()  # how often the place where a step was being made went away
         self.reused: list[str] = []
         self.schedule = Schedule(missing(wanted, self._present))
-        self._tell_differences()
+        self._note_differences()
 
     def to_the_end(self) -> None:
         """Hand out what can start and take what has ended, until nothing is left."""
@@ -257,7 +257,7 @@ class _Run:
         except OutgrowError as error:
             self.display.note(f"the measured speed was not kept: {error}")
 
-    def _tell_differences(self) -> None:
+    def _note_differences(self) -> None:
         """One line if results that are used again were made with other threads, versions or another device."""
         differences: dict[str, set[str]] = {}
         here = environment(self.device, self.machine.threads_each)
@@ -268,10 +268,12 @@ class _Run:
                 if then != now and not (name == "device" and "auto" in (then, now)):
                     differences.setdefault(name, set()).add(str(then))
         if differences:
-            told = ", ".join(
+            described = ", ".join(
                 f"{name} {' and '.join(sorted(then))} (now {here[name]})" for name, then in differences.items()
             )
-            self.display.note(f"results made earlier are used again, with {told}; they may differ in their last digits")
+            self.display.note(
+                f"results made earlier are used again, with {described}; they may differ in their last digits"
+            )
 
 
 def _label(steps: Sequence[Step]) -> str:

@@ -105,10 +105,10 @@ class Processes:
         order = worker.order
         assert order is not None
         try:
-            said = decode(worker.connection.recv_bytes())
+            received = decode(worker.connection.recv_bytes())
         except (EOFError, OSError):
             return self._died(worker, order)
-        match said:
+        match received:
             case {"progress": [done, total]}:
                 self._reports.progress(order.name, done, total)
             case {"warning": sentence}:

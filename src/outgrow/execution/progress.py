@@ -32,7 +32,7 @@ class Display(AbstractContextManager["Display"], Protocol):
     """What `execute` tells. A label is for people and may hold anything; a name is a running order's own."""
 
     def begin(self, total: int, done: int = 0) -> None:
-        """A run of `total` steps, `done` of them made; said again when it turns out to need more."""
+        """A run of `total` steps, `done` of them made; printed again when it turns out to need more."""
 
     def start(self, name: str, label: str) -> None:
         """An order starts."""
@@ -41,7 +41,7 @@ class Display(AbstractContextManager["Display"], Protocol):
         """How many of a running order's own units are done."""
 
     def finish(self, name: str, steps: int, seconds_left: float | None) -> None:
-        """An order has ended and `steps` were made; about how long the rest takes, if that can be told."""
+        """An order has ended and `steps` were made; about how long the rest takes, if that is known."""
 
     def note(self, sentence: str) -> None:
         """Something to know. The same sentence is shown once."""
@@ -91,21 +91,21 @@ class Lines(Silent):
         self._clock = clock
         self._total = self._done = 0
         self._running: dict[str, tuple[str, float]] = {}  # name -> label, begin
-        self._said = float("-inf")
+        self._last_line = float("-inf")
 
     def begin(self, total: int, done: int = 0) -> None:
         """A run of `total` steps, `done` of them made."""
         self._total, self._done = total, done
 
     def start(self, name: str, label: str) -> None:
-        """Nothing is said before it is finished or takes long."""
+        """Nothing is printed before it is finished or takes long."""
         self._running[name] = (clean(label), self._clock())
 
     def advance(self, name: str, done: int, total: int) -> None:
-        """A line when nothing was said for half a minute."""
+        """A line when nothing was printed for half a minute."""
         label, began = self._running[name]
         now = self._clock()
-        if now - max(self._said, began) >= self.running_every:
+        if now - max(self._last_line, began) >= self.running_every:
             speed = done / max(now - began, 1e-9)
             self._say(f"[{self._done}/{self._total}] {label}: {done} of {total}, {speed:.1f} a second")
 
@@ -114,7 +114,7 @@ class Lines(Silent):
         label, began = self._running.pop(name)
         self._done += steps
         now = self._clock()
-        if steps and (now - self._said >= self.finished_every or self._done >= self._total):
+        if steps and (now - self._last_line >= self.finished_every or self._done >= self._total):
             left = f", {left_in_words(seconds_left)}" if left_in_words(seconds_left) else ""
             self._say(f"[{self._done}/{self._total}] {label} ({now - began:.1f} s{left})")
 
@@ -125,7 +125,7 @@ class Lines(Silent):
             self._write(f"note: {clean(sentence)}")
 
     def _say(self, line: str) -> None:
-        self._said = self._clock()
+        self._last_line = self._clock()
         self._write(line)
 
     def _write(self, line: str) -> None:

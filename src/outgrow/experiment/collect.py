@@ -34,59 +34,59 @@ Open = Callable[[Step], Path]  # a step's folder in the store, verified
 
 
 def collect(plan: Plan, open_step: Open) -> tuple[list[RunToScore], Predictions, list[str]]:
-    """The runs to score, their predictions on test, and what people should be told. Loads each artifact once."""
+    """The runs to score, their predictions on test, and the notes for people. Loads each artifact once."""
     pools = {run.task: Pool.load(open_step(run.pool)) for run in plan.runs}
     images = plan.experiment.images
     tests = {task: _test_set(pool, images) for task, pool in pools.items()}
     predictions: dict[ModelKey, Any] = {}
-    said: dict[Step, Any] = {}
+    loaded: dict[Step, Any] = {}
     curves: dict[ModelKey, Any] = {}
 
-    def heard(step: Step, pool: Pool) -> Any:
-        if step not in said:
-            said[step] = np.load(open_step(step) / "probabilities.npy")
-        return said[step]
+    def probabilities(step: Step, pool: Pool) -> Any:
+        if step not in loaded:
+            loaded[step] = np.load(open_step(step) / "probabilities.npy")
+        return loaded[step]
 
     asked: list[RunToScore] = []
     whole: list[RunToScore] = []
     further: dict[tuple[str, str], HeldOut] = {}
     for run in plan.runs:
         pool = pools[run.task]
-        speakers = _speakers(run)
+        models = _models(run)
         for role, step in (("weak", run.supervisor), ("student", run.student), ("ceiling", run.ceiling)):
-            speaker = speakers[role]
-            if step is not None and speaker is not None and speaker not in predictions:
-                predictions[speaker] = heard(step, pool)[pool.test]
+            model = models[role]
+            if step is not None and model is not None and model not in predictions:
+                predictions[model] = probabilities(step, pool)[pool.test]
                 if (curve := kind_of(step.kind).curve) is not None:
-                    curves[speaker] = curve(open_step(step))
+                    curves[model] = curve(open_step(step))
         for role, step in run.extras.items():
-            speaker = _of_extra(run, role)
-            if speaker not in predictions:
-                predictions[speaker] = heard(step, pool)[pool.test]
+            model = _of_extra(run, role)
+            if model not in predictions:
+                predictions[model] = probabilities(step, pool)[pool.test]
         transfer = np.load(open_step(run.split) / "transfer.npy")
-        facts = _facts(run, pool, transfer, heard(run.supervisor, pool)[transfer], open_step)
+        facts = _facts(run, pool, transfer, probabilities(run.supervisor, pool)[transfer], open_step)
         weak, strong, method = (Entry(spec.name, spec.shown) for spec in (run.weak, run.strong, run.method))
-        asked.append(RunToScore(run.task, weak, strong, method, run.seed, speakers, facts))
+        asked.append(RunToScore(run.task, weak, strong, method, run.seed, models, facts))
         whole.append(asked[-1])
         if run.order is not None and (hard := _hard_rows(run, pool, open_step)).any():
             further.setdefault((run.task, HARD), tests[run.task].part(hard))
-            told = {role: key and key._replace(test_set=HARD) for role, key in speakers.items()}
-            for role, speaker in speakers.items():
-                if speaker is not None and (there_too := told[role]) is not None:
-                    predictions.setdefault(there_too, predictions[speaker][hard])
-            whole.append(RunToScore(run.task, weak, strong, method, run.seed, told, facts, HARD))
+            models_there = {role: key and key._replace(test_set=HARD) for role, key in models.items()}
+            for role, model in models.items():
+                if model is not None and (there_too := models_there[role]) is not None:
+                    predictions.setdefault(there_too, predictions[model][hard])
+            whole.append(RunToScore(run.task, weak, strong, method, run.seed, models_there, facts, HARD))
         for name, test in run.also_test.items():
             title = f"{run.task}: also_test: {name}"
             if title not in pools:
                 pools[title] = Pool.load(open_step(test.pool))
             there = pools[title]
             further.setdefault((run.task, name), _test_set(there, images))
-            told = {role: key and key._replace(test_set=name) for role, key in speakers.items()}
+            models_there = {role: key and key._replace(test_set=name) for role, key in models.items()}
             for role, step in (("weak", test.supervisor), ("student", test.student), ("ceiling", test.ceiling)):
-                speaker = told[role]
-                if step is not None and speaker is not None and speaker not in predictions:
-                    predictions[speaker] = heard(step, there)
-            whole.append(RunToScore(run.task, weak, strong, method, run.seed, told, facts, name))
+                model = models_there[role]
+                if step is not None and model is not None and model not in predictions:
+                    predictions[model] = probabilities(step, there)
+            whole.append(RunToScore(run.task, weak, strong, method, run.seed, models_there, facts, name))
     notes = [*_notes(plan, pools, open_step), *equal_students(plan.runs, asked, predictions), *prior_notes(asked)]
     notes += budget_notes(asked)
     return whole, Predictions(tests, predictions, curves, further), notes
@@ -99,7 +99,7 @@ def _hard_rows(run: Run, pool: Pool, open_step: Open) -> NDArray[np.bool_]:
     return np.asarray(difficulty[pool.test] > hardest_easy(pool, difficulty, run.easiest))
 
 
-def _speakers(run: Run) -> dict[str, ModelKey | None]:
+def _models(run: Run) -> dict[str, ModelKey | None]:
     weak, strong, method = run.weak.name, run.strong.name, run.method.name
     # Where somebody's labels leave rows out, the ceiling learned from the covered ones: it belongs to that supervisor. One
     # that is trained by a method's procedure belongs to that method.

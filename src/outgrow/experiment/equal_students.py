@@ -16,7 +16,7 @@ def equal_students(runs: Sequence[Run], asked: Sequence[RunToScore], predictions
     """A note for all methods whose students predict the same to the last digit in every run of a cell."""
     students: dict[tuple[str, str, str], dict[str, list[tuple[str, Any]]]] = {}
     for run, scored in zip(runs, asked, strict=True):
-        student = scored.speakers["student"]
+        student = scored.models["student"]
         if run.strong.able.trained and run.strong.able.by_loss and student is not None:
             of_cell = students.setdefault((run.task, run.weak.name, run.strong.name), {})
             of_cell.setdefault(run.method.name, []).append((run.student.key, predictions[student]))

@@ -51,7 +51,7 @@ class Board:
         self._store: Store | None = None
         self._ended: Page | None = None
         self._seen = float("-inf")  # when a browser last asked
-        self._told = threading.Event()  # a browser has the last page
+        self._last_page_fetched = threading.Event()  # a browser has the last page
         self._lock = threading.Lock()
         self._known: tuple[object, ReportedRun | None, Sequence[Pending]] = (None, None, ())
         self._page: tuple[object, Page] | None = None
@@ -65,13 +65,13 @@ class Board:
         """The run has ended, and this is its report. Waits a moment for a browser that follows to fetch it."""
         self._ended = _page(page)
         if time.monotonic() - self._seen < ASKED_LATELY:
-            self._told.wait(ASKED_LATELY)
+            self._last_page_fetched.wait(ASKED_LATELY)
 
     def page(self) -> Page:
         """The page as it is now, or as it was a moment ago."""
         self._seen = time.monotonic()
         if self._ended is not None:
-            self._told.set()
+            self._last_page_fetched.set()
             return self._ended
         with self._lock:
             done = self._done()
@@ -79,9 +79,9 @@ class Board:
             if self._page and (state == self._page[0] or time.monotonic() < self._not_before):
                 return self._page[1]
             began = time.monotonic()
-            told, pending = self._so_far(done)
+            reported, pending = self._so_far(done)
             live = Live(*self.steps, pending)
-            page = _page(render([told] if told else [], live, self.title))
+            page = _page(render([reported] if reported else [], live, self.title))
             self._page = (state, page)
             self._not_before = time.monotonic() + PATIENCE * (time.monotonic() - began)
             return page
@@ -108,16 +108,16 @@ class Board:
             for names, runs in together.items()
             if (ready := len(done.intersection(runs))) < len(runs)
         ]
-        told = None
+        reported = None
         if finished:
             store = self._store
             asked, tables, notes = collect(
                 replace(self._plan, runs=tuple(finished)), lambda step: store.folder(step.key)
             )
             results = Results.compute(asked, tables, {}, notes, names=self._plan.experiment.names)
-            told = ReportedRun(self.title, results, asked, Scored(tables), self._plan.experiment.to_yaml())
-        self._known = (len(done), told, pending)
-        return told, pending
+            reported = ReportedRun(self.title, results, asked, Scored(tables), self._plan.experiment.to_yaml())
+        self._known = (len(done), reported, pending)
+        return reported, pending
 
 
 def _page(text: str) -> Page:

@@ -110,7 +110,7 @@ def run(
         store = Store(disk.home(store) if store is not None else default_store())
     out = Path(out) if out is not None else Path("runs") / experiment.name
     display, machine = display or usual_display(), machine or Machine()
-    with _heard(store, display):
+    with _with_warnings(store, display):
         planned = prepare(experiment, store, machine, display)
         if observer is not None:
             observer.planned(planned, store)
@@ -132,20 +132,20 @@ def run(
         else:
             raise OutgrowError(f"{store.root}: results there are damaged again and again; check the disk")
         made_with, work = _made_with(store, planned), _work(store, planned)
-        told_in = (experiment.metrics, experiment.controls, experiment.names)
-        results = Results.compute(asked, tables, made_with, notes, *told_in)
-        told = ReportedRun(experiment.name, results, asked, Scored(tables), experiment.to_yaml(), work)
+        shown_by = (experiment.metrics, experiment.controls, experiment.names)
+        results = Results.compute(asked, tables, made_with, notes, *shown_by)
+        reported = ReportedRun(experiment.name, results, asked, Scored(tables), experiment.to_yaml(), work)
         # Two runs may end in one folder at once: all that one leaves there comes before all of the other's.
         with disk.locked(out, exclusive=True, wait=True):
             run_folder.write(out, experiment, tables, results, {**work, "identity": asked_for})
-            page = report.write([told], out / run_folder.REPORT)
+            page = report.write([reported], out / run_folder.REPORT)
         if observer is not None:
             observer.finished(page)
     return replace(results, folder=out)
 
 
 @contextmanager
-def _heard(store: Store, display: Display) -> Iterator[None]:
+def _with_warnings(store: Store, display: Display) -> Iterator[None]:
     """What the store finds damaged is reported at once, by every reader."""
     warn, store.warn = store.warn, display.note
     try:

@@ -113,8 +113,8 @@ def _envelope(
             count += int(sizes[group])
 
     def right(step: Step) -> Any:
-        said = np.load(_opened(store, step) / "probabilities.npy")[order]
-        return said.argmax(axis=1) == truth
+        predicted = np.load(_opened(store, step) / "probabilities.npy")[order]
+        return predicted.argmax(axis=1) == truth
 
     ceilings = [run.ceiling for run in runs if run.ceiling is not None]
     return (

@@ -95,7 +95,7 @@ class Method(BaseModel):
 
     @property
     def needs_supervisor(self) -> bool:
-        """Whether `labels` takes more from weak labels than which class is which: else its students are told nothing."""
+        """Whether `labels` takes more from weak labels than which class is which: else its students learn nothing of them."""
         return True
 
     @property

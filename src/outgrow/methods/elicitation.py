@@ -1,4 +1,4 @@
-"""Labels without a supervisor: what the student's own representation says, told only which class is which."""
+"""Labels without a supervisor: from the student's own representation, which learns only the classes' names from weak labels."""
 
 from __future__ import annotations
 
@@ -111,18 +111,18 @@ class Icm(_Elicited):
         random = np.random.default_rng(rows.seed)
         looked = np.sort(random.permutation(len(values))[:1500])
         found = _coherent(values[looked], classes, self.l2, self.sweeps, random)
-        said = np.eye(classes)[found]
+        guesses = np.eye(classes)[found]
         if len(looked) < len(values):
-            said = np.eye(classes)[(values @ _ridge(values[looked], said, self.l2)).argmax(axis=1)]
-        return within(named(said, weak), rows.allowed)
+            guesses = np.eye(classes)[(values @ _ridge(values[looked], guesses, self.l2)).argmax(axis=1)]
+        return within(named(guesses, weak), rows.allowed)
 
 
-def named(said: Floats, weak: Floats) -> Floats:
-    """`said` `[n, classes]` with its columns in the order that agrees best with the weak labels."""
+def named(guesses: Floats, weak: Floats) -> Floats:
+    """The guesses `[n, classes]` with its columns in the order that agrees best with the weak labels."""
     from scipy.optimize import linear_sum_assignment
 
-    _, order = linear_sum_assignment(weak.T.astype(np.float64) @ said, maximize=True)
-    return said[:, order]
+    _, order = linear_sum_assignment(weak.T.astype(np.float64) @ guesses, maximize=True)
+    return guesses[:, order]
 
 
 def _centred(rows: Rows) -> Floats:
@@ -162,10 +162,10 @@ def _consistent(values: Floats, start: Floats, decay: float) -> tuple[float, Flo
     return float(found.fun), np.asarray(found.x)
 
 
-def _ridge(values: Floats, said: Floats, l2: float) -> Floats:
+def _ridge(values: Floats, guesses: Floats, l2: float) -> Floats:
     """Weights `[d, classes]` of a ridge regression of labels less their mean."""
     inner = values.T @ values + l2 * len(values) * np.eye(values.shape[1])
-    weights: Floats = np.linalg.solve(inner, values.T @ (said - said.mean(axis=0)))
+    weights: Floats = np.linalg.solve(inner, values.T @ (guesses - guesses.mean(axis=0)))
     return weights
 
 
@@ -184,8 +184,8 @@ def _coherent(values: Floats, classes: int, l2: float, sweeps: int, random: np.r
     return found
 
 
-def _error(errors: Floats, said: Floats) -> float:
-    return float((said * (errors @ said)).sum())
+def _error(errors: Floats, guesses: Floats) -> float:
+    return float((guesses * (errors @ guesses)).sum())
 
 
 def _grown(values: Floats, classes: int, l2: float, random: np.random.Generator) -> Ints:

@@ -106,7 +106,7 @@ class Confidence(ByRow):
         """Two classes: the threshold on logit 1 - logit 0 that hardens by the prior, `[..., n, 2]` -> `[...]`.
 
         More: `offsets`, `[..., n, classes]` -> `[..., classes]`, or None without a prior. A prior that is `labels` still, as
-        no task has said its shares, is as good as `balanced`.
+        no task states its shares, is as good as `balanced`.
         """
         classes = logits.shape[-1]
         if classes != 2 and isinstance(self.prior, str):
@@ -298,7 +298,7 @@ def threshold(scores: Tensor, share: float | Sequence[float]) -> Tensor:
     """What `share` of the scores lie above, `[..., n]` -> `[...]`: half way between two neighbours, so rounding flips no row.
 
     The count above is `share * n` rounded, a half downwards (of an odd batch the median itself is not above). Equal
-    scores can't be told apart: where the cut would fall among them it moves to the nearer end of their run. Of
+    scores cannot be distinguished: where the cut would fall among them it moves to the nearer end of their run. Of
     `[batches, n]`, each batch may have a share of its own.
     """
     import torch

@@ -35,7 +35,7 @@ class Location:
 
 @dataclass(frozen=True)
 class Features:
-    """A pass over n inputs: values `[n, d]` float32, and what is to be told about it."""
+    """A pass over n inputs: values `[n, d]` float32, and what is reported of it."""
 
     values: NDArray[np.float32]
     truncated: int  # texts longer than the model's limit

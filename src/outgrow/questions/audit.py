@@ -84,7 +84,7 @@ def audit_files(
     store: after a kill, the same call goes on where it was. Raises UsageError with everything that is wrong.
     """
     if out is not None:
-        table_format(Path(out))  # an ending that is not known is told before any work
+        table_format(Path(out))  # an ending that is not known is reported before any work
     form = Form.of(columns, probabilities, voter)
     given, careful = _read(labels), _read(truth) if truth is not None else None
     found = strays(given, form.columns, classes)
@@ -106,16 +106,18 @@ def audit_files(
         )
     except UsageError as error:
         there = (str(folder / "labels" / Path(labels).name), str(folder / "truth" / Path(str(truth)).name))
-        said = [one.replace(there[0], str(labels)).replace(there[1], str(truth)) for one in error.problems]
-        raise UsageError(*said) from None
+        problems_here = [one.replace(there[0], str(labels)).replace(there[1], str(truth)) for one in error.problems]
+        raise UsageError(*problems_here) from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     audit = _audited(material, _voters(given, form, found), form, neighbourhood(material.features))
     first = [*_stray(given, text, found), *_stray(careful, text, wrong, CAREFUL)]
-    told = [*notes(material.work.data, Path(labels).name, Path(str(truth)).name), *audit.notes]
+    notes_here = [*notes(material.work.data, Path(labels).name, Path(str(truth)).name), *audit.notes]
     if first:
-        told.insert(0, f"{plural(len(first), 'answer')} that name no class: listed first, and nobody learns from them")
-    audit = Audit([*first, *audit.labels], audit.sources, told)
+        notes_here.insert(
+            0, f"{plural(len(first), 'answer')} that name no class: listed first, and nobody learns from them"
+        )
+    audit = Audit([*first, *audit.labels], audit.sources, notes_here)
     if out is not None:
         write(audit, Path(out), material.work.data.pool.classes, text, on_page)
     return audit
@@ -226,10 +228,10 @@ def _audited(material: Material, voters: Sequence[str], form: Form, near: Neighb
     sources = [
         OfSource(name, int(counts[place]), int(doubted[place])) for place, name in enumerate(named) if counts[place]
     ]
-    told = []
+    notes_here = []
     if near.compared < len(pool):
-        told.append(f"near copies and odd texts were looked for among the first {MOST:,} texts")
-    return Audit([labels[place] for place in order.tolist()], sources, told)
+        notes_here.append(f"near copies and odd texts were looked for among the first {MOST:,} texts")
+    return Audit([labels[place] for place in order.tolist()], sources, notes_here)
 
 
 def _given(material: Material, careful: int) -> tuple[GivenBy, Ints]:

@@ -18,7 +18,7 @@ from outgrow.questions.measures.powered import Powered, powered
 from outgrow.questions.population import Rows, predictions, read_rows
 from outgrow.teaching.label_form import Form
 
-FEWEST = 10  # careful labels of a group: with fewer, nothing is said of it
+FEWEST = 10  # careful labels of a group: with fewer, there is no estimate
 
 
 @dataclass(frozen=True)

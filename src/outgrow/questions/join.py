@@ -23,7 +23,7 @@ from outgrow.teaching.joins import Join, Joins
 from outgrow.teaching.label_form import Form
 from outgrow.teaching.reading import Reading
 
-FEWEST = 5  # careful labels of a voter's texts: with fewer, nothing is said of its accuracy by them
+FEWEST = 5  # careful labels of a voter's texts: with fewer, there is no estimate of its accuracy by them
 
 
 @dataclass(frozen=True)

@@ -46,14 +46,14 @@ def _of_others(row: Mapping[str, Any], count: int) -> str:
     """What the tasks say of the tasks that they are a sample of."""
     over = row["tasks_drawn"]
     if over["low"] is None:
-        return "They do not vary, so that nothing is said of other tasks."
+        return "They do not vary, so that nothing follows for other tasks."
     test = _test(over["p_holm"], count)
-    said = (
+    text = (
         f"Over the tasks that these are a sample of, the mean is {_points(over['estimate'])} points (95% interval "
         f"{_points(over['low'])} to {_points(over['high'])}; random effects, Hartung & Knapp; {test})"
     )
     ends = over["new_task"]
-    return f"{said}." if ends is None else f"{said}; a new task's lies within {_points(ends[0])} to {_points(ends[1])}."
+    return f"{text}." if ends is None else f"{text}; a new task's lies within {_points(ends[0])} to {_points(ends[1])}."
 
 
 def _claim(row: Mapping[str, Any], found: Comparison, how: str, count: int) -> str:
@@ -68,10 +68,10 @@ def _claim(row: Mapping[str, Any], found: Comparison, how: str, count: int) -> s
     p = difference["p_holm"]
     test = _test(p, count)
     if p is not None and p < 0.05:
-        said = f"{subject} is {abs(points):.1f} points {'more' if points > 0 else 'less'} accurate than {other}"
+        text = f"{subject} is {abs(points):.1f} points {'more' if points > 0 else 'less'} accurate than {other}"
     else:
-        said = f"no difference is shown between {subject} and {other}: {_points(difference['estimate'])} points"
-    return f"{said} ({interval}; {how}; {test})."
+        text = f"no difference is shown between {subject} and {other}: {_points(difference['estimate'])} points"
+    return f"{text} ({interval}; {how}; {test})."
 
 
 def _test(p: float | None, count: int) -> str:

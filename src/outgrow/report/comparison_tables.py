@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def shown(found: Comparison, width: int = 140) -> Iterator[RenderableType]:
-    """The differences, then the averages over tasks, then what is to be said of both."""
+    """The differences, then the averages over tasks, then the sentences on both."""
     yield _differences(found, width)
     if any(row["difference"]["p_holm"] is None or row["difference"]["p_holm"] >= 0.05 for row in found.rows):
         yield (

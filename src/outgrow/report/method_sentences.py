@@ -18,12 +18,12 @@ def besides_training(runs: Sequence[Run]) -> list[str]:
     cells: dict[tuple[str, ...], list[Run]] = {}
     for run in (run for run in runs if run["test_set"] == OWN):
         cells.setdefault(tuple(display(run[name]) for name in ("strong", "weak", "method", "task")), []).append(run)
-    told = []
+    sentences = []
     for (strong, weak, method, task), seeds in cells.items():
         parts = [part for part in (_chosen(seeds), _labels(seeds), _ended(seeds)) if part]
         if parts:
-            told.append(f"{strong}, taught by {weak} with {method} on {task}, {'; it '.join(parts)}.")
-    return told
+            sentences.append(f"{strong}, taught by {weak} with {method} on {task}, {'; it '.join(parts)}.")
+    return sentences
 
 
 def _chosen(runs: Sequence[Run]) -> str:

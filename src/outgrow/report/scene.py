@@ -116,7 +116,7 @@ class Scene:
 def _comparisons(run: ReportedRun) -> Sequence[Comparison]:
     values = {axis: list(dict.fromkeys(getattr(one, axis).name for one in run.asked)) for axis in COMPARED}
     by = next((axis for axis in COMPARED if len(values[axis]) > 1), None)
-    if by is None or any(run.scored.hard(one.speakers["student"]) is None for one in run.asked):
+    if by is None or any(run.scored.hard(one.models["student"]) is None for one in run.asked):
         return []
     reading = Reading(run.results, run.asked, run.scored)
     first = compare(reading, by, reference(reading, by))

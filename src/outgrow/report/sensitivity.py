@@ -59,18 +59,18 @@ def most_moved(cells: Sequence[Cell]) -> list[str]:
 def _moves(points: Sequence[Cell]) -> str:
     l2s = f"over l2 {points[0]['l2']:g} to {points[-1]['l2']:g}"
     defined = _defined(points)
-    said = []
+    parts = []
     if defined:
         least, most = (choose(defined, key=lambda point: point["pgr"]["estimate"]) for choose in (min, max))
         ends = " to ".join(f"{short(point['pgr']['estimate'])} (l2 {point['l2']:g})" for point in (least, most))
-        said.append(f"PGR goes from {ends}" if least is not most else f"PGR is {short(least['pgr']['estimate'])}")
+        parts.append(f"PGR goes from {ends}" if least is not most else f"PGR is {short(least['pgr']['estimate'])}")
     if len(defined) < len(points):
-        said.append(f"PGR is undefined at {len(points) - len(defined)} of {len(points)} values")
+        parts.append(f"PGR is undefined at {len(points) - len(defined)} of {len(points)} values")
     for role in ("student", "ceiling"):
         reached = [point[f"{role}_accuracy"]["estimate"] for point in points]
         if all(one is not None for one in reached):
-            said.append(f"the {role} from {short(min(reached))} to {short(max(reached))}")
-    return f"{l2s}, {'; '.join(said)}"
+            parts.append(f"the {role} from {short(min(reached))} to {short(max(reached))}")
+    return f"{l2s}, {'; '.join(parts)}"
 
 
 def _defined(points: Sequence[Cell]) -> list[Cell]:

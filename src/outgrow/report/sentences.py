@@ -150,10 +150,10 @@ def _residual(found: Mapping[str, Any]) -> str:
     if "misfit_residual" not in found or found["misfit_residual"]["low"] is None:  # of an older run, or of one row
         return ""
     gained, apart, left = (found[key] for key in ("squared_gain", "squared_misfit", "misfit_residual"))
-    says = "above" if left["low"] > 0 else "below" if left["high"] < 0 else "not told from"
+    direction = "above" if left["low"] > 0 else "below" if left["high"] < 0 else "not distinguishable from"
     return (
         f" In squared distance it gains {short(gained['estimate'])} and differs by {short(apart['estimate'])}: the gain "
-        f"is {says} the misfit ({short(left['estimate'])}, 95% interval {short(left['low'])} to {short(left['high'])})."
+        f"is {direction} the misfit ({short(left['estimate'])}, 95% interval {short(left['low'])} to {short(left['high'])})."
     )
 
 
@@ -184,8 +184,8 @@ def _beyond(cell: Mapping[str, Any]) -> str:
     found = cell[BEYOND]
     who = f"{display(cell['strong'])}, taught by {display(cell['weak'])} with {display(cell['method'])} on {cell['task']},"
     shown = found["p"] is not None and found["p"] < SHOWN and found["estimate"] > 0
-    said = "" if shown else ": that it needs its supervisor has not been shown"
-    return f"{who} has {_gained(found)} over {found['without']}, the best of what needs no supervisor{said}."
+    doubt = "" if shown else ": that it needs its supervisor has not been shown"
+    return f"{who} has {_gained(found)} over {found['without']}, the best of what needs no supervisor{doubt}."
 
 
 def _labels(cell: Mapping[str, Any]) -> str:
@@ -193,12 +193,12 @@ def _labels(cell: Mapping[str, Any]) -> str:
     who = f"{student}, taught by {display(cell['weak'])} with {display(cell['method'])} on {cell['task']},"
     least, most = (f"{found[key]:,}" for key in ("smallest", "largest"))
 
-    def said(count: int | None) -> str:
+    def in_labels(count: int | None) -> str:
         return f"more than {most}" if count is None else f"{count:,}" if count else f"fewer than {least}"
 
-    low, high = said(found["low"]), said(found["high"])
+    low, high = in_labels(found["low"]), in_labels(found["high"])
     interval = "" if low == high else f" (95% interval {low} to {high})"
-    reached = found["status"] if found["status"] != "ok" else said(found["estimate"])
+    reached = found["status"] if found["status"] != "ok" else in_labels(found["estimate"])
     return f"{who} does as well as {reached} true labels would make it{interval}."
 
 

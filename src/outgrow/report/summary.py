@@ -112,26 +112,26 @@ def _outcomes(cells: Sequence[Cell], named: Named) -> str:
     found = effects(cells)
     count = Counter(found)
     n = len(cells)
-    said = []
+    clauses = []
     if count[ABOVE]:
-        said.append(f"the student outgrows its supervisor beyond chance in {_of(count[ABOVE], n)}")
+        clauses.append(f"the student outgrows its supervisor beyond chance in {_of(count[ABOVE], n)}")
     if count[BELOW]:
-        said.append(f"it falls below its supervisor beyond chance in {_of(count[BELOW], n)}")
+        clauses.append(f"it falls below its supervisor beyond chance in {_of(count[BELOW], n)}")
     if count[NONE]:
-        said.append(f"no effect has been shown in {_of(count[NONE], n)}")
+        clauses.append(f"no effect has been shown in {_of(count[NONE], n)}")
     if count[UNSURE]:
-        said.append(f"nothing tells how sure the numbers of {_of(count[UNSURE], n)} are")
+        clauses.append(f"nothing tells how sure the numbers of {_of(count[UNSURE], n)} are")
     if count[SEEDS]:
-        said.append(
+        clauses.append(
             f"in {_of(count[SEEDS], n)} the noise of the test set is left out, so that no effect has been shown"
         )
     if count[UNDEFINED]:
         reasons = Counter(_reason(cell) for cell, one in zip(cells, found, strict=True) if one == UNDEFINED)
         why = ", ".join(reason if len(reasons) == 1 else f"{reason} in {times:,}" for reason, times in reasons.items())
-        said.append(f"PGR is undefined in {_of(count[UNDEFINED], n)} ({why})")
+        clauses.append(f"PGR is undefined in {_of(count[UNDEFINED], n)} ({why})")
     if {ABOVE, BELOW, NONE} & count.keys():
-        said[0] += f" (p with Holm's correction for {n:,})"
-    sentence = ("; ".join(said) if len(said) > 1 else said[0]) + _range(cells, named)
+        clauses[0] += f" (p with Holm's correction for {n:,})"
+    sentence = ("; ".join(clauses) if len(clauses) > 1 else clauses[0]) + _range(cells, named)
     return sentence[0].upper() + sentence[1:] + "."
 
 
@@ -154,28 +154,28 @@ def _certainty(cells: Sequence[Cell]) -> str:
     if set(covers) == {"nothing"}:
         return "Nothing tells how sure these numbers are: it takes several seeds, or the predictions behind the accuracies."
     if set(covers) == {"examples"}:
-        said = (
+        text = (
             "One seed tells nothing of other seeds: the 95% intervals hold the noise of the test examples alone, and "
             "another seed may give another answer"
         )
     elif set(covers) == {"seeds"}:
-        said = "The 95% intervals are over seeds alone: the noise of the test set itself is left out"
+        text = "The 95% intervals are over seeds alone: the noise of the test set itself is left out"
     elif set(covers) <= {"seeds and examples", "few seeds and examples"}:
-        said = "The 95% intervals hold the noise of training seeds and of test examples at once"
+        text = "The 95% intervals hold the noise of training seeds and of test examples at once"
     else:
         less = n - covers["seeds and examples"] - covers["few seeds and examples"]
-        said = (
+        text = (
             "The 95% intervals hold the noise of training seeds and of test examples at once, except in "
             f"{_of(less, n)}, where they hold only a part of it"
         )
     if n > 1:
         misses = f", so that about {n * 0.05:,.0f} of {n:,} may miss" if n >= 20 else ""
-        said += f"; each is a cell's own{misses}, and the best of several cells is partly luck"
+        text += f"; each is a cell's own{misses}, and the best of several cells is partly luck"
     if all(
         cell["pgr"]["status"].endswith(("ceiling not above weak", "ceiling not better than weak")) for cell in cells
     ):
-        said += "; a gap to recover takes a weaker supervisor, a stronger student, or more test examples to tell the two apart"
-    return said + "."
+        text += "; a gap to recover takes a weaker supervisor, a stronger student, or more test examples to tell the two apart"
+    return text + "."
 
 
 def _of(count: int, n: int) -> str:

@@ -37,7 +37,7 @@ class Column:
 
 
 def without_constants(columns: Sequence[Column]) -> tuple[list[Column], list[tuple[str, str]]]:
-    """The columns that tell rows apart, and of the others title and text. One row has nothing to be told from."""
+    """The columns that tell rows apart, and of the others title and text. One row has nothing to be distinguished from."""
     if not columns or len(columns[0].texts) < 2:
         return list(columns), []
     constant = [column for column in columns if len(set(column.texts)) == 1]

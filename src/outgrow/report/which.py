@@ -32,9 +32,9 @@ def which(found: Comparison, named: Named = str) -> str:
         others = named(next(iter(rows))) if len(rows) == 1 else "any other"
         return f"{ASKED[found.by]} No difference is shown between {against} and {others}{corrected}."
     order = sorted(rows, key=lambda name: (losses[name] - wins[name], -_mean(rows[name])))
-    told = [_one(name, rows[name], wins[name], losses[name], named) for name in order[:MOST]]
+    compared = [_one(name, rows[name], wins[name], losses[name], named) for name in order[:MOST]]
     more = f"; {len(order) - MOST:,} more are in the comparison" if len(order) > MOST else ""
-    return f"{ASKED[found.by]} Against {against}{corrected}: {'; '.join(told)}{more}."
+    return f"{ASKED[found.by]} Against {against}{corrected}: {'; '.join(compared)}{more}."
 
 
 def _one(name: str, rows: Sequence[Mapping[str, Any]], wins: int, losses: int, named: Named) -> str:

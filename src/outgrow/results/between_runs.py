@@ -102,7 +102,7 @@ def _common(first: HeldOut, second: HeldOut) -> tuple[Ints, Ints]:
 
 def _tables(reading: Reading, cell: Cell, rows: Ints) -> dict[str, Any]:
     """By role the contributions to accuracy `[seeds, rows]`; None where there is no such model, or it leaves rows out."""
-    tables = {role: reading.scored.table([run.speakers[role] for run in cell]) for role in ROLES}
+    tables = {role: reading.scored.table([run.models[role] for run in cell]) for role in ROLES}
     return {role: None if table is None else table[:, rows] for role, table in tables.items()}
 
 

@@ -42,7 +42,7 @@ class RunToScore:
     strong: Entry
     method: Entry
     seed: int
-    speakers: Mapping[str, ModelKey | None]  # weak, student, ceiling; None: there is no such model
+    models: Mapping[str, ModelKey | None]  # weak, student, ceiling; None: there is no such model
     facts: Mapping[str, Any]
     test_set: str = OWN
 
@@ -53,7 +53,7 @@ class RunToScore:
 
 
 class Scored:
-    """Every speaker's hard predictions and contributions, each computed once."""
+    """Every model's hard predictions and contributions, each computed once."""
 
     def __init__(self, tables: Predictions) -> None:
         self.tables = tables
@@ -73,33 +73,33 @@ class Scored:
             self._groups[key] = None if len(names) == len(numbers) else numbers
         return self._groups[key]
 
-    def hard(self, speaker: ModelKey | None) -> Ints | None:
+    def hard(self, model: ModelKey | None) -> Ints | None:
         """Predicted classes `[n]`; None where there is no such model or it leaves test rows out."""
-        if speaker is None:
+        if model is None:
             return None
-        answers = self.answers(speaker)
+        answers = self.answers(model)
         return answers.hard if answers.complete else None
 
-    def answers(self, speaker: ModelKey) -> Answers:
+    def answers(self, model: ModelKey) -> Answers:
         """A model's answers, hardened once."""
-        if speaker not in self._answers:
-            self._answers[speaker] = self.tables.answers(speaker)
-        return self._answers[speaker]
+        if model not in self._answers:
+            self._answers[model] = self.tables.answers(model)
+        return self._answers[model]
 
-    def contributions(self, speaker: ModelKey | None, metric: Metric) -> Contributions | None:
+    def contributions(self, model: ModelKey | None, metric: Metric) -> Contributions | None:
         """What each test row contributes to the metric, `[n]`; None as for `hard`. Keeps one metric's at a time."""
-        if speaker is None or not self.answers(speaker).complete:
+        if model is None or not self.answers(model).complete:
             return None
         if metric is not self._metric:
             self._metric, self._contributions = metric, {}
-        if speaker not in self._contributions:
-            test = self.test(speaker.task, speaker.test_set)
-            self._contributions[speaker] = _checked(metric, metric.contributions(self.answers(speaker), test), test)
-        return self._contributions[speaker]
+        if model not in self._contributions:
+            test = self.test(model.task, model.test_set)
+            self._contributions[model] = _checked(metric, metric.contributions(self.answers(model), test), test)
+        return self._contributions[model]
 
-    def table(self, speakers: Sequence[ModelKey | None], metric: Metric = ACCURACY) -> Contributions | None:
+    def table(self, models: Sequence[ModelKey | None], metric: Metric = ACCURACY) -> Contributions | None:
         """Contributions `[seeds, n]` of one model's seeds; None where one of them has none."""
-        rows = [self.contributions(speaker, metric) for speaker in speakers]
+        rows = [self.contributions(model, metric) for model in models]
         return None if any(row is None for row in rows) else np.stack(rows)  # type: ignore[arg-type]
 
 
@@ -107,7 +107,7 @@ def plain_ceilings(runs: Sequence[RunToScore], scored: Scored) -> list[ModelKey 
     """The ceilings that learn the truth and nothing more, whatever the cell's method; None where there is none."""
     found = []
     for run in runs:
-        ceiling = run.speakers["ceiling"]
+        ceiling = run.models["ceiling"]
         plain = None if ceiling is None else ceiling._replace(method=None)
         found.append(plain if plain in scored.tables.probabilities else None)
     return found
@@ -143,8 +143,8 @@ def run_rows(
     """One mapping a run: names, accuracies, PGR, agreement, and what is known beside; then other metrics."""
     rows = []
     for run in asked:
-        said = {role: scored.hard(run.speakers[role]) for role in ROLES}
-        weak, student = said["weak"], said["student"]
+        predicted = {role: scored.hard(run.models[role]) for role in ROLES}
+        weak, student = predicted["weak"], predicted["student"]
         rows.append(
             {
                 "task": run.task,
@@ -169,7 +169,7 @@ def _scores(run: RunToScore, scored: Scored, metric: Metric) -> dict[str, float 
     values: dict[str, float | None] = {}
     undefined = metric.undefined(scored.test(run.task, run.test_set))
     for role in ROLES:
-        row = None if undefined else scored.contributions(run.speakers[role], metric)
+        row = None if undefined else scored.contributions(run.models[role], metric)
         values[f"{role}_{metric.name}"] = None if row is None else float(row.mean())
     weak, student, ceiling = values.values()
     pgr = None
@@ -234,7 +234,7 @@ def intervals_of(runs: Sequence[RunToScore], scored: Scored, metric: Metric = AC
     if undefined:
         nothing = Interval(None, None, None, undefined)
         return {key: written(nothing) for key in (*keys.values(), gain_key(metric), pgr_key(metric))}
-    tables = {role: scored.table([run.speakers[role] for run in runs], metric) for role in ROLES}
+    tables = {role: scored.table([run.models[role] for run in runs], metric) for role in ROLES}
     weak, student, ceiling = (tables[role] for role in ROLES)
     if weak is not None and student is not None and ceiling is not None:
         intervals = recovery(weak, student, ceiling, groups, metric=metric)
@@ -270,15 +270,15 @@ def _agreements(runs: Sequence[RunToScore], scored: Scored) -> dict[str, Any] | 
     """None where the supervisor's labels do not cover test."""
     which = runs[0].task, runs[0].test_set
     test, groups = scored.test(*which), scored.groups(*which)
-    speakers = [(run.speakers["weak"], run.speakers["student"]) for run in runs]
-    weak = [said for run in runs if (said := scored.hard(run.speakers["weak"])) is not None]
-    student = [said for run in runs if (said := scored.hard(run.speakers["student"])) is not None]
+    models = [(run.models["weak"], run.models["student"]) for run in runs]
+    weak = [predicted for run in runs if (predicted := scored.hard(run.models["weak"])) is not None]
+    student = [predicted for run in runs if (predicted := scored.hard(run.models["student"])) is not None]
     if len(weak) < len(runs) or len(student) < len(runs):
         return None
-    ceiling = [said for run in runs if (said := scored.hard(run.speakers["ceiling"])) is not None]
+    ceiling = [predicted for run in runs if (predicted := scored.hard(run.models["ceiling"])) is not None]
     taught = np.stack(ceiling) if len(ceiling) == len(runs) else None
     values = scored.tables.probabilities
-    soft = [np.stack([values[pair[place]] for pair in speakers]) for place in (0, 1)]  # type: ignore[index]
+    soft = [np.stack([values[pair[place]] for pair in models]) for place in (0, 1)]  # type: ignore[index]
     found = agreements(np.stack(weak), np.stack(student), test.truth, test.alternatives, groups, ceiling=taught)
     found |= squared_misfit(soft[0], soft[1], test.truth, groups)
     return {key: written(value) for key, value in found.items()}

@@ -134,7 +134,7 @@ def title_of(cell: Cell) -> str:
 def _triple(cell: Cell, scored: Scored) -> Triple | str:
     """The cell's tables, or why its PGR is undefined."""
     weak, student, ceiling = (
-        scored.table([run.speakers[role] for run in cell]) for role in ("weak", "student", "ceiling")
+        scored.table([run.models[role] for run in cell]) for role in ("weak", "student", "ceiling")
     )
     if weak is None or student is None:
         return NOT_COVERED
@@ -142,7 +142,7 @@ def _triple(cell: Cell, scored: Scored) -> Triple | str:
 
 
 def _student(cell: Cell, scored: Scored) -> Any:
-    table = scored.table([run.speakers["student"] for run in cell])
+    table = scored.table([run.models["student"] for run in cell])
     assert table is not None  # a student answers every row
     return table
 
@@ -183,7 +183,7 @@ def _row(first: Cell, second: Cell, by: str, against: str, scored: Scored) -> di
 
 def _noise_floor(cell: Cell, scored: Scored) -> float | None:
     """The standard deviation of the ceiling's accuracy over seeds: how far results move when nothing changes."""
-    ceiling = scored.table([run.speakers["ceiling"] for run in cell])
+    ceiling = scored.table([run.models["ceiling"] for run in cell])
     return None if ceiling is None or len(ceiling) < 2 else float(ceiling.mean(axis=1).std(ddof=1))
 
 

@@ -43,15 +43,15 @@ def control_rows(asked: Sequence[RunToScore], scored: Scored) -> list[Control]:
 
 
 def _whose(runs: Cell) -> tuple[str, ...]:
-    ceiling = runs[0].speakers["ceiling"]
+    ceiling = runs[0].models["ceiling"]
     return () if ceiling is None else tuple(name for name in (ceiling.weak, ceiling.method) if name is not None)
 
 
-def _said(speakers: Sequence[ModelKey], scored: Scored) -> Any:
+def _predicted(models: Sequence[ModelKey], scored: Scored) -> Any:
     """Class numbers `[seeds, n]`; None where a run has no such model."""
-    if any(speaker not in scored.tables.probabilities for speaker in speakers):
+    if any(model not in scored.tables.probabilities for model in models):
         return None
-    rows = [scored.hard(speaker) for speaker in speakers]
+    rows = [scored.hard(model) for model in models]
     return None if any(row is None for row in rows) else np.stack(rows)  # type: ignore[arg-type]
 
 
@@ -61,19 +61,19 @@ def _names(first: RunToScore, *parts: str) -> Control:
 
 def _shuffled(runs: Cell, scored: Scored) -> Control:
     first, test = runs[0], scored.test(runs[0].task)
-    said = _said([ModelKey(r.task, SHUFFLED, r.weak.name, r.strong.name, None, r.seed) for r in runs], scored)
-    if said is None:
+    predicted = _predicted([ModelKey(r.task, SHUFFLED, r.weak.name, r.strong.name, None, r.seed) for r in runs], scored)
+    if predicted is None:
         return {}
-    expected = chance(said, test.truth, len(test.classes), test.strata)
-    beyond = beyond_chance(said, test.truth, len(test.classes), scored.groups(first.task), ALARM, test.strata)
-    reached = float((said == test.truth).mean())
+    expected = chance(predicted, test.truth, len(test.classes), test.strata)
+    beyond = beyond_chance(predicted, test.truth, len(test.classes), scored.groups(first.task), ALARM, test.strata)
+    reached = float((predicted == test.truth).mean())
     who = f"{first.strong.name} taught shuffled labels of {first.weak.name} on {first.task}"
     leaks = beyond.low is not None and beyond.low > 0
     text = f"{who} reaches {_short(reached)}, and chance is {_short(expected)}"
     return {
         "control": "shuffled labels",
         **_names(first, "weak", "strong"),
-        "accuracy": written(accuracy(said == test.truth, scored.groups(first.task))),
+        "accuracy": written(accuracy(predicted == test.truth, scored.groups(first.task))),
         "chance": expected,
         "beyond_chance": written(beyond),
         "status": "failed" if leaks else "ok",
@@ -84,7 +84,7 @@ def _shuffled(runs: Cell, scored: Scored) -> Control:
 def _no_teacher(runs: Cell, cells: Sequence[Cell], scored: Scored) -> Control:
     """The best of what needs no supervisor: the commonest class, students that never learn, elicitation without labels."""
     first, test = runs[0], scored.test(runs[0].task)
-    right = scored.table([run.speakers["student"] for run in runs])
+    right = scored.table([run.models["student"] for run in runs])
     if right is None or not supervised(runs):
         return {}
     majority = float(np.bincount(test.truth).max() / len(test.truth))
@@ -107,7 +107,7 @@ def _no_teacher(runs: Cell, cells: Sequence[Cell], scored: Scored) -> Control:
 def _no_pretraining(runs: Cell, cells: Sequence[Cell], scored: Scored) -> Control:
     """The best student of untrained features that learned of the same supervisor by the same method, where the run has one."""
     first = runs[0]
-    right = scored.table([run.speakers["student"] for run in runs])
+    right = scored.table([run.models["student"] for run in runs])
     if right is None or not supervised(runs) or first.facts.get(UNTRAINED):
         return {}
     tables = {}
@@ -116,7 +116,7 @@ def _no_pretraining(runs: Cell, cells: Sequence[Cell], scored: Scored) -> Contro
         of_same = (other.task, other.weak.name, other.method.name) == (first.task, first.weak.name, first.method.name)
         if not other.facts.get(UNTRAINED) or not of_same or [r.seed for r in others] != [r.seed for r in runs]:
             continue
-        table = scored.table([run.speakers["student"] for run in others])
+        table = scored.table([run.models["student"] for run in others])
         if table is not None:
             tables[other.strong.name] = table
     if not tables:
@@ -158,7 +158,7 @@ def _own(runs: Cell, scored: Scored) -> Control:
     """The student's model as its own supervisor, with the rows of the cell's: the PGR that needs no stronger student."""
     first, test = runs[0], scored.test(runs[0].task)
     teacher, student = (
-        _said([ModelKey(r.task, role, r.weak.name, r.strong.name, None, r.seed) for r in runs], scored)
+        _predicted([ModelKey(r.task, role, r.weak.name, r.strong.name, None, r.seed) for r in runs], scored)
         for role in (OWN_WEAK, OWN_STUDENT)
     )
     if teacher is None or student is None:
@@ -166,7 +166,7 @@ def _own(runs: Cell, scored: Scored) -> Control:
     groups = scored.groups(first.task)
     gain = contrast(np.stack([student == test.truth, teacher == test.truth]), [1, -1], groups)
     ceiling = scored.table(plain_ceilings(runs, scored))
-    reached, taught = (float((said == test.truth).mean()) for said in (student, teacher))
+    reached, taught = (float((predicted == test.truth).mean()) for predicted in (student, teacher))
     budget = " and as many true labels" if TRUE_LABELS in first.facts else ""
     text = (
         f"{first.strong.name} as its own supervisor on {first.task}, with as many rows{budget} as {first.weak.name}: the "
@@ -190,11 +190,11 @@ def _own(runs: Cell, scored: Scored) -> Control:
 
 def _noise(runs: Cell, scored: Scored) -> Control:
     first = runs[0]
-    ceiling = scored.table([run.speakers["ceiling"] for run in runs])
+    ceiling = scored.table([run.models["ceiling"] for run in runs])
     if ceiling is None or len(ceiling) < 2:
         return {}
     spread = float(ceiling.mean(axis=1).std(ddof=1))
-    trained = runs[0].speakers["ceiling"]
+    trained = runs[0].models["ceiling"]
     how = "" if trained is None or trained.method is None else f" with {trained.method}"
     return {
         "control": "seed noise floor",

@@ -32,7 +32,7 @@ def add_equivalents(rows: Sequence[dict[str, Any]], asked: Sequence[RunToScore],
     for runs, row in zip(together, rows, strict=True):
         if runs[0].test_set != OWN:  # the ladder and the curve are of the task's own test rows
             continue
-        student = scored.table([run.speakers["student"] for run in runs])
+        student = scored.table([run.models["student"] for run in runs])
         if student is None:
             continue
         groups = scored.groups(runs[0].task)
@@ -51,10 +51,10 @@ Curve = dict[int, list[str]]  # size -> the roles of ceilings that learned as ma
 def _sizes(scored: Scored) -> dict[tuple[str, str], Curve]:
     """The sizes of each task's and student's label curve, with the roles of each."""
     sizes: dict[tuple[str, str], dict[str, int]] = {}
-    for speaker in scored.tables.probabilities:
-        if speaker.role.startswith(CURVE) and speaker.strong is not None:
-            size = int(speaker.role.removeprefix(CURVE).partition(AT_L2)[0])
-            sizes.setdefault((speaker.task, speaker.strong), {})[speaker.role] = size
+    for model in scored.tables.probabilities:
+        if model.role.startswith(CURVE) and model.strong is not None:
+            size = int(model.role.removeprefix(CURVE).partition(AT_L2)[0])
+            sizes.setdefault((model.task, model.strong), {})[model.role] = size
     return {
         key: {size: [role for role, of in roles.items() if of == size] for size in sorted(set(roles.values()))}
         for key, roles in sizes.items()
@@ -71,9 +71,9 @@ def _labels(runs: Sequence[RunToScore], student: Contributions, sizes: Curve, sc
     found: dict[int, list[Contributions]] = {}
     for size, roles in sizes.items():
         for role in roles:
-            speakers = [ModelKey(first.task, role, None, first.strong.name, None, run.seed) for run in runs]
-            if all(speaker in scored.tables.probabilities for speaker in speakers):
-                table = scored.table(speakers)
+            models = [ModelKey(first.task, role, None, first.strong.name, None, run.seed) for run in runs]
+            if all(model in scored.tables.probabilities for model in models):
+                table = scored.table(models)
                 found.setdefault(size, []).extend([] if table is None else [table])
     whole = scored.table(plain_ceilings(runs, scored))
     n_transfer = {run.facts.get("n_transfer") for run in runs}

@@ -66,13 +66,13 @@ def predictions(reading: Reading) -> list[dict[str, Any]]:
     for run in reading.asked:
         test = reading.scored.test(run.task, run.test_set)
         columns: dict[str, Sequence[Any]] = {"id": test.ids.tolist(), "truth": _classes(test.truth, test.classes)}
-        for role, speaker in run.speakers.items():
-            if speaker is None:
+        for role, model in run.models.items():
+            if model is None:
                 columns[f"{role}_label"] = columns[f"{role}_probability"] = [None] * len(test.ids)
                 continue
-            values = reading.scored.tables.probabilities[speaker]
+            values = reading.scored.tables.probabilities[model]
             known = np.asarray(~np.isnan(values).any(axis=1))
-            whole = reading.scored.hard(speaker)  # breaks ties; None where a row is left out
+            whole = reading.scored.hard(model)  # breaks ties; None where a row is left out
             hard = whole if whole is not None else np.where(known, np.nan_to_num(values).argmax(axis=1), -1)
             columns[f"{role}_label"] = _classes(hard, test.classes)
             sure = values[np.arange(len(hard)), hard]

@@ -29,11 +29,11 @@ def by_margin(asked: Sequence[RunToScore], scored: Scored) -> list[dict[str, Any
     """
     found = []
     for runs in cells_of(asked):
-        speakers = [run.speakers["weak"] for run in runs]
-        said = [scored.tables.probabilities[speaker] for speaker in speakers if speaker is not None]
-        if len(said) < len(runs) or any(np.isnan(values).any() for values in said):
+        models = [run.models["weak"] for run in runs]
+        of_models = [scored.tables.probabilities[model] for model in models if model is not None]
+        if len(of_models) < len(runs) or any(np.isnan(values).any() for values in of_models):
             continue
-        mean = margins(np.stack(said)).mean(axis=0)
+        mean = margins(np.stack(of_models)).mean(axis=0)
         if np.ptp(mean) > 0:
             found += _thirds(runs, scored, mean)
     return found
@@ -54,15 +54,15 @@ def _thirds(runs: Sequence[RunToScore], scored: Scored, margin: Floats) -> list[
 def _cell(runs: Sequence[RunToScore], scored: Scored, test: HeldOut, rows: Ints, name: str) -> list[dict[str, Any]]:
     kept = np.zeros(len(test.ids), dtype=np.bool_)
     kept[rows] = True
-    told: dict[ModelKey, Any] = {}
+    kept_tables: dict[ModelKey, Any] = {}
     renamed = []
     for run in runs:
-        speakers: Mapping[str, ModelKey | None] = {
-            role: speaker and speaker._replace(test_set=name) for role, speaker in run.speakers.items()
+        models: Mapping[str, ModelKey | None] = {
+            role: model and model._replace(test_set=name) for role, model in run.models.items()
         }
-        for role, speaker in run.speakers.items():
-            if speaker is not None and (there := speakers[role]) is not None:
-                told[there] = scored.tables.probabilities[speaker][rows]
-        renamed.append(replace(run, speakers=speakers, test_set=name))
-    tables = Predictions({}, told, further={(runs[0].task, name): test.part(kept)})
+        for role, model in run.models.items():
+            if model is not None and (there := models[role]) is not None:
+                kept_tables[there] = scored.tables.probabilities[model][rows]
+        renamed.append(replace(run, models=models, test_set=name))
+    tables = Predictions({}, kept_tables, further={(runs[0].task, name): test.part(kept)})
     return cell_rows(renamed, Scored(tables))

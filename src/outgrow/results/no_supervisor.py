@@ -41,7 +41,7 @@ def without_supervisor(runs: Cell, cells: Sequence[Cell], scored: Scored) -> dic
         elicited = other.facts.get(ELICITED, False)
         if elicited and (other.strong.name, other.weak.name) != (first.strong.name, first.weak.name):
             continue
-        table = scored.table([run.speakers["student"] for run in others])
+        table = scored.table([run.models["student"] for run in others])
         if table is not None:
             name = (
                 f"{other.method.name}, without a supervisor,"
@@ -56,7 +56,7 @@ def add_beyond(rows: Sequence[dict[str, Any]], asked: Sequence[RunToScore], scor
     """Give each cell its student's gain over the best of what needs no supervisor, where more than the commonest class ran."""
     cells = cells_of(asked)
     for runs, row in zip(cells, rows, strict=True):
-        student = scored.table([run.speakers["student"] for run in runs])
+        student = scored.table([run.models["student"] for run in runs])
         found = without_supervisor(runs, cells, scored)
         if len(found) == 1 or student is None:
             continue

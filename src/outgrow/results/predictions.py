@@ -1,4 +1,4 @@
-"""A run folder's tables: what every model said of every test example, and what those examples are."""
+"""A run folder's tables: what every model predicts for every test example, and what those examples are."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Predictions:
-    """Test sets by task, and probabilities `[n, classes]` by speaker, in the order of the task's test ids.
+    """Test sets by task, and probabilities `[n, classes]` by model, in the order of the task's test ids.
 
     curves: of those that were finetuned, ten points each: progress, test_accuracy, weak_agreement, loss.
     """
@@ -109,15 +109,15 @@ class Predictions:
         """All test sets by task and name."""
         return {**{(task, OWN): test for task, test in self.tests.items()}, **self.further}
 
-    def hard(self, speaker: ModelKey) -> Ints | None:
-        """The classes that a speaker predicts, `[n]`; None where it leaves any test example out."""
-        answers = self.answers(speaker)
+    def hard(self, model: ModelKey) -> Ints | None:
+        """The classes that a model predicts, `[n]`; None where it leaves any test example out."""
+        answers = self.answers(model)
         return answers.hard if answers.complete else None
 
-    def answers(self, speaker: ModelKey) -> Answers:
-        """What a speaker answers to its test examples, as metrics read it."""
-        test = self.test(speaker.task, speaker.test_set)
-        return Answers(test.ids, self.probabilities[speaker], test.allowed)
+    def answers(self, model: ModelKey) -> Answers:
+        """What a model answers to its test examples, as metrics read it."""
+        test = self.test(model.task, model.test_set)
+        return Answers(test.ids, self.probabilities[model], test.allowed)
 
     def write(self, folder: Path) -> None:
         """Write `examples.parquet`, `predictions.parquet`, and where there are curves `curves.parquet`.
@@ -129,10 +129,10 @@ class Predictions:
 
         examples = [_examples(*names, test) for names, test in self.sets.items()]
         pq.write_table(pa.concat_tables(examples).unify_dictionaries(), folder / "examples.parquet", compression="zstd")
-        # One row group a speaker: a reader takes one at a time, whatever the number of runs.
+        # One row group per model: a reader takes one at a time, whatever the number of runs.
         parts = (
-            _rows(speaker, self.test(speaker.task, speaker.test_set).ids, values)
-            for speaker, values in self.probabilities.items()
+            _rows(model, self.test(model.task, model.test_set).ids, values)
+            for model, values in self.probabilities.items()
         )
         first = next(parts)
         with pq.ParquetWriter(folder / "predictions.parquet", first.schema, compression="zstd") as writer:
@@ -158,7 +158,7 @@ class Predictions:
             with pq.ParquetFile(folder / "predictions.parquet") as file:
                 in_order = {names: pa.array(test.ids.tolist(), pa.string()) for names, test in tests.items()}
                 groups = (file.read_row_group(number) for number in range(file.num_row_groups))
-                said = dict(_said(table, tests, in_order) for table in groups)
+                by_model = dict(_by_model(table, tests, in_order) for table in groups)
             curves = folder / "curves.parquet"
             points = _curves(pq.ParquetFile(curves).read()) if curves.is_file() else {}
         except OutgrowError as error:
@@ -170,14 +170,14 @@ class Predictions:
                 raise OutgrowError(f"{folder}: {NOT_WHOLE}: true labels of {task} are not among its classes; {AGAIN}")
             if len(set(test.ids.tolist())) < len(test.ids):
                 raise OutgrowError(f"{folder}: {NOT_WHOLE}: {task} holds a test row twice; {AGAIN}")
-        for speaker, values in said.items():
+        for model, values in by_model.items():
             known = values[~np.isnan(values).all(axis=1)]
             if not (np.isfinite(known).all() and (known >= 0).all() and (np.abs(known.sum(axis=1) - 1) < SUM).all()):
                 raise OutgrowError(
-                    f"{folder}: {NOT_WHOLE}: probabilities of {speaker.task}, {speaker.role} are not probabilities; {AGAIN}"
+                    f"{folder}: {NOT_WHOLE}: probabilities of {model.task}, {model.role} are not probabilities; {AGAIN}"
                 )
         own = {task: test for (task, name), test in tests.items() if name == OWN}
-        return cls(own, said, points, {names: test for names, test in tests.items() if names[1] != OWN})
+        return cls(own, by_model, points, {names: test for names, test in tests.items() if names[1] != OWN})
 
 
 def _words(values: list[str | None]) -> Any:
@@ -207,7 +207,7 @@ def _examples(task: str, test_set: str, test: HeldOut) -> Any:
     )
 
 
-def _rows(speaker: ModelKey, ids: Strings, probabilities: Floats) -> Any:
+def _rows(model: ModelKey, ids: Strings, probabilities: Floats) -> Any:
     import pyarrow as pa
 
     n, classes = probabilities.shape
@@ -215,27 +215,27 @@ def _rows(speaker: ModelKey, ids: Strings, probabilities: Floats) -> Any:
     offsets = pa.array(np.arange(0, n * classes + 1, classes), pa.int32())
     return pa.table(
         {
-            **{name: _words([getattr(speaker, name)] * n) for name in NAMES},
-            "seed": pa.array(np.full(n, speaker.seed), pa.int64()),
+            **{name: _words([getattr(model, name)] * n) for name in NAMES},
+            "seed": pa.array(np.full(n, model.seed), pa.int64()),
             "id": pa.array(ids.tolist(), pa.string()),
             "probabilities": pa.ListArray.from_arrays(offsets, flat),
         }
     )
 
 
-def _said(
+def _by_model(
     table: Any, tests: Mapping[tuple[str, str], HeldOut], in_order: Mapping[tuple[str, str], Any]
 ) -> tuple[ModelKey, Floats]:
-    speaker = ModelKey(**{name: table[name][0].as_py() for name in ModelKey._fields if name in table.column_names})
-    test = tests[speaker.task, speaker.test_set]
+    model = ModelKey(**{name: table[name][0].as_py() for name in ModelKey._fields if name in table.column_names})
+    test = tests[model.task, model.test_set]
     flat = table["probabilities"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
     values = flat.reshape(table.num_rows, len(test.classes))
     if (
-        table["id"].combine_chunks().equals(in_order[speaker.task, speaker.test_set])
+        table["id"].combine_chunks().equals(in_order[model.task, model.test_set])
     ):  # as we write them: nothing to look up
-        return speaker, values
+        return model, values
     ids = np.array(table["id"].to_pylist(), dtype=np.str_)
-    return speaker, Labels(ids, values).align(test.ids).probabilities
+    return model, Labels(ids, values).align(test.ids).probabilities
 
 
 def _points(curves: Mapping[ModelKey, Sequence[Mapping[str, float | None]]]) -> Any:
@@ -243,9 +243,9 @@ def _points(curves: Mapping[ModelKey, Sequence[Mapping[str, float | None]]]) -> 
     import pyarrow as pa
 
     names = ("progress", "test_accuracy", "weak_agreement", "loss")
-    points = [(speaker, point) for speaker, curve in curves.items() for point in curve]
-    who = {name: _words([getattr(speaker, name) for speaker, _ in points]) for name in NAMES}
-    seeds = pa.array([speaker.seed for speaker, _ in points], pa.int64())
+    points = [(model, point) for model, curve in curves.items() for point in curve]
+    who = {name: _words([getattr(model, name) for model, _ in points]) for name in NAMES}
+    seeds = pa.array([model.seed for model, _ in points], pa.int64())
     values = {name: pa.array([point[name] for _, point in points], pa.float64()) for name in names}
     return pa.table({**who, "seed": seeds, **values})
 
@@ -253,8 +253,8 @@ def _points(curves: Mapping[ModelKey, Sequence[Mapping[str, float | None]]]) -> 
 def _curves(table: Any) -> dict[ModelKey, list[dict[str, float | None]]]:
     curves: dict[ModelKey, list[dict[str, float | None]]] = {}
     for row in table.to_pylist():
-        speaker = ModelKey(**{name: row.pop(name) for name in ModelKey._fields if name in row})
-        curves.setdefault(speaker, []).append(row)
+        model = ModelKey(**{name: row.pop(name) for name in ModelKey._fields if name in row})
+        curves.setdefault(model, []).append(row)
     return curves
 
 

@@ -20,7 +20,7 @@ ROUNDING = 1e-6  # of an accuracy between machines
 
 @dataclass(frozen=True)
 class Reading:
-    """A run folder's results and predictions: which runs there are, and what every model said."""
+    """A run folder's results and predictions: which runs there are, and what every model predicts."""
 
     results: Results
     asked: Sequence[RunToScore]
@@ -33,8 +33,8 @@ def read_run(folder: Path) -> Reading:
     tables = Predictions.read(folder)
     asked, scored = [_asked(row, tables, folder) for row in results.runs], Scored(tables)
     for run, row in zip(asked, results.runs, strict=True):
-        for role, speaker in run.speakers.items():
-            counted, stored = scored.contributions(speaker, ACCURACY), row[f"{role}_accuracy"]
+        for role, model in run.models.items():
+            counted, stored = scored.contributions(model, ACCURACY), row[f"{role}_accuracy"]
             if counted is not None and (stored is None or abs(float(counted.mean()) - stored) > ROUNDING):
                 raise OutgrowError(
                     f"{folder}: {NOT_WHOLE}: the accuracy of {run.task}, {role} in results.json is not the one counted "
@@ -54,7 +54,7 @@ def _asked(row: Mapping[str, Any], tables: Predictions, folder: Path) -> RunToSc
         )
     plain = ceilings_of(task, "ceiling", (weak.name, strong.name, method.name), seed)
     ceilings = [ceiling._replace(test_set=test_set) for ceiling in plain]
-    speakers = {
+    models = {
         "weak": next(
             (s for s in [ModelKey(task, "weak", weak.name, None, None, seed, test_set)] if s in tables.probabilities),
             None,
@@ -63,7 +63,7 @@ def _asked(row: Mapping[str, Any], tables: Predictions, folder: Path) -> RunToSc
         "ceiling": next((s for s in ceilings if s in tables.probabilities), None),
     }
     facts = {name: value for name, value in row.items() if name not in _counted(row)}
-    return RunToScore(task, weak, strong, method, seed, speakers, facts, test_set)
+    return RunToScore(task, weak, strong, method, seed, models, facts, test_set)
 
 
 def _counted(row: Mapping[str, Any]) -> set[str]:

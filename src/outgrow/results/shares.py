@@ -50,10 +50,10 @@ def far_from_labels(asked: Sequence[RunToScore], scored: Scored) -> list[str]:
         if TRUE_LABELS in first.facts:  # its labels are not what its supervisor says of the test rows
             continue
         test = scored.test(first.task)
-        said = {role: [scored.hard(run.speakers[role]) for run in runs] for role in ("student", "weak")}
-        if any(row is None for rows in said.values() for row in rows):
+        predicted = {role: [scored.hard(run.models[role]) for run in runs] for role in ("student", "weak")}
+        if any(row is None for rows in predicted.values() for row in rows):
             continue
-        student, weak = (np.stack(rows) for rows in said.values())  # type: ignore[arg-type]
+        student, weak = (np.stack(rows) for rows in predicted.values())  # type: ignore[arg-type]
         found = far_apart(student, weak, len(test.classes), scored.groups(first.task))
         if found is not None:
             notes.append(

@@ -106,7 +106,7 @@ class GivenLabels:
         """
         if by == "mean":
             return shares(self.counts), []
-        # Of the majority, which has no habits, the model's are told: the share that it repeats is not an accuracy.
+        # Of the majority, which has no habits, the model's are given: the share that it repeats is not an accuracy.
         model = by if by in MODELS else "pseudo_votes"
         if self.kind == "votes":
             labelled = np.flatnonzero(self.answers[:, 0] >= 0)

@@ -73,7 +73,7 @@ class Joins:
         return [np.isin(self.both, part) for part in folds(self.tried[0].evidence.careful_groups, self.seed)]
 
     @property
-    def told(self) -> tuple[dict[str, Any], ...]:
+    def described(self) -> tuple[dict[str, Any], ...]:
         """Each rule's accuracy, where there are several and texts to judge by."""
         if len(self.tried) < 2 or not len(self.both):
             return ()

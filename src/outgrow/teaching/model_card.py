@@ -41,9 +41,9 @@ def licence(name: str, folder: str | None) -> str | None:
     readme = Path(folder or "") / "README.md"
     if folder is not None and readme.is_file():
         front = re.match(r"---\n(.*?)\n---\n", readme.read_text("utf-8", errors="replace"), re.DOTALL)
-        said = re.search(r"^license:\s*[\"']?([\w.+-]+)", front[1], re.MULTILINE) if front else None
-        if said:
-            return said[1]
+        given = re.search(r"^license:\s*[\"']?([\w.+-]+)", front[1], re.MULTILINE) if front else None
+        if given:
+            return given[1]
     return LICENCES.get(name.lower())
 
 

@@ -48,7 +48,7 @@ def predict_file(
     inputs: the columns to read, where they are called otherwise than those the student learned from. A student of
     choices writes the place of the best candidate in its row, and each one's probability; asked to read single texts,
     their `score`.
-    The file is read twice, so that what is wrong in its last row is said before any work; stdin cannot be. Columns of
+    The file is read twice, so that what is wrong in its last row is reported before any work; stdin cannot be. Columns of
     those names in the file itself become `input_<name>`. margin: the likeliest class's probability less the next one's.
     In CSV, a label that a spreadsheet would take for a formula gets an apostrophe in front, unless `leave_formulas`.
     above: answers whose margin is not above it are left blank (questions/abstain.py finds one).

@@ -78,7 +78,7 @@ class Reading:
         """A table's rows as inputs, with the labels `[rows]` as the type understands them, "" for a tie.
 
         distinct: they are not all the same. None where something is wrong, which goes to `problems`; what is wrong with
-        the keys themselves is told by `self.problems`.
+        the keys themselves is reported by `self.problems`.
         """
         if self.problems(label=not self.labels_inside):
             return None

@@ -32,24 +32,24 @@ def _account(report: Numbers) -> list[str]:
             "repeats them all may be worse than one that does not. Label about 200 texts with care, chosen at random "
             "from those it will meet, and give them by --truth.",
         ]
-    told = _not_better(report)
+    lines = _not_better(report)
     if report["cheap_accuracy"] is not None:
         covered, careful = report["cheap_rows"], report["careful"]
         which = (
             f"all {careful:,} careful ones" if covered == careful else f"the {covered:,} of {careful:,} that have one"
         )
         how = f", joined by {JOINS[report['joined_by']]}," if report["joins"] else ""
-        told.append(f"The cheap labels{how} are right on {share(report['cheap_accuracy'])} of {which}.")
+        lines.append(f"The cheap labels{how} are right on {share(report['cheap_accuracy'])} of {which}.")
     else:
-        told.append(
+        lines.append(
             "The accuracy of the cheap labels is not known: no careful label is of a text that has a cheap one."
         )
-    told.append(
+    lines.append(
         f"The student is right on {share(report['student_accuracy'])} of all {report['careful']:,}.{_gain(report['gain'])}"
     )
-    told += _calibrated(report)
-    told.append(_worth(report))
-    return told
+    lines += _calibrated(report)
+    lines.append(_worth(report))
+    return lines
 
 
 def _calibrated(report: Numbers) -> list[str]:
@@ -124,7 +124,7 @@ def _worth(report: Numbers) -> str:
         return "How many careful labels would have done as well was not counted: the same command without --no-worth counts it."
     if worth is None:
         return (
-            f"How many careful labels would have done as well cannot be told from {careful}: the curve of students "
+            f"How many careful labels would have done as well cannot be estimated from {careful}: the curve of students "
             "taught by careful labels alone begins at 25 of them and needs 37 or more."
         )
     low, high = (_size(worth, end) for end in ("low", "high"))

@@ -281,7 +281,7 @@ class Work:
             columns = self.plan.pool.params["form"]["columns"]
             report = replace(report, voters=dict(zip(columns, self.voters, strict=False)))
         if self.data.given.kind in ("columns", "votes"):
-            report = replace(report, joined_by=self.joins.best.by, joins=self.joins.told)
+            report = replace(report, joined_by=self.joins.best.by, joins=self.joins.described)
         if scores is None:
             return report
         both, cheap = self.joins.both, self.joins.scores

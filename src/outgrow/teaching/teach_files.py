@@ -114,8 +114,8 @@ def teach_files(
 
     def keep(taught: Taught, *, onnx: bool = False) -> Report:
         noun = reading.inputs.noun
-        told = (*_notes(taught, *names, form.columns), *taught.report.notes)
-        report = replace(taught.report, notes=tuple(named(noun, note) for note in told), noun=noun)
+        about_labels = (*_notes(taught, *names, form.columns), *taught.report.notes)
+        report = replace(taught.report, notes=tuple(named(noun, note) for note in about_labels), noun=noun)
         step = laboratory.trained(taught.student)
         kept, report = calibrated(trained(found.spec, found.location, step.params, laboratory.opened(step)), report)
         columns = form.written or list(reading.keys.values())

@@ -1,7 +1,7 @@
 """Cells that list classes with their probabilities, as a language model's `{class: log p}`; and a label with its confidence.
 
 What a row does not list: no class gets more than the least likely one that is listed (of answers, those listed are the
-likeliest); what is left over says nothing, and all classes share it. So a row of which a model said nearly nothing is nearly
+likeliest); what is left over says nothing, and all classes share it. So a row to which a model gave nearly nothing is nearly
 uniform, and a class that it never named is never its answer.
 """
 
@@ -41,7 +41,7 @@ def listed(table: Table, column: str, problems: list[str]) -> Listed | None:
             wrong.setdefault(str(error), []).append(row)
             cells.append(None)
     found = _probabilities(cells, wrong, "holds numbers that are neither probabilities nor logs of them")
-    return found if _told(table, column, wrong, problems) else None
+    return found if _without_faults(table, column, wrong, problems) else None
 
 
 def confident(table: Table, label: str, confidence: str, problems: list[str]) -> Listed | None:
@@ -58,7 +58,7 @@ def confident(table: Table, label: str, confidence: str, problems: list[str]) ->
             wrong.setdefault(str(error), []).append(row)
             cells.append(None)
     found = _probabilities(cells, wrong, "holds numbers outside [0, 1] that are no logs either")
-    return found if _told(table, confidence, wrong, problems) else None
+    return found if _without_faults(table, confidence, wrong, problems) else None
 
 
 def completed(rows: Listed, classes: Sequence[str]) -> Floats:
@@ -145,7 +145,7 @@ def _probabilities(
 _MIXED = "holds numbers above 0, where others of the column are logs, which are not"
 
 
-def _told(table: Table, column: str, wrong: Mapping[str, Sequence[int]], problems: list[str]) -> bool:
+def _without_faults(table: Table, column: str, wrong: Mapping[str, Sequence[int]], problems: list[str]) -> bool:
     problems += [
         f"{table.name}, {table.where(rows)}: column {column!r} {what}; correct or leave out"
         for what, rows in wrong.items()

@@ -67,7 +67,7 @@ class Table:
             try:
                 names.append(class_name(value))
             except TypeError:
-                names.append("")  # said below; not None, or it would be reported as missing too
+                names.append("")  # reported below; not None, or it would be reported as missing too
                 wrong.append(row)
         if wrong:
             problems.append(

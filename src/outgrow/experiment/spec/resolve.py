@@ -47,7 +47,7 @@ class Resolved:
 
 
 def read_experiment(path: Path) -> Experiment:
-    """`Experiment.read`; where that finds faults, those of the files and checkpoints it names are told with them."""
+    """`Experiment.read`; where that finds faults, those of the files and checkpoints it names are reported with them."""
     try:
         return Experiment.read(path)
     except UsageError as error:
@@ -79,7 +79,7 @@ def _faults_of_parts(path: Path) -> list[str]:
             except UsageError as error:
                 problems += error.problems
             except ValidationError:
-                continue  # already told
+                continue  # already reported
         for role in ("weak", "strong"):
             for entry in _listed(content.get(role)):
                 try:
@@ -90,7 +90,7 @@ def _faults_of_parts(path: Path) -> list[str]:
                 except UsageError as error:
                     problems += error.problems
                 except Problems:
-                    continue  # already told
+                    continue  # already reported
     finally:
         BASE.reset(base)
     return problems
@@ -121,7 +121,7 @@ def resolve_experiment(experiment: Experiment) -> Resolved:
 
 
 class _Resolving:
-    """Looks everything up, and goes on where something is missing, so that all is told at once."""
+    """Looks everything up, and goes on where something is missing, so that all is reported at once."""
 
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment

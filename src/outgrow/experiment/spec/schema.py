@@ -156,7 +156,7 @@ class Experiment(Strict):
                 wrong.append(str(error))
         if wrong:
             raise Problems(*wrong)
-        return list(dict.fromkeys(["accuracy", *value]))  # accuracy is always there: PGR is told in it
+        return list(dict.fromkeys(["accuracy", *value]))  # accuracy is always there: PGR is measured in it
 
     @field_validator("sensitivity", mode="before")
     @classmethod

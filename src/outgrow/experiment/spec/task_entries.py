@@ -296,7 +296,7 @@ def with_further_sets(entries: Sequence[Any]) -> list[Any]:
         try:
             known.setdefault(TaskSpec.model_validate(plain).title, plain)
         except (OutgrowError, ValidationError):
-            continue  # told where the entry itself is read
+            continue  # reported where the entry itself is read
     made = []
     for entry in entries:
         if isinstance(entry, dict) and "also_test" in entry:

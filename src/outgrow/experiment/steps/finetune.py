@@ -136,9 +136,9 @@ def _watch(job: Job, data: Pool, options: Finetune) -> Watch:
     ids = data.ids[rows]
     weak = None
     if "weak_labels" in job.parents:
-        said = np.load(job.parents["weak_labels"] / "probabilities.npy")[rows]
-        unknown = np.isnan(said).any(axis=1)
-        weak = np.where(unknown, -1, Labels(ids, np.where(unknown[:, None], 0, said)).hard)
+        given = np.load(job.parents["weak_labels"] / "probabilities.npy")[rows]
+        unknown = np.isnan(given).any(axis=1)
+        weak = np.where(unknown, -1, Labels(ids, np.where(unknown[:, None], 0, given)).hard)
     validation = judged = None
     if options.early_stop is not None and job.params.get("judged_by") == "truth":  # an oracle
         validation = np.load(job.parents["split"] / "validation.npy")

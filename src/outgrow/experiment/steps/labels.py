@@ -54,13 +54,13 @@ def labels(jobs: Sequence[Job], context: Context) -> None:
         kept = ~np.isnan(after).any(axis=1)
         hard = [Labels(data.ids[rows][kept], values[kept]).hard for values in (before, after)]
         truth = data.labels[rows][kept]
-        told: dict[str, Any] = {
+        extra: dict[str, Any] = {
             "kept": int(kept.sum()),
             "changed": int((hard[0] != hard[1]).sum()),
             "accuracy": float((hard[1] == truth)[truth >= 0].mean()) if (truth >= 0).any() else None,
         }
         weak[rows] = after
-        save(job.folder, weak, **told)
+        save(job.folder, weak, **extra)
 
 
 def contrasts(jobs: Sequence[Job], context: Context) -> None:

@@ -87,11 +87,11 @@ def cross_fitted(pool: Pool, values: Floats, params: Mapping[str, Any], context:
         )
     if pool.parts is None:
         heads = solve(values, problems, solver, context.device)
-        said = predict_all(values, heads, solver)
+        predicted = predict_all(values, heads, solver)
     else:
         heads = solve_choices(values, pool.parts.places, problems, solver, context.device)
-        said = [predict_choices(values, pool.parts.places, head, solver) for head in heads]
-    truth = np.stack([one[np.arange(len(pool)), np.maximum(pool.labels, 0)] for one in said])
+        predicted = [predict_choices(values, pool.parts.places, head, solver) for head in heads]
+    truth = np.stack([one[np.arange(len(pool)), np.maximum(pool.labels, 0)] for one in predicted])
     own = truth[fold, np.arange(len(pool))]
     unsure: Floats = 1 - np.where(pool.test, truth.mean(axis=0), own).astype(np.float64)
     unsure[~known] = np.nan

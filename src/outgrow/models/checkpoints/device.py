@@ -40,12 +40,12 @@ def with_memory_for(work: Callable[[int], T], budget: int, where: str, advice: s
         try:
             return work(tokens)
         except torch.OutOfMemoryError as error:
-            said = str(error).partition(". ")[0]
+            reason = str(error).partition(". ")[0]
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
     raise OutgrowError(
         f"{where}: the device's memory does not suffice, with batches of {budget} and of {max(1, budget // 2)} padded "
-        f"tokens ({said}): {advice}"
+        f"tokens ({reason}): {advice}"
     )
 
 

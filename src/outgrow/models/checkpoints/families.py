@@ -15,7 +15,7 @@ ENCODERS = frozenset(_NAMES.split())
 
 
 def encoder(location: Location) -> str | None:
-    """The family of a checkpoint folder that is known to be a text encoder; None where it is none, or can't be told."""
+    """The family of a checkpoint folder that is known to be a text encoder; None where it is none, or it is not known."""
     config = Path(location.path or "") / "config.json"
     if location.path is None or not config.is_file():
         return None

@@ -13,7 +13,7 @@ from outgrow.models.checkpoints.weight_files import quiet
 
 
 @contextmanager
-def told(where: str, folder: Path, what: str = "text model") -> Iterator[None]:
+def quiet_load(where: str, folder: Path, what: str = "text model") -> Iterator[None]:
     """transformers' own words off, and any error of its as one sentence about the checkpoint."""
     try:
         with quiet():
@@ -137,5 +137,7 @@ def _reason(where: str, folder: Path, error: Exception, what: str) -> str:
         )
     text = " ".join(str(error).split())
     short = text if len(text) <= 300 else text[:300] + " …"
-    said = f'transformers says "{short.removesuffix(".")}"' if short else f"transformers raises {type(error).__name__}"
-    return f"{where}: {folder} cannot be loaded as a {what}; {said}: copy or save the checkpoint again"
+    reason = (
+        f'transformers says "{short.removesuffix(".")}"' if short else f"transformers raises {type(error).__name__}"
+    )
+    return f"{where}: {folder} cannot be loaded as a {what}; {reason}: copy or save the checkpoint again"

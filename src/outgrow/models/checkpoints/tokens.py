@@ -16,7 +16,7 @@ from outgrow.core.answers import OUT
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.examples import Ints
 from outgrow.models.checkpoints.device import put
-from outgrow.models.checkpoints.loading import positions, read_config, read_tokenizer, told
+from outgrow.models.checkpoints.loading import positions, quiet_load, read_config, read_tokenizer
 from outgrow.models.checkpoints.weight_files import folder_of
 from outgrow.models.contract import Location
 
@@ -208,7 +208,7 @@ def read_texts(location: Location, inputs: Sequence[str], *, max_length: int | N
     that cannot be loaded.
     """
     where, folder = f"finetune:{location.name}", folder_of(location)
-    with told(where, folder):
+    with quiet_load(where, folder):
         import torch
         from transformers import AutoModel
 
@@ -233,14 +233,14 @@ def check_ids(highest: int, model: Any, where: str) -> None:
 
 def reach_of(tokenizer: Any, reach: int | None, where: str) -> int | float:
     """How many tokens a model with that many positions can read. Raises OutgrowError where its tokenizer's is no number."""
-    said = tokenizer.model_max_length
-    whole = isinstance(said, int | float) and not isinstance(said, bool) and said >= 1 and said == said // 1
+    stated = tokenizer.model_max_length
+    whole = isinstance(stated, int | float) and not isinstance(stated, bool) and stated >= 1 and stated == stated // 1
     if not whole:
         raise OutgrowError(
-            f"{where}: its tokenizer_config.json says model_max_length {said!r}, which is not a number of tokens: "
+            f"{where}: its tokenizer_config.json says model_max_length {stated!r}, which is not a number of tokens: "
             "correct it or copy the checkpoint again"
         )
-    return min(length for length in (said, reach) if length)
+    return min(length for length in (stated, reach) if length)
 
 
 def limited(tokenizer: Any, reach: int | None, asked: int | None, where: str) -> int:

@@ -79,7 +79,7 @@ class Passes:
     learning: Callable[[Ints], Tensor]
     looking: Callable[[Ints], Tensor]  # no gradient, no dropout
     backward: Callable[[Tensor], Any]
-    part: Callable[[bool], AbstractContextManager[Any]]  # entered around each part, told whether it is the last
+    part: Callable[[bool], AbstractContextManager[Any]]  # entered around each part, with whether it is the last
     share: Callable[[Tensor], Tensor] = lambda values: values  # the sum over the processes that share the batch
     processes: int = 1
     counted: bool = True  # no: this process has no row of the batch, and goes along with one that counts for nothing

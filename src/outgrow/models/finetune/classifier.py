@@ -1,4 +1,4 @@
-"""A pretrained model with a head for the classes: loaded, told what of it learns, asked, and saved for others to load."""
+"""A pretrained model with a head for the classes: loaded, trained in part or whole, applied, and saved for others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.examples import Ints
 from outgrow.models.checkpoints.device import with_memory_for
-from outgrow.models.checkpoints.loading import blocks, is_causal, read_config, read_tokenizer, read_weights, told
+from outgrow.models.checkpoints.loading import blocks, is_causal, quiet_load, read_config, read_tokenizer, read_weights
 from outgrow.models.checkpoints.pooling import pooled
 from outgrow.models.checkpoints.tokens import Readable, batches
 from outgrow.models.checkpoints.weight_files import folder_of, quiet
@@ -68,7 +68,7 @@ def load(
         read, processor = open_module(location, classes, fresh_head=fresh_head)
         _checkpointed(read.model, options, where)
         return Loaded(read, processor, 0, pictures=True)
-    with told(where, folder):
+    with quiet_load(where, folder):
         config = read_config(folder)
         causal = _is_causal(config, where)
         if fresh_head:

@@ -59,15 +59,15 @@ class Curve:
                 f"training diverged: the loss is {loss} after {at:.0%} of it: give a smaller lr, or more warmup"
             )
         watch = self.watch
-        said = None
+        predicted = None
         if len(watch.rows):
-            said = harden(predict(self.loaded, self.tokens, watch.rows, self.options), watch.ids)
+            predicted = harden(predict(self.loaded, self.tokens, watch.rows, self.options), watch.ids)
         self.points.append(
             {
                 "progress": at,
                 "loss": loss,
-                "test_accuracy": _agreement(said, watch.truth),
-                "weak_agreement": _agreement(said, watch.weak),
+                "test_accuracy": _agreement(predicted, watch.truth),
+                "weak_agreement": _agreement(predicted, watch.weak),
             }
         )
         return self.options.early_stop is not None and self._judge(at, self.options.early_stop)
@@ -112,7 +112,7 @@ class Curve:
             self.loaded.module.load_state_dict(self.best[1], strict=False)
 
 
-def _agreement(said: Ints | None, labels: Ints | None) -> float | None:
-    if said is None or labels is None or not (labels >= 0).any():
+def _agreement(predicted: Ints | None, labels: Ints | None) -> float | None:
+    if predicted is None or labels is None or not (labels >= 0).any():
         return None
-    return float((said == labels)[labels >= 0].mean())
+    return float((predicted == labels)[labels >= 0].mean())

@@ -1,4 +1,4 @@
-"""What `finetune` may be told: options that can be checked without torch."""
+"""What `finetune` takes: options that can be checked without torch."""
 
 from __future__ import annotations
 

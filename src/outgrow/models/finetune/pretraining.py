@@ -12,7 +12,7 @@ import numpy as np
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Ints
 from outgrow.models.checkpoints.device import own_randomness, settle
-from outgrow.models.checkpoints.loading import read_config, read_tokenizer, read_weights, told
+from outgrow.models.checkpoints.loading import quiet_load, read_config, read_tokenizer, read_weights
 from outgrow.models.checkpoints.tokens import Tokens
 from outgrow.models.checkpoints.weight_files import folder_of, quiet
 from outgrow.models.contract import Location
@@ -40,7 +40,7 @@ def read_on(
         from transformers import set_seed
 
         set_seed(seed)
-        with told(where, source):
+        with quiet_load(where, source):
             tokenizer = read_tokenizer(source)
             model = read_weights(where, source, "AutoModelForCausalLM", read_config(source))
         loss = _train(model, tokens, rows, options, seed, scratch, device, progress)

@@ -18,11 +18,11 @@ from outgrow.models.checkpoints.families import encoder
 from outgrow.models.checkpoints.loading import (
     is_causal,
     positions,
+    quiet_load,
     random_weights,
     read_config,
     read_tokenizer,
     read_weights,
-    told,
 )
 from outgrow.models.checkpoints.safe_folder import read_object
 from outgrow.models.checkpoints.tokens import (
@@ -201,7 +201,7 @@ class Probe(FeatureModel):
         where, folder = f"probe:{location.name}", folder_of(location)
         if self.pooling in ("cls", "own"):
             raise UsageError(f"{where}: pooling is `mean` or `last` for texts: `{self.pooling}` is of pictures")
-        with told(where, folder):
+        with quiet_load(where, folder):
             config = read_config(folder)
             causal = is_causal(config, where)
             tokenizer = read_tokenizer(folder)

@@ -83,7 +83,7 @@ class Join(Model):
         return tuple(value)
 
     @model_validator(mode="after")
-    def _can_be_told_apart(self) -> Self:
+    def _are_enough(self) -> Self:
         if self.by in MODELS and len(self.voters) < FEWEST:
             raise ValueError(
                 f"{self.by} needs three supervisors or more: of two that disagree nothing says which is right; "
@@ -99,7 +99,7 @@ class Simulate(Model):
     """`{simulate: {accuracy: .75, errors: random}}`: the truth, with mistakes of one kind until that accuracy is reached.
 
     random: anywhere. longest, shortest: on the longest or shortest texts, a rule that is easy to imitate. biased: one class
-    said too often. hard: on the rows whose truth the model `by` finds least likely. confident: on those that it finds
+    given too often. hard: on the rows whose truth the model `by` finds least likely. confident: on those that it finds
     likeliest, so that it knows better. (Of these Burns et al. 2023 have random, longest and shortest in their appendix on
     simulated supervisors, and two by what a strong model is sure of.) A mistake is the likeliest other class by that model,
     else a class at random.
@@ -112,7 +112,7 @@ class Simulate(Model):
     accuracy: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
     errors: Errors = "random"
     by: Any = None  # hard, confident: a model as under `strong`, taught the truth on weak_train
-    toward: str | None = None  # biased: the class said too often; default: the first
+    toward: str | None = None  # biased: the class given too often; default: the first
 
     @property
     def beneath(self) -> Sequence[tuple[Any, bool]]:

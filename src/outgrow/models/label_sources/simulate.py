@@ -32,7 +32,7 @@ def simulate(
     """
     random = np.random.default_rng(seed)
     n, k = len(truth), len(classes)
-    said = truth.copy()
+    labels_now = truth.copy()
     # Every row draws its turn and its mistake, whatever the parts, so that one part's size moves no other's.
     turn = random.random(n)
     other: Ints = (truth + random.integers(1, max(k, 2), size=n)) % k
@@ -52,8 +52,8 @@ def simulate(
         able = able if allowed is None else able[allowed[able, other[able]]]
         wanted = round((1 - asked.accuracy) * len(known))
         wrong = able[np.lexsort((turn[able], first[able]))][:wanted]
-        said[wrong] = other[wrong]
-    labels: Floats = np.eye(k, dtype=np.float32)[np.maximum(said, 0)]
+        labels_now[wrong] = other[wrong]
+    labels: Floats = np.eye(k, dtype=np.float32)[np.maximum(labels_now, 0)]
     labels[truth < 0] = np.nan
     return labels
 

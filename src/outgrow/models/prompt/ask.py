@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.examples import Floats, Ints
-from outgrow.models.checkpoints.loading import is_causal, positions, read_config, read_tokenizer, read_weights, told
+from outgrow.models.checkpoints.loading import (
+    is_causal,
+    positions,
+    quiet_load,
+    read_config,
+    read_tokenizer,
+    read_weights,
+)
 from outgrow.models.checkpoints.pooling import padded_in_front
 from outgrow.models.checkpoints.tokens import batches, check_ids, longest, reach_of
 from outgrow.models.checkpoints.weight_files import folder_of
@@ -168,7 +175,7 @@ def _scores(model: Any, rows: list[list[int]], words: list[list[int]], device: s
 def load(location: Location, where: str) -> tuple[Any, Any]:
     """The tokenizer and the causal language model of a checkpoint. Raises UsageError on an encoder."""
     folder = folder_of(location)
-    with told(where, folder):
+    with quiet_load(where, folder):
         config = read_config(folder)
         if not is_causal(config, where):
             raise UsageError(f"{where}: a {config.model_type!r} model is an encoder, which cannot be prompted")

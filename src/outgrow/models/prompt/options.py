@@ -1,4 +1,4 @@
-"""What `prompt` may be told: options that can be checked without torch."""
+"""What `prompt` takes: options that can be checked without torch."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import numpy as np
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.files.image_files import in_threads
 from outgrow.core.image import Image
-from outgrow.models.checkpoints.loading import read_config, read_weights, told
+from outgrow.models.checkpoints.loading import quiet_load, read_config, read_weights
 from outgrow.models.checkpoints.weight_files import folder_of
 from outgrow.models.contract import Features, Location, Reader
 from outgrow.models.vision.classifier import ImageClassifier, open_classifier, read_processor
@@ -105,7 +105,7 @@ def _pooled(model: Any, layer: int | str | None, pooling: str | None, where: str
 
 def _opened(where: str, folder: Path) -> tuple[Any, Any]:
     """The backbone (of a model of pictures and texts, the part that reads pictures) and its processor."""
-    with told(where, folder, "model of pictures"):
+    with quiet_load(where, folder, "model of pictures"):
         config = read_config(folder)
         processor = read_processor(where, folder, config)
         model = read_weights(where, folder, "AutoModel", config, lambda model, name: "pooler" in name).eval()

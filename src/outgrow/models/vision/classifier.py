@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from outgrow.core.errors import OutgrowError, UsageError
-from outgrow.models.checkpoints.loading import read_config, read_weights, told
+from outgrow.models.checkpoints.loading import quiet_load, read_config, read_weights
 from outgrow.models.checkpoints.weight_files import quiet
 from outgrow.models.contract import LinearHead
 
@@ -64,7 +64,7 @@ def open_classifier(where: str, folder: Path, classes: Sequence[str] | None = HE
     A new head is drawn from torch's global generator. Raises UsageError on a checkpoint that reads no pictures or whose
     family has no image classifier with a linear head in transformers, OutgrowError on weights that cannot be loaded.
     """
-    with told(where, folder, "model of pictures"):
+    with quiet_load(where, folder, "model of pictures"):
         config = read_config(folder)
         processor = read_processor(where, folder, config)
         from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES

@@ -14,7 +14,7 @@ import numpy as np
 from outgrow.core.errors import UsageError
 from outgrow.core.examples import Ints
 from outgrow.core.image import Image
-from outgrow.models.checkpoints.loading import read_config, told
+from outgrow.models.checkpoints.loading import quiet_load, read_config
 from outgrow.models.checkpoints.weight_files import folder_of
 from outgrow.models.contract import Location
 from outgrow.models.vision.backbone import pixel_values
@@ -42,7 +42,7 @@ class Pictures:
     def open(cls, location: Location, images: Sequence[Image]) -> Pictures:
         """Pictures for a checkpoint. Raises UsageError on one that reads none."""
         where, folder = f"finetune:{location.name}", folder_of(location)
-        with told(where, folder, "model of pictures"):
+        with quiet_load(where, folder, "model of pictures"):
             processor = read_processor(where, folder, read_config(folder))
             sides = pixel_values(processor, images[:1]).shape[2:]
         return cls(images, processor, max(1, int(np.prod(sides)) // PATCH))

@@ -25,25 +25,25 @@ def _rows(scene: Scene) -> Rows:
             panel = groups.setdefault((run.name, one.task, one.test_set, one.weak.name, one.strong.name), {})
             series = {"weak": "supervisor", "student": f"student, {one.method.name}", "ceiling": "ceiling"}
             for role, name in series.items():
-                if (speaker := one.speakers[role]) is not None:
-                    panel.setdefault(name, {})[speaker] = None
+                if (model := one.models[role]) is not None:
+                    panel.setdefault(name, {})[model] = None
         known: dict[Key, list[Row]] = {}
         for key, panel in groups.items():
             for name in sorted(panel, key=lambda name: (name != "supervisor", name == "ceiling")):
-                speakers = tuple(panel[name])
-                curve = known.setdefault(speakers, _curve(speakers, run.scored))  # type: ignore[arg-type]
+                models = tuple(panel[name])
+                curve = known.setdefault(models, _curve(models, run.scored))  # type: ignore[arg-type]
                 rows.setdefault(key, []).extend({"series": name, **point} for point in curve)
     return rows
 
 
-def _curve(speakers: Sequence[ModelKey], scored: Scored) -> list[Row]:
-    said = [(speaker, hard) for speaker in speakers if (hard := scored.hard(speaker)) is not None]
-    if not said:
+def _curve(models: Sequence[ModelKey], scored: Scored) -> list[Row]:
+    hardened = [(model, hard) for model in models if (hard := scored.hard(model)) is not None]
+    if not hardened:
         return []
-    sure = np.concatenate([_confidence(scored.tables.probabilities[speaker], hard) for speaker, hard in said])
-    right = np.concatenate([hard == scored.test(speaker.task, speaker.test_set).truth for speaker, hard in said])
+    sure = np.concatenate([_confidence(scored.tables.probabilities[model], hard) for model, hard in hardened])
+    right = np.concatenate([hard == scored.test(model.task, model.test_set).truth for model, hard in hardened])
     if (sure == sure[0]).all():
-        return []  # labels without probabilities: nothing is said of how sure
+        return []  # labels without probabilities: how sure they are is not known
     order = np.argsort(sure, kind="stable")
     return [
         {

@@ -24,7 +24,7 @@ class Choice:
     figures: Sequence[Drawn]
     left_out: Sequence[Drawn] = ()
 
-    def said(self) -> str:
+    def described(self) -> str:
         """What is left out, and how to have it; nothing where all is written."""
         if not self.left_out:
             return ""

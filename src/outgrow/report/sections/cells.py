@@ -1,4 +1,4 @@
-"""The table of cells with their intervals, and what can be said of each in a sentence."""
+"""The table of cells with their intervals, and each in a sentence."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ LARGEST = 20  # confusions in such a list
 NUMBERS = 60_000  # of all tables, and as many of all matrices: they decide how large the page is
 FEWEST = 10  # classes of a table, however many models there are
 
-Speakers = tuple[ModelKey | None, ...]  # one model's seeds
+Keys = tuple[ModelKey | None, ...]  # one model's seeds
 
 
 def of_classes(runs: Sequence[ReportedRun]) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def of_classes(runs: Sequence[ReportedRun]) -> dict[str, Any]:
     """
     groups = [(run, members) for run in runs for members in cells_of(run.asked)]
     keys = dict.fromkeys(
-        (run.name, _speakers(members, role)) for run, members in groups for role in ROLES
+        (run.name, _keys(members, role)) for run, members in groups for role in ROLES
     )  # a supervisor or ceiling serves several cells
     places = {key: place for place, key in enumerate(keys)}
     most = max(FEWEST, NUMBERS // (3 * max(1, len(places))))
@@ -43,11 +43,11 @@ def of_classes(runs: Sequence[ReportedRun]) -> dict[str, Any]:
         one = members[0]
         key = (run.name, one.task, one.test_set)
         task = tasks.setdefault(key, _task(run.scored.test(one.task, one.test_set), most))
-        mine = {role: places[run.name, _speakers(members, role)] for role in ROLES}
+        mine = {role: places[run.name, _keys(members, role)] for role in ROLES}
         for role, place in mine.items():
             if place not in models:
-                models[place] = _model(_speakers(members, role), run.scored, task["shown"])
-        found = _found(_speakers(members, "student"), run.scored)
+                models[place] = _model(_keys(members, role), run.scored, task["shown"])
+        found = _found(_keys(members, "student"), run.scored)
         confused = None if found is None else _confused(found.confusion, len(groups))
         names = [run.name, one.task, one.test_set, one.weak.name, one.strong.name, one.method.name]
         number_of_task = list(tasks).index(key)
@@ -55,8 +55,8 @@ def of_classes(runs: Sequence[ReportedRun]) -> dict[str, Any]:
     return {"tasks": list(tasks.values()), "models": [models[place] for place in places.values()], "cells": cells}
 
 
-def _speakers(members: Sequence[RunToScore], role: str) -> Speakers:
-    return tuple(one.speakers[role] for one in members)
+def _keys(members: Sequence[RunToScore], role: str) -> Keys:
+    return tuple(one.models[role] for one in members)
 
 
 def _task(test: HeldOut, most: int) -> dict[str, Any]:
@@ -66,25 +66,25 @@ def _task(test: HeldOut, most: int) -> dict[str, Any]:
     return {"classes": list(test.classes), "shown": shown.tolist(), "n": sizes[shown].tolist()}
 
 
-def _model(speakers: Speakers, scored: Scored, shown: Sequence[int]) -> dict[str, Any] | None:
-    found = _found(speakers, scored)
+def _model(keys: Keys, scored: Scored, shown: Sequence[int]) -> dict[str, Any] | None:
+    found = _found(keys, scored)
     if found is None:
         return None
     values = {name: _thousandths(getattr(found, name)[list(shown)]) for name in ("recall", "precision", "f1")}
-    return {**values, "macro_f1": _macro(speakers, scored)}
+    return {**values, "macro_f1": _macro(keys, scored)}
 
 
-def _found(speakers: Speakers, scored: Scored) -> ByClass | None:
+def _found(keys: Keys, scored: Scored) -> ByClass | None:
     """None where there is no such model, or one of its seeds leaves test examples out."""
-    first, hard = speakers[0], [said for one in speakers if (said := scored.hard(one)) is not None]
-    if first is None or len(hard) < len(speakers):
+    first, hard = keys[0], [predicted for one in keys if (predicted := scored.hard(one)) is not None]
+    if first is None or len(hard) < len(keys):
         return None
     test = scored.test(first.task, first.test_set)
     return by_class(hard, test.truth, len(test.classes))
 
 
-def _macro(speakers: Speakers, scored: Scored) -> str:
-    table, first = scored.table(speakers, MACRO_F1), speakers[0]
+def _macro(keys: Keys, scored: Scored) -> str:
+    table, first = scored.table(keys, MACRO_F1), keys[0]
     assert table is not None
     assert first is not None
     groups = scored.groups(first.task, first.test_set)

@@ -54,7 +54,7 @@ def browsable(runs: Sequence[ReportedRun]) -> dict[str, Any]:
         texts, kept = _texts(test, rows, CHARACTERS // len(all_tasks))
         rows = rows[:kept]
         place = {model: len(answers) + number for number, model in enumerate(models)}
-        answers += [_said(model, scored, rows) for model in models]
+        answers += [_answers(model, scored, rows) for model in models]
         for seeds, found in zip(members, outcomes, strict=True):
             one = seeds[0]
             cells.append(
@@ -66,7 +66,7 @@ def browsable(runs: Sequence[ReportedRun]) -> dict[str, Any]:
                     **{role: None if (m := _model(seeds, role)) is None else place[m] for role in ROLES},
                     "counts": {outcome: int(times.sum()) for outcome, times in found.items()},
                     # The outcomes of a row follow from these and from how often each model is right.
-                    "times": {outcome: found[outcome][rows].tolist() for outcome in _told(found, test)},
+                    "times": {outcome: found[outcome][rows].tolist() for outcome in _by_row(found, test)},
                 }
             )
         tasks.append(
@@ -83,11 +83,11 @@ def browsable(runs: Sequence[ReportedRun]) -> dict[str, Any]:
 
 def _model(seeds: Sequence[RunToScore], role: str) -> Model | None:
     """A cell's model at each seed; None where a seed has none."""
-    speakers = [speaker for one in seeds if (speaker := one.speakers[role]) is not None]
-    return tuple(speakers) if len(speakers) == len(seeds) else None
+    keys = [key for one in seeds if (key := one.models[role]) is not None]
+    return tuple(keys) if len(keys) == len(seeds) else None
 
 
-def _told(outcomes: Mapping[str, Ints], test: HeldOut) -> list[str]:
+def _by_row(outcomes: Mapping[str, Ints], test: HeldOut) -> list[str]:
     """The outcomes that are written row by row: two models that are wrong of two classes agree."""
     return [] if not outcomes else ["both"] if len(test.classes) == 2 else ["both", "copied"]
 
@@ -98,7 +98,7 @@ def _outcomes(seeds: Sequence[RunToScore], scored: Scored) -> dict[str, Ints]:
     truth = test.truth
     times: dict[str, Ints] = {outcome: np.zeros(len(truth), dtype=np.int64) for outcome in OUTCOMES}
     for one in seeds:
-        weak, student = scored.hard(one.speakers["weak"]), scored.hard(one.speakers["student"])
+        weak, student = scored.hard(one.models["weak"]), scored.hard(one.models["student"])
         if weak is None or student is None:
             return {}
         right, weak_right, same = student == truth, weak == truth, student == weak
@@ -148,8 +148,8 @@ def _texts(test: HeldOut, rows: Ints, budget: int) -> tuple[list[Preview], int]:
     return texts, len(texts)
 
 
-def _said(model: Model, scored: Scored, rows: Ints) -> dict[str, Any]:
-    """At its first seed the class numbers of the rows, -1 where nothing is said, and in percent how sure the model is.
+def _answers(model: Model, scored: Scored, rows: Ints) -> dict[str, Any]:
+    """At its first seed the class numbers of the rows, -1 where there is no answer, and in percent how sure the model is.
 
     `right`: at how many seeds it is right; None where it leaves test rows out.
     """
@@ -158,11 +158,11 @@ def _said(model: Model, scored: Scored, rows: Ints) -> dict[str, Any]:
     known = ~np.isnan(probabilities).any(axis=1)
     hard = [found for one in model if (found := scored.hard(one)) is not None]
     complete = len(hard) == len(model)
-    said = hard[0][rows] if complete else np.where(known, np.nan_to_num(probabilities).argmax(axis=1), -1)
-    sure = np.where(known, np.nan_to_num(probabilities[np.arange(len(rows)), said]) * 100, 0)
+    predicted = hard[0][rows] if complete else np.where(known, np.nan_to_num(probabilities).argmax(axis=1), -1)
+    sure = np.where(known, np.nan_to_num(probabilities[np.arange(len(rows)), predicted]) * 100, 0)
     truth = scored.test(first.task, first.test_set).truth[rows]
     right = np.sum([one[rows] == truth for one in hard], axis=0).tolist() if complete else None
-    return {"said": said.tolist(), "sure": np.floor(sure).astype(int).tolist(), "right": right}
+    return {"predicted": predicted.tolist(), "sure": np.floor(sure).astype(int).tolist(), "right": right}
 
 
 EXAMPLES = Section(

@@ -26,7 +26,7 @@ Key = tuple[str, int | None]  # method, seed; None: one model for all seeds
 
 
 @dataclass(frozen=True)
-class Said:
+class PredictionFile:
     """One file: its table, each row's id, what it knows of the truth, and the rows of each method and seed."""
 
     role: str
@@ -55,19 +55,19 @@ def read_predictions(
     problems: list[str] = []
     files = [_file(role, read_answers(path, scorer, problems), id_column, problems) for role, path in paths.items()]
     known = None if truth is None else _file("truth", read_table(truth, problems), id_column, problems)
-    said = [file for file in files if file is not None]
-    if problems or len(said) < len(paths) or (truth is not None and known is None):
+    given = [file for file in files if file is not None]
+    if problems or len(given) < len(paths) or (truth is not None and known is None):
         raise UsageError(*problems)
-    answer, groups = _truth(said, known, problems)
+    answer, groups = _truth(given, known, problems)
     if problems:
         raise UsageError(*problems)
     notes: list[str] = []
-    ids = _shared_ids(said, answer, known.name if known else said[0].name, common, notes, problems)
-    seeds = _shared_seeds(said, common, notes, problems)
-    known_classes, off_list = _classes(said, answer, notes)
+    ids = _shared_ids(given, answer, known.name if known else given[0].name, common, notes, problems)
+    seeds = _shared_seeds(given, common, notes, problems)
+    known_classes, off_list = _classes(given, answer, notes)
     classes = (*known_classes, *off_list)
-    values = {file.role: class_probabilities(file.table, classes, _label(file.table), None, problems) for file in said}
-    for file in said:
+    values = {file.role: class_probabilities(file.table, classes, _label(file.table), None, problems) for file in given}
+    for file in given:
         blank = values[file.role]
         if blank is not None and np.isnan(blank).any():
             rows = np.flatnonzero(np.isnan(blank).any(axis=1)).tolist()
@@ -84,22 +84,22 @@ def read_predictions(
         classes,
         off_list=len(off_list),
     )
-    asked, spoken = _runs(task, said, values, ids, seeds)
+    asked, predicted = _runs(task, given, values, ids, seeds)
     notes += [
         f"{names} same predictions for all {len(seeds)} seeds: nothing is known of how much another training would differ"
         for role in paths
-        if len(seeds) > 1 and (names := _repeated(role, asked, spoken))
+        if len(seeds) > 1 and (names := _repeated(role, asked, predicted))
     ]
     if len(seeds) == 1:
         notes.append("one seed: nothing is known of other seeds, and the intervals hold the test examples' noise alone")
-    if not any("p_" + classes[0] in file.table.columns or classes[0] in file.table.columns for file in said):
+    if not any("p_" + classes[0] in file.table.columns or classes[0] in file.table.columns for file in given):
         notes.append(
             "labels without probabilities count as certain: log loss, Brier score and calibration say little of them"
         )
-    return asked, Predictions({task: held}, spoken), notes
+    return asked, Predictions({task: held}, predicted), notes
 
 
-def _file(role: str, table: Table | None, id_column: str | None, problems: list[str]) -> Said | None:
+def _file(role: str, table: Table | None, id_column: str | None, problems: list[str]) -> PredictionFile | None:
     if table is None:
         return None
     table = _spread(table, problems)
@@ -133,7 +133,7 @@ def _file(role: str, table: Table | None, id_column: str | None, problems: list[
             missing = "" if seed is not None else "; several seeds need a column `seed`"
             places = table.where([first[names[twice]], twice])
             problems.append(f"{table.name}, {places}: id {names[twice]!r} stands there twice{which}{missing}")
-    return Said(role, table, names, truth, parts)
+    return PredictionFile(role, table, names, truth, parts)
 
 
 def _spread(table: Table, problems: list[str]) -> Table:
@@ -170,9 +170,11 @@ def _label(table: Table) -> str | None:
     return "hard_label" if "hard_label" in table.columns and "label" not in table.columns else None
 
 
-def _truth(said: Sequence[Said], known: Said | None, problems: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+def _truth(
+    given: Sequence[PredictionFile], known: PredictionFile | None, problems: list[str]
+) -> tuple[dict[str, str], dict[str, str]]:
     """Each id's true class and group, where all files that know agree."""
-    sources = [file for file in (known, *said) if file is not None and file.truth is not None]
+    sources = [file for file in (known, *given) if file is not None and file.truth is not None]
     if not sources:
         problems.append("score: no file holds the truth: give --truth, or a column `gt_label` in one of the others")
     answer: dict[str, str] = {}
@@ -205,11 +207,16 @@ def _truth(said: Sequence[Said], known: Said | None, problems: list[str]) -> tup
 
 
 def _shared_ids(
-    said: Sequence[Said], answer: Mapping[str, str], reference: str, common: bool, notes: list[str], problems: list[str]
+    given: Sequence[PredictionFile],
+    answer: Mapping[str, str],
+    reference: str,
+    common: bool,
+    notes: list[str],
+    problems: list[str],
 ) -> list[str]:
     """The ids that are scored, in the truth's order."""
     kept = set(answer)
-    for file in said:
+    for file in given:
         for (_, seed), rows in file.parts.items():
             there = {file.ids[row] for row in rows}
             which = "" if seed is None else f" for seed {seed}"
@@ -237,10 +244,10 @@ def _shared_ids(
     return [id_ for id_ in answer if id_ in kept]
 
 
-def _shared_seeds(said: Sequence[Said], common: bool, notes: list[str], problems: list[str]) -> list[int]:
+def _shared_seeds(given: Sequence[PredictionFile], common: bool, notes: list[str], problems: list[str]) -> list[int]:
     """The seeds that all files with seeds have, for every method."""
     have: dict[str, set[int]] = {}
-    for file in said:
+    for file in given:
         for method, seed in file.parts:
             if seed is not None:
                 several = len({name for name, _ in file.parts}) > 1
@@ -264,14 +271,14 @@ def _shared_seeds(said: Sequence[Said], common: bool, notes: list[str], problems
 
 
 def _classes(
-    said: Sequence[Said], answer: Mapping[str, str], notes: list[str]
+    given: Sequence[PredictionFile], answer: Mapping[str, str], notes: list[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The names in the truth and of columns p_<class>; and those that only answers have, which are wrong everywhere."""
     found = set(answer.values())
-    for file in said:
+    for file in given:
         found |= {name.removeprefix("p_") for name in file.table.columns if name.startswith("p_")}
     others: set[str] = set()
-    for file in said:
+    for file in given:
         column = file.table.columns.get(_label(file.table) or "label", ())
         off_list = [name for value in column if (name := class_name(value)) is not None and name not in found]
         if off_list:
@@ -283,12 +290,12 @@ def _classes(
     return sorted_classes(found), sorted_classes(others)
 
 
-def _repeated(role: str, asked: Sequence[RunToScore], spoken: Mapping[ModelKey, Floats]) -> str:
+def _repeated(role: str, asked: Sequence[RunToScore], predicted: Mapping[ModelKey, Floats]) -> str:
     """Who says the same for all seeds, as the beginning of a sentence; "" where nobody does."""
     by_method: dict[str, list[Floats]] = {}
     for run in asked:
-        if (key := run.speakers[role]) is not None:
-            by_method.setdefault(run.method.written if role == "student" else "", []).append(spoken[key])
+        if (key := run.models[role]) is not None:
+            by_method.setdefault(run.method.written if role == "student" else "", []).append(predicted[key])
     alike = [
         name for name, all_seeds in by_method.items() if all(np.array_equal(all_seeds[0], one) for one in all_seeds)
     ]
@@ -300,18 +307,22 @@ def _repeated(role: str, asked: Sequence[RunToScore], spoken: Mapping[ModelKey, 
 
 
 def _runs(
-    task: str, said: Sequence[Said], values: Mapping[str, Floats | None], ids: Sequence[str], seeds: Sequence[int]
+    task: str,
+    given: Sequence[PredictionFile],
+    values: Mapping[str, Floats | None],
+    ids: Sequence[str],
+    seeds: Sequence[int],
 ) -> tuple[list[RunToScore], dict[ModelKey, Floats]]:
-    by_role = {file.role: file for file in said}
+    by_role = {file.role: file for file in given}
     names = {role: Path(by_role[role].name).name.partition(".")[0] for role in by_role}
     weak, strong = Entry(names["weak"], names["weak"]), Entry(names["student"], names["student"])
-    spoken: dict[ModelKey, Floats] = {}
+    predicted: dict[ModelKey, Floats] = {}
     asked: list[RunToScore] = []
     for method in dict.fromkeys(method for method, _ in by_role["student"].parts):
         for seed in seeds:
-            speakers: dict[str, ModelKey | None] = dict.fromkeys(ROLES)
+            models: dict[str, ModelKey | None] = dict.fromkeys(ROLES)
             for role, file in by_role.items():
-                speaker = {
+                model = {
                     "weak": ModelKey(task, role, weak.name, None, None, seed),
                     "student": ModelKey(task, role, weak.name, strong.name, method, seed),
                     "ceiling": ModelKey(task, role, None, strong.name, None, seed),
@@ -321,8 +332,8 @@ def _runs(
                     rows = file.parts[method if role == "student" else SEVERAL, None]
                 place = {file.ids[row]: row for row in rows}
                 table = values[role]
-                assert table is not None  # what is wrong with it was told
-                spoken[speaker] = table[[place[id_] for id_ in ids]].astype(np.float32)
-                speakers[role] = speaker
-            asked.append(RunToScore(task, weak, strong, Entry(method, method), seed, speakers, {}))
-    return asked, spoken
+                assert table is not None  # what is wrong with it was reported
+                predicted[model] = table[[place[id_] for id_ in ids]].astype(np.float32)
+                models[role] = model
+            asked.append(RunToScore(task, weak, strong, Entry(method, method), seed, models, {}))
+    return asked, predicted

@@ -131,19 +131,19 @@ def _labels_right(folder: Path, problems: list[str]) -> float | None:
     for path in sorted(folder.glob("data-*.arrow")):
         try:
             table = pa.ipc.open_stream(pa.OSFile(str(path))).read_all()
-            truth, said = (np.array(table[name].to_pylist()) for name in ("gt_label", "hard_label"))
+            truth, predicted = (np.array(table[name].to_pylist()) for name in ("gt_label", "hard_label"))
         except (pa.ArrowException, KeyError, OSError, ValueError):
             problems.append(f"{path}: holds no readable rows with gt_label and hard_label")
             return None
-        right += [bool(np.all(a == b)) for a, b in zip(truth, said, strict=True)]
+        right += [bool(np.all(a == b)) for a, b in zip(truth, predicted, strict=True)]
     return float(np.mean(right)) if right else None
 
 
-def _told_apart(students: Sequence[Trained]) -> dict[Path, str]:
+def _distinguished(students: Sequence[Trained]) -> dict[Path, str]:
     """What a cell's name says beside data, models and loss, by folder: the settings in which such students differ.
 
-    A setting with another value in every run, such as a run's own name, counts only where runs of one seed are not told
-    apart without it.
+    A setting with another value in every run, such as a run's own name, counts only where runs of one seed are not
+    distinguished without it.
     """
     together: dict[tuple[Any, ...], list[Trained]] = {}
     for run in students:
@@ -165,8 +165,8 @@ def _told_apart(students: Sequence[Trained]) -> dict[Path, str]:
             if counts[name] > 1 and (not own or len(set(cells)) < len(runs)):
                 used.append(name)
         for run in runs:
-            said = [f"{name}={run.setting(name)}" for name in sorted(used) if run.setting(name) is not None]
-            words[run.folder] = "".join(f" {one}" for one in said)
+            settings = [f"{name}={run.setting(name)}" for name in sorted(used) if run.setting(name) is not None]
+            words[run.folder] = "".join(f" {one}" for one in settings)
     return words
 
 
@@ -176,7 +176,7 @@ def _cells(
     """Students that weak labels taught, each with the supervisor and the ceiling of its data and seed."""
     cells: dict[str, list[dict[str, Any]]] = {}
     students = [run for run in trained if run.setting("weak_model_size") is not None]
-    apart = _told_apart(students)
+    apart = _distinguished(students)
     for run in students:
         seed, data = run.setting("seed"), run.setting("ds_name")
         weak = _truth_taught(trained, run, run.setting("weak_model_size"), notes, problems)
@@ -257,7 +257,7 @@ def _by_name(joint: list[tuple[Path, dict[str, Any]]]) -> dict[str, list[dict[st
     for path, content in joint:
         stem = path.name.removesuffix(f".{SUMMARY}")
         weak, _, strong = stem.partition("_")
-        if "_" in strong:  # names with _ in them cannot be told apart
+        if "_" in strong:  # names with _ in them cannot be distinguished
             weak, strong = stem, "student"
         for key, value in content.items():
             if key.startswith("transfer_acc"):

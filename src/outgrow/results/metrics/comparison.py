@@ -146,7 +146,7 @@ class Needed:
     """What would show a true difference of the size seen, at p < 1 - level, in 4 of 5 experiments.
 
     `seeds` at this number of test rows, `rows` at this number of seeds, `both` enlarged by one factor; None: no number of
-    them would, or it cannot be told (seeds, where there is but one).
+    them would, or it is not known (seeds, where there is but one).
     """
 
     seeds: int | None

@@ -12,38 +12,38 @@ from outgrow.results.metrics.crossed import Groups, crossed
 from outgrow.results.metrics.intervals import Interval, Limits, interval
 
 
-def chance(said: Ints, truth: Ints, classes: int, strata: Ints | None = None) -> float:
+def chance(predicted: Ints, truth: Ints, classes: int, strata: Ints | None = None) -> float:
     """The accuracy of a model that says each class as often as this one, class numbers `[seeds, n]`, whatever the row.
 
     strata `[n]`: numbers of rows that allow the same classes; within each of them, where rows differ in that.
     """
-    return float(np.mean([_by_shares(row, truth, classes, strata)[1] for row in said]))
+    return float(np.mean([_by_shares(row, truth, classes, strata)[1] for row in predicted]))
 
 
 def beyond_chance(
-    said: Ints,
+    predicted: Ints,
     truth: Ints,
     classes: int,
     groups: Groups = None,
     level: float = 0.99,
     strata: Ints | None = None,
 ) -> Interval:
-    """Accuracy less chance, of class numbers `[seeds, n]`: 0 where what is said does not depend on the truth.
+    """Accuracy less chance, of class numbers `[seeds, n]`: 0 where predictions do not depend on the truth.
 
-    With q the shares of what is said and p those of the truth, chance is q'p, and an example's influence on it
-    p[said] + q[true] - 2 q'p; so the crossed interval applies to contributions whose mean for a seed is accuracy - q'p.
+    With q the shares of the predictions and p those of the truth, chance is q'p, and an example's influence on it
+    p[predicted] + q[true] - 2 q'p; so the crossed interval applies to contributions whose mean for a seed is accuracy - q'p.
     """
-    table = np.stack([_by_shares(row, truth, classes, strata)[0] for row in said])[None]
+    table = np.stack([_by_shares(row, truth, classes, strata)[0] for row in predicted])[None]
     spread = crossed(table, groups)
-    # Without a spread of any kind (one class said throughout) it is chance exactly.
+    # Without a spread of any kind (one class predicted throughout) it is chance exactly.
     return interval(spread, 0, Limits(-math.inf, math.inf), level)
 
 
-def _by_shares(said: Ints, truth: Ints, classes: int, strata: Ints | None) -> tuple[NDArray[np.float64], float]:
+def _by_shares(predicted: Ints, truth: Ints, classes: int, strata: Ints | None) -> tuple[NDArray[np.float64], float]:
     """Contributions `[n]` whose mean is accuracy less chance, and chance, of one seed."""
     values, expected = np.zeros(len(truth)), 0.0
     for stratum in [slice(None)] if strata is None else [strata == number for number in np.unique(strata)]:
-        mine, true = said[stratum], truth[stratum]
+        mine, true = predicted[stratum], truth[stratum]
         q, p = (np.bincount(numbers, minlength=classes) / len(true) for numbers in (mine, true))
         values[stratum] = (mine == true) - (p[mine] + q[true] - float(q @ p))
         expected += float(q @ p) * len(true) / len(truth)

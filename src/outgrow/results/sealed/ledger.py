@@ -3,7 +3,7 @@
 A line names the hash of the one before it, so that none can be changed, removed or put between others unnoticed. `head.json`
 holds the number of lines and the last hash, so that none can be cut off the end. Both can be forged by a person who can write
 both: the hash that every submission prints is what others compare. A process that is killed while it appends leaves a line
-without its end, which nobody was told of and which is taken off, or a whole line that the head does not have yet, which counts.
+without its end, which nobody received and which is taken off, or a whole line that the head does not have yet, which counts.
 """
 
 from __future__ import annotations

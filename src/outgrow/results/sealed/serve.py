@@ -16,10 +16,10 @@ LARGEST = 64 * 2**20  # bytes of answers: a million of them in CSV are 30 MB
 FAULTS = 20  # that one answer names; a file with a thousand needs no thousand sentences
 
 
-def service(folder: Path, told: Callable[[Mapping[str, Any]], None]) -> Service:
+def service(folder: Path, record: Callable[[Mapping[str, Any]], None]) -> Service:
     """What `--serve` answers: a POST of a file of answers gets the JSON of `outgrow score --sealed --json`.
 
-    The file may be CSV, JSONL or Parquet, known by how it begins. told: gets each submission's score after it stands in
+    The file may be CSV, JSONL or Parquet, known by how it begins. record: gets each submission's score after it stands in
     the ledger. 200: scored. 403: another token. 405: not a POST. 411: no length. 413: too large. 400: cut short. 422: what is
     wrong with the answers; they are not counted. 500: what is wrong with the sealed part. All of them are JSON.
     """
@@ -45,7 +45,7 @@ def service(folder: Path, told: Callable[[Mapping[str, Any]], None]) -> Service:
                 return _wrong(
                     500, [f"the answers could not be scored here: {type(error).__name__}; hand them in again"]
                 )
-        told(found)
+        record(found)
         return _json(200, found)
 
     return Service(

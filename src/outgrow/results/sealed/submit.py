@@ -41,7 +41,7 @@ def submit(folder: Path, answers: Path) -> dict[str, Any]:
             number = len(book.lines) + 1
             used = sum(bool(line["holdout"]["spent"]) for line in book.lines)
             open_, held = (float(right[:, half].mean()) for half in (~sealed.held, sealed.held))
-            told = ask_holdout(open_, held, sealed.rule, sealed.salt, number, used)
+            reported = ask_holdout(open_, held, sealed.rule, sealed.salt, number, used)
             # Kept first: a line in the ledger always has its table.
             with (
                 disk.sentences(folder, "the sealed folder", "--sealed"),
@@ -50,7 +50,7 @@ def submit(folder: Path, answers: Path) -> dict[str, Any]:
                 with beside.open("wb") as file:
                     np.save(file, right.astype(np.uint8))
                 disk.flush(beside)
-            entry = {"answers": answers.name, "right": print_, "accuracy": open_, "holdout": asdict(told)}
+            entry = {"answers": answers.name, "right": print_, "accuracy": open_, "holdout": asdict(reported)}
             book = ledger.append(folder, book, entry)
             mine = book.lines[-1]
         best = max(book.lines, key=lambda line: (line["accuracy"], -line["number"]))
@@ -73,7 +73,7 @@ def submit(folder: Path, answers: Path) -> dict[str, Any]:
 
 
 def sentences(found: dict[str, Any]) -> list[str]:
-    """What is to be said of a submission."""
+    """The sentences on a submission."""
     best, this, n = found["best"], found["this"], found["submissions"]
     lines = [
         f"Submission {found['submission']} of {n}"
@@ -117,7 +117,7 @@ def _right(table: Table, sealed: Envelope, problems: list[str]) -> Rights:
     places = {id_: place for place, id_ in enumerate(sealed.ids)}
     numbers = {name: number for number, name in enumerate(sealed.classes)}
     rows = {seed: place for place, seed in enumerate(sealed.seeds)}
-    said = np.full((len(sealed.seeds), len(sealed.ids)), -1, dtype=np.int64)
+    answered = np.full((len(sealed.seeds), len(sealed.ids)), -1, dtype=np.int64)
     unknown: list[int] = []
     twice: list[int] = []
     off: list[int] = []
@@ -131,9 +131,9 @@ def _right(table: Table, sealed: Envelope, problems: list[str]) -> Rights:
                 faults.append(row)
         if of_seed is None or place is None or answer is None:
             continue
-        if said[of_seed, place] >= 0:
+        if answered[of_seed, place] >= 0:
             twice.append(row)
-        said[of_seed, place] = answer
+        answered[of_seed, place] = answer
     named = f"the classes are {', '.join(sealed.classes)}"
     for faults, what in (
         (seeds, f"holds a seed that is none of {', '.join(map(str, sealed.seeds))}"),
@@ -143,16 +143,16 @@ def _right(table: Table, sealed: Envelope, problems: list[str]) -> Rights:
     ):
         if faults:
             problems.append(f"{table.name}, {table.where(faults)}: {what}")
-    missing = np.argwhere(said < 0)
+    missing = np.argwhere(answered < 0)
     if len(missing) and not (unknown or off or seeds):
         seed, place = missing[0]
         problems.append(
-            f"{table.name}: {len(missing)} of {said.size} answers are missing, the first for seed {sealed.seeds[seed]}, id "
+            f"{table.name}: {len(missing)} of {answered.size} answers are missing, the first for seed {sealed.seeds[seed]}, id "
             f"{sealed.ids[place]!r}; every seed answers every test input"
         )
     if problems:
         raise UsageError(*problems)
-    right: Rights = (said == sealed.truth).astype(np.float64)
+    right: Rights = (answered == sealed.truth).astype(np.float64)
     return right
 
 
@@ -175,17 +175,17 @@ def _scored(sealed: Envelope, right: Rights, line: Any, attempts: int) -> dict[s
     open_ = ~sealed.held
     weak_, student, ceiling_ = (table[:, open_] for table in (sealed.weak, right, sealed.ceiling))
     found = simultaneous(weak_, student, ceiling_, sealed.groups[open_], attempts)
-    told = line["holdout"]["value"]
+    reported = line["holdout"]["value"]
     weak, ceiling = float(sealed.weak.mean()), float(sealed.ceiling.mean())
     return {
         "submission": line["number"],
         "level": 1 - (1 - LEVEL) / attempts,
         **{name: _written(one) for name, one in found.items()},
-        "holdout_accuracy": told,
+        "holdout_accuracy": reported,
         # A ratio to a gap that has not been shown is noise.
         "holdout_pgr": None
-        if told is None or found["pgr"].status != "ok"
-        else performance_gap_recovered(weak, told, ceiling),
+        if reported is None or found["pgr"].status != "ok"
+        else performance_gap_recovered(weak, reported, ceiling),
     }
 
 

@@ -136,11 +136,11 @@ sections.examples = {
           answers.prepend(part);
         }
         for (const [term, model] of [["supervisor", weak], ["student", student], ["ceiling", ceiling]]) {
-          if (model) add(term, model.said[row], model.sure[row], model.right?.[row]);
+          if (model) add(term, model.predicted[row], model.sure[row], model.right?.[row]);
         }
         // Where classes are places in the input, each part says who picks it.
         const picks = (name) => [["truth", truth], ...[["supervisor", weak], ["student", student], ["ceiling", ceiling]]
-          .filter(([, model]) => model).map(([term, model]) => [term, model.said[row]])]
+          .filter(([, model]) => model).map(([term, model]) => [term, model.predicted[row]])]
           .filter(([, number]) => number >= 0 && task.classes[number] === name).map(([term]) => term);
         const link = document.createElement("a");
         item.id = `example-${task.ids[row]}`;
