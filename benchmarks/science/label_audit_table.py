@@ -26,14 +26,14 @@ def table(found: Sequence[Mapping[str, Any]]) -> str:
     """Mean AUROC and precision at 100 of each, over all cells and by data set."""
     sets = list(dict.fromkeys(cell["set"] for cell in found))
     lines = [f"| AUROC, precision at 100 | {' | '.join(sets)} | mean |", f"|---|{'---|' * (len(sets) + 1)}"]
-    for who, told in NAMES.items():
+    for who, title in NAMES.items():
         for careful in SIZES if who == "audit" else SIZES[:1]:
             cells = [
                 [cell[who] for cell in found if cell["careful"] == careful and name in (None, cell["set"])]
                 for name in [*sets, None]
             ]
             values = [f"{auroc:.3f}, {first:.2f}" for auroc, first in (np.mean(some, axis=0) for some in cells)]
-            lines.append(f"| {told}{f', {careful} careful labels' if careful else ''} | {' | '.join(values)} |")
+            lines.append(f"| {title}{f', {careful} careful labels' if careful else ''} | {' | '.join(values)} |")
     return "\n".join(lines)
 
 

@@ -137,8 +137,8 @@ def _measured(found: dict[str, Any]) -> str:
     for name in order:
         mean = found["over_tasks"][name]
         cells = [_points(found["differences"][name][task]) for task in tasks]
-        told = (_interval(mean, percent=True), _p(mean["p_holm"]), _p(over_others[name]))
-        lines.append(f"| `{name}` | {' | '.join((*cells, *told))} |")
+        cells_over = (_interval(mean, percent=True), _p(mean["p_holm"]), _p(over_others[name]))
+        lines.append(f"| `{name}` | {' | '.join((*cells, *cells_over))} |")
     lines.append(f"\n{_verdict(found, order)}\n")
     return "\n".join(lines)
 

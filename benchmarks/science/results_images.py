@@ -52,8 +52,8 @@ def asked() -> Experiment:
 def controls(made: Results) -> str:
     """What the controls say: of equal sentences one, and of students above what needs no supervisor how many they are."""
     alone = [control["status"] == "ok" for control in made.controls if control["control"] == "no teacher"]
-    told = [one for one in made.controls if one["control"] != "no teacher" or one["status"] != "ok"]
-    lines = [re.sub(r" as many rows as [^:]*:", " as many rows as the supervisors:", one["says"]) for one in told]
+    shown = [one for one in made.controls if one["control"] != "no teacher" or one["status"] != "ok"]
+    lines = [re.sub(r" as many rows as [^:]*:", " as many rows as the supervisors:", one["says"]) for one in shown]
     lines.append(f"{sum(alone)} of {len(alone)} students are above always saying one class")
     return "".join(f"- {line}.\n" for line in dict.fromkeys(lines))
 
