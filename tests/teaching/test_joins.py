@@ -71,7 +71,7 @@ def work(tmp_path_factory: pytest.TempPathFactory, tiny: str) -> Work:
 
 
 def test_careful_labels_choose_the_join(work: Work) -> None:
-    accuracy = {one["by"]: one["accuracy"] for one in work.joins.told}
+    accuracy = {one["by"]: one["accuracy"] for one in work.joins.described}
     assert list(accuracy) == ["pseudo_votes", "majority", "one_coin"]
     assert accuracy["majority"] > accuracy["pseudo_votes"] + 0.05
     assert work.joins.best.by == "majority"

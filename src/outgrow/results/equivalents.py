@@ -51,10 +51,10 @@ Curve = dict[int, list[str]]  # size -> the roles of ceilings that learned as ma
 def _sizes(scored: Scored) -> dict[tuple[str, str], Curve]:
     """The sizes of each task's and student's label curve, with the roles of each."""
     sizes: dict[tuple[str, str], dict[str, int]] = {}
-    for model in scored.tables.probabilities:
-        if model.role.startswith(CURVE) and model.strong is not None:
-            size = int(model.role.removeprefix(CURVE).partition(AT_L2)[0])
-            sizes.setdefault((model.task, model.strong), {})[model.role] = size
+    for model_key in scored.tables.probabilities:
+        if model_key.role.startswith(CURVE) and model_key.strong is not None:
+            size = int(model_key.role.removeprefix(CURVE).partition(AT_L2)[0])
+            sizes.setdefault((model_key.task, model_key.strong), {})[model_key.role] = size
     return {
         key: {size: [role for role, of in roles.items() if of == size] for size in sorted(set(roles.values()))}
         for key, roles in sizes.items()
@@ -72,7 +72,7 @@ def _labels(runs: Sequence[RunToScore], student: Contributions, sizes: Curve, sc
     for size, roles in sizes.items():
         for role in roles:
             models = [ModelKey(first.task, role, None, first.strong.name, None, run.seed) for run in runs]
-            if all(model in scored.tables.probabilities for model in models):
+            if all(model_key in scored.tables.probabilities for model_key in models):
                 table = scored.table(models)
                 found.setdefault(size, []).extend([] if table is None else [table])
     whole = scored.table(plain_ceilings(runs, scored))

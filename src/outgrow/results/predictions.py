@@ -109,15 +109,15 @@ class Predictions:
         """All test sets by task and name."""
         return {**{(task, OWN): test for task, test in self.tests.items()}, **self.further}
 
-    def hard(self, model: ModelKey) -> Ints | None:
+    def hard(self, key: ModelKey) -> Ints | None:
         """The classes that a model predicts, `[n]`; None where it leaves any test example out."""
-        answers = self.answers(model)
+        answers = self.answers(key)
         return answers.hard if answers.complete else None
 
-    def answers(self, model: ModelKey) -> Answers:
+    def answers(self, key: ModelKey) -> Answers:
         """What a model answers to its test examples, as metrics read it."""
-        test = self.test(model.task, model.test_set)
-        return Answers(test.ids, self.probabilities[model], test.allowed)
+        test = self.test(key.task, key.test_set)
+        return Answers(test.ids, self.probabilities[key], test.allowed)
 
     def write(self, folder: Path) -> None:
         """Write `examples.parquet`, `predictions.parquet`, and where there are curves `curves.parquet`.
@@ -131,8 +131,7 @@ class Predictions:
         pq.write_table(pa.concat_tables(examples).unify_dictionaries(), folder / "examples.parquet", compression="zstd")
         # One row group per model: a reader takes one at a time, whatever the number of runs.
         parts = (
-            _rows(model, self.test(model.task, model.test_set).ids, values)
-            for model, values in self.probabilities.items()
+            _rows(key, self.test(key.task, key.test_set).ids, values) for key, values in self.probabilities.items()
         )
         first = next(parts)
         with pq.ParquetWriter(folder / "predictions.parquet", first.schema, compression="zstd") as writer:
@@ -170,11 +169,11 @@ class Predictions:
                 raise OutgrowError(f"{folder}: {NOT_WHOLE}: true labels of {task} are not among its classes; {AGAIN}")
             if len(set(test.ids.tolist())) < len(test.ids):
                 raise OutgrowError(f"{folder}: {NOT_WHOLE}: {task} holds a test row twice; {AGAIN}")
-        for model, values in by_model.items():
+        for key, values in by_model.items():
             known = values[~np.isnan(values).all(axis=1)]
             if not (np.isfinite(known).all() and (known >= 0).all() and (np.abs(known.sum(axis=1) - 1) < SUM).all()):
                 raise OutgrowError(
-                    f"{folder}: {NOT_WHOLE}: probabilities of {model.task}, {model.role} are not probabilities; {AGAIN}"
+                    f"{folder}: {NOT_WHOLE}: probabilities of {key.task}, {key.role} are not probabilities; {AGAIN}"
                 )
         own = {task: test for (task, name), test in tests.items() if name == OWN}
         return cls(own, by_model, points, {names: test for names, test in tests.items() if names[1] != OWN})
@@ -207,7 +206,7 @@ def _examples(task: str, test_set: str, test: HeldOut) -> Any:
     )
 
 
-def _rows(model: ModelKey, ids: Strings, probabilities: Floats) -> Any:
+def _rows(key: ModelKey, ids: Strings, probabilities: Floats) -> Any:
     import pyarrow as pa
 
     n, classes = probabilities.shape
@@ -215,8 +214,8 @@ def _rows(model: ModelKey, ids: Strings, probabilities: Floats) -> Any:
     offsets = pa.array(np.arange(0, n * classes + 1, classes), pa.int32())
     return pa.table(
         {
-            **{name: _words([getattr(model, name)] * n) for name in NAMES},
-            "seed": pa.array(np.full(n, model.seed), pa.int64()),
+            **{name: _words([getattr(key, name)] * n) for name in NAMES},
+            "seed": pa.array(np.full(n, key.seed), pa.int64()),
             "id": pa.array(ids.tolist(), pa.string()),
             "probabilities": pa.ListArray.from_arrays(offsets, flat),
         }
@@ -226,16 +225,14 @@ def _rows(model: ModelKey, ids: Strings, probabilities: Floats) -> Any:
 def _by_model(
     table: Any, tests: Mapping[tuple[str, str], HeldOut], in_order: Mapping[tuple[str, str], Any]
 ) -> tuple[ModelKey, Floats]:
-    model = ModelKey(**{name: table[name][0].as_py() for name in ModelKey._fields if name in table.column_names})
-    test = tests[model.task, model.test_set]
+    key = ModelKey(**{name: table[name][0].as_py() for name in ModelKey._fields if name in table.column_names})
+    test = tests[key.task, key.test_set]
     flat = table["probabilities"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
     values = flat.reshape(table.num_rows, len(test.classes))
-    if (
-        table["id"].combine_chunks().equals(in_order[model.task, model.test_set])
-    ):  # as we write them: nothing to look up
-        return model, values
+    if table["id"].combine_chunks().equals(in_order[key.task, key.test_set]):  # as we write them: nothing to look up
+        return key, values
     ids = np.array(table["id"].to_pylist(), dtype=np.str_)
-    return model, Labels(ids, values).align(test.ids).probabilities
+    return key, Labels(ids, values).align(test.ids).probabilities
 
 
 def _points(curves: Mapping[ModelKey, Sequence[Mapping[str, float | None]]]) -> Any:
@@ -243,9 +240,9 @@ def _points(curves: Mapping[ModelKey, Sequence[Mapping[str, float | None]]]) -> 
     import pyarrow as pa
 
     names = ("progress", "test_accuracy", "weak_agreement", "loss")
-    points = [(model, point) for model, curve in curves.items() for point in curve]
-    who = {name: _words([getattr(model, name) for model, _ in points]) for name in NAMES}
-    seeds = pa.array([model.seed for model, _ in points], pa.int64())
+    points = [(key, point) for key, curve in curves.items() for point in curve]
+    who = {name: _words([getattr(key, name) for key, _ in points]) for name in NAMES}
+    seeds = pa.array([key.seed for key, _ in points], pa.int64())
     values = {name: pa.array([point[name] for _, point in points], pa.float64()) for name in names}
     return pa.table({**who, "seed": seeds, **values})
 
@@ -253,8 +250,8 @@ def _points(curves: Mapping[ModelKey, Sequence[Mapping[str, float | None]]]) -> 
 def _curves(table: Any) -> dict[ModelKey, list[dict[str, float | None]]]:
     curves: dict[ModelKey, list[dict[str, float | None]]] = {}
     for row in table.to_pylist():
-        model = ModelKey(**{name: row.pop(name) for name in ModelKey._fields if name in row})
-        curves.setdefault(model, []).append(row)
+        key = ModelKey(**{name: row.pop(name) for name in ModelKey._fields if name in row})
+        curves.setdefault(key, []).append(row)
     return curves
 
 

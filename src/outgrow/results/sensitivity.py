@@ -38,10 +38,10 @@ def add_sensitivity(rows: Sequence[dict[str, Any]], asked: Sequence[RunToScore],
 def _tried(scored: Scored) -> dict[tuple[str, str], list[float]]:
     """The strengths of each task's and student's heads."""
     found: dict[tuple[str, str], set[float]] = {}
-    for model in scored.tables.probabilities:
-        if model.role.startswith(STUDENT_AT) and model.strong is not None:
-            l2 = float(model.role.removeprefix(STUDENT_AT))
-            found.setdefault((model.task, model.strong), set()).add(l2)
+    for model_key in scored.tables.probabilities:
+        if model_key.role.startswith(STUDENT_AT) and model_key.strong is not None:
+            l2 = float(model_key.role.removeprefix(STUDENT_AT))
+            found.setdefault((model_key.task, model_key.strong), set()).add(l2)
     return {key: sorted(values) for key, values in found.items()}
 
 
@@ -50,7 +50,7 @@ def _at(run: RunToScore, l2: float, scored: Scored) -> RunToScore:
     names = (run.weak.name, run.strong.name, run.method.name)
     student = ModelKey(run.task, f"{STUDENT_AT}{l2!r}", *names, run.seed)
     ceilings = ceilings_of(run.task, f"{CEILING_AT}{l2!r}", names, run.seed)
-    ceiling = next((model for model in ceilings if model in scored.tables.probabilities), None)
+    ceiling = next((model_key for model_key in ceilings if model_key in scored.tables.probabilities), None)
     return replace(run, models={**run.models, "student": student, "ceiling": ceiling})
 
 

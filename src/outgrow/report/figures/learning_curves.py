@@ -12,14 +12,14 @@ from outgrow.report.scene import Scene
 def _rows(scene: Scene) -> Rows:
     together: dict[Key, dict[tuple[str, float], list[float]]] = {}
     for run in scene.runs:
-        for model, curve in run.scored.tables.curves.items():
-            role = "supervisor" if model.role == "weak" else model.role
-            series = ", ".join([role, *(name for name in (model.weak, model.method) if name)])
+        for model_key, curve in run.scored.tables.curves.items():
+            role = "supervisor" if model_key.role == "weak" else model_key.role
+            series = ", ".join([role, *(name for name in (model_key.weak, model_key.method) if name)])
             for measure, words in (
                 ("test_accuracy", "test accuracy"),
                 ("weak_agreement", "agreement with weak labels"),
             ):
-                panel = together.setdefault((run.name, model.task, model.strong or "supervisors", words), {})
+                panel = together.setdefault((run.name, model_key.task, model_key.strong or "supervisors", words), {})
                 for point in curve:
                     progress, value = point["progress"], point.get(measure)
                     if progress is not None and value is not None:
