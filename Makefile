@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # A process for each core, one thread of torch in each (tests/conftest.py); the tests of a file stay together and share fixtures.
-PARALLEL := -n logical --dist loadfile
+# In the order of their folders: by default files of few tests come last, and the longest tests are in such files.
+PARALLEL := -n logical --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: help demo test test-fast lint types clean
@@ -18,7 +19,7 @@ test: .venv/test .venv/models  ## install and run every test, the slow ones too
 	@command -v chromium >/dev/null || echo "The report is tested in a browser where there is one: apt-get install chromium"
 	$(BIN)/python -m pytest $(PARALLEL)
 
-test-fast: .venv/test  ## the tests that take under ten minutes together
+test-fast: .venv/test  ## the tests without the slow ones: a quarter of an hour on two cores
 	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
 
 lint: .venv/test  ## formatting, lint, wording and the floors that imports must keep
