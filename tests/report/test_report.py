@@ -199,6 +199,7 @@ def test_few_panels_stand_beside_one_another(opened: Any) -> None:
         assert len(set(shown)) == len(shown)
         opened.locator(f"#rows-{name} summary").click()
         rows = opened.locator(f"#rows-{name} tbody tr")
+        rows.first.wait_for()  # the browser reports that details open a moment later
         assert rows.count() == sum(len(panel["rows"]) for panel in figure["panels"])
         assert rows.last.locator("td").first.text_content() == titles[-1]
     with opened.expect_download() as waited:
