@@ -9,7 +9,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from killed import started
 from pyarrow import parquet
 
 from outgrow.core.files import disk
@@ -41,14 +41,7 @@ class Undisturbed:
 
 def start(experiment: Path, store: Path, out: Path, jobs: int = 1) -> subprocess.Popen[str]:
     """The command in a process group of its own, one thread a process, so that all runs may be compared bit by bit."""
-    command = [sys.executable, "-m", "outgrow", "run", experiment, "--store", store, "--out", out]
-    return subprocess.Popen(
-        [*map(str, command), "--jobs", str(jobs), "--threads", "1"],
-        start_new_session=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return started(["run", experiment, "--store", store, "--out", out, "--jobs", jobs, "--threads", 1])
 
 
 def finish(process: subprocess.Popen[str], code: int = 0) -> str:

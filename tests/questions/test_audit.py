@@ -1,15 +1,12 @@
 """`outgrow audit`: what it finds, what it refuses, and that a killed one goes on where it was."""
 
 import csv
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from places import SUPPORT
+from killed import dying, started
 from sklearn.metrics import roc_auc_score
 from taught import make_files, read, write
 from typer.testing import CliRunner
@@ -192,16 +189,15 @@ def test_bad_input(tmp_path: Path, place: Place, options: dict[str, object], sen
 @pytest.mark.slow
 def test_a_killed_audit_goes_on_where_it_was(tmp_path: Path) -> None:
     files = make_files(tmp_path)
-    command = [sys.executable, "-m", "outgrow", "audit", files / "labels.csv", "--text", "text", "--label", "rule"]
+    command = ["audit", files / "labels.csv", "--text", "text", "--label", "rule"]
     command += ["--student", "wordllama", "--device", "cpu", "--jobs", 1, "--threads", 1, "--store"]
 
     def run(where: str, **environment: str) -> int:
-        words = [*map(str, command), str(tmp_path / where), "-o", str(tmp_path / f"{where}.csv")]
-        return subprocess.run(
-            words, start_new_session=True, capture_output=True, env=os.environ | environment, check=False
-        ).returncode
+        process = started([*command, tmp_path / where, "-o", tmp_path / f"{where}.csv"], **environment)
+        process.communicate(timeout=300)
+        return process.returncode
 
-    assert run("killed", PYTHONPATH=str(SUPPORT / "dying"), DIES_AT="head", DIES_AFTER="head") == -signal.SIGKILL
+    assert run("killed", **dying(DIES_AT="head", DIES_AFTER="head")) == -signal.SIGKILL
     assert not (tmp_path / "killed.csv").exists()
     heads = {path.parent.name: path.stat().st_ino for path in tmp_path.glob("killed/objects/*/*/head.safetensors")}
     assert 0 < len(heads) < 5

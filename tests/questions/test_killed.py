@@ -1,14 +1,11 @@
 """Every command that answers a question, killed: given again it ends as if nothing had happened, and as its call does."""
 
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from places import SUPPORT
+from killed import dying, started
 from saved_students import saved
 from taught import make_files, read, write
 
@@ -34,10 +31,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(words: list[object], **environment: str) -> int:
-    command = [sys.executable, "-m", "outgrow", *map(str, words)]
-    return subprocess.run(
-        command, start_new_session=True, capture_output=True, env=os.environ | environment, check=False
-    ).returncode
+    process = started(words, **environment)
+    process.communicate(timeout=300)
+    return process.returncode
 
 
 def place(folder: Path) -> Place:
@@ -101,9 +97,8 @@ def test_a_killed_command_ends_as_one_that_was_not(files: Path, tmp_path: Path, 
     killed, whole, called = (tmp_path / name for name in ("killed", "whole", "called"))
     for folder in (killed, whole, called):
         folder.mkdir()
-    dying = {"DIES_WRITING": at} if "." in at else {"DIES_AT": at, "DIES_AFTER": at}
-    path = f"{SUPPORT / 'dying'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-    assert run(words(killed), PYTHONPATH=path, **dying) == -signal.SIGKILL
+    moment = {"DIES_WRITING": at} if "." in at else {"DIES_AT": at, "DIES_AFTER": at}
+    assert run(words(killed), **dying(**moment)) == -signal.SIGKILL
     before = {one: one.stat().st_ino for one in killed.glob("store/objects/*/*/artifact.json")}
     assert not (killed / (at if "." in at else "out.csv")).exists()
 

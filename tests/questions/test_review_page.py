@@ -2,12 +2,11 @@
 
 import csv
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Opened, chromium
+from browser import Opened
 
 from outgrow.questions.audit import AuditedLabel
 from outgrow.questions.review_page import page
@@ -19,12 +18,6 @@ HOSTILE = [
     '=HYPERLINK(1), "quoted"\nand a line',
     "\u202eright to left " + "long" * 200,
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture

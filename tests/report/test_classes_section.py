@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browser import Opened, chromium, written
+from browser import Opened, written
 from grids import grid
 from sklearn import metrics as sk
 
@@ -20,12 +19,6 @@ from outgrow.results.cells import Scored, cells_of
 from outgrow.results.run_folder import with_metric
 
 NAMES = ["<b>no</b>", "maybe", "yes"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

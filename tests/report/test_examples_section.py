@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browser import Opened, chromium, written
+from browser import Opened, written
 from grids import grid
 
 from outgrow.report.scene import read
@@ -18,12 +17,6 @@ from outgrow.report.sections.examples import ANCHOR, browsable
 from outgrow.results.cells import Scored, cells_of
 
 SEEDS = 3
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as opened:
-        yield opened
 
 
 def three_classes(path: Path) -> Path:

@@ -6,17 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Opened, chromium, column, written
+from browser import Opened, column, written
 from grids import grid
 
 from outgrow.report.tables import number, short
 from outgrow.results.run_results import Results
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,11 @@
 """The report on a phone, on paper, for a screen reader, and of data that want to do something."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Opened, chromium, column, written
+from browser import Opened, column, written
 from grids import grid
 
 LONG = "long" * 100
@@ -22,12 +21,6 @@ HOSTILE = [
     LONG,
     "datum['estimate'] \\n \\u003c/script\\u003e javascript:window.hit=1",
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

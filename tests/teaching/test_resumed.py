@@ -1,29 +1,21 @@
 """`outgrow teach`, killed: the same command goes on where it was, and ends with the same student."""
 
-import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from places import SUPPORT
+from killed import dying, started
 from taught import make_files, read, write
 
 
 def start(files: Path, place: Path, jobs: int, **environment: str) -> subprocess.Popen[str]:
     """The command in a process group of its own, one thread per process."""
-    command = [sys.executable, "-m", "outgrow", "teach", files / "labels.csv", "--text", "text", "--label", "rule"]
+    command = ["teach", files / "labels.csv", "--text", "text", "--label", "rule"]
     command += ["--student", "wordllama", "--truth", files / "gold.csv", "--choose", "--mix", "--device", "cpu"]
     command += ["--store", place / "store", "--out", place / "student", "--jobs", jobs, "--threads", 1]
-    return subprocess.Popen(
-        list(map(str, command)),
-        start_new_session=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | environment,
-    )
+    return started(command, **environment)
 
 
 def finish(process: subprocess.Popen[str]) -> None:
@@ -41,8 +33,7 @@ def test_a_killed_teach_goes_on_where_it_was(tmp_path: Path, at: str) -> None:
     """Killed when a candidate was trained, or all of them; with two processes, as with one."""
     files, killed, whole = make_files(tmp_path), tmp_path / "killed", tmp_path / "whole"
     write(files / "gold.csv", ["text", "label"], read(files / "gold.csv")[:36])  # too few for a learning curve
-    path = f"{SUPPORT / 'dying'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-    process = start(files, killed, 2, PYTHONPATH=path, DIES_AT=at, DIES_AFTER="head")
+    process = start(files, killed, 2, **dying(DIES_AT=at, DIES_AFTER="head"))
     output = process.communicate(timeout=600)
     assert process.returncode == -signal.SIGKILL, output
     assert not (killed / "student").exists()

@@ -1,15 +1,13 @@
 """What cheap labels are worth is counted last: it can be left out, and whatever stops it leaves the student."""
 
-import os
 import signal
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import tiny_models
-from places import SUPPORT
+from killed import dying, started
 from taught import make_files, read, write
 from typer.testing import CliRunner
 
@@ -61,7 +59,7 @@ def test_no_worth_leaves_that_out_and_nothing_else(files: Path, tmp_path: Path) 
 
 
 def start(files: Path, place: Path, **environment: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "outgrow", "teach", files / "few.csv", "--text", "text", "--label", "rule"]
+    command = ["teach", files / "few.csv", "--text", "text", "--label", "rule"]
     command += [
         "--student",
         f"{{finetune: {files / 'bert'}, epochs: 1, max_length: 16}}",
@@ -69,20 +67,12 @@ def start(files: Path, place: Path, **environment: str) -> subprocess.Popen[str]
         files / "gold.csv",
     ]
     command += ["--device", "cpu", "--threads", 1, "--store", place / "store", "--out", place / "student"]
-    return subprocess.Popen(
-        list(map(str, command)),
-        start_new_session=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | environment,
-    )
+    return started(command, **environment)
 
 
 @pytest.mark.parametrize("by", ["SIGKILL", "SIGINT"])
 def test_a_finetuned_student_is_there_before_its_worth_is_counted(files: Path, tmp_path: Path, by: str) -> None:
-    dying = {"PYTHONPATH": f"{SUPPORT / 'dying'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
-    process = start(files, tmp_path, **dying, DIES_AT="careful_order", DIES_AFTER="finetune", DIES_BY=by)
+    process = start(files, tmp_path, **dying(DIES_AT="careful_order", DIES_AFTER="finetune", DIES_BY=by))
     _, said = process.communicate(timeout=300)
     assert process.returncode == (-signal.SIGKILL if by == "SIGKILL" else 130), said
     if by == "SIGINT":

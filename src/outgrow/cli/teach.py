@@ -113,10 +113,6 @@ def teach(
     from outgrow.core.files.yaml_file import option_value
     from outgrow.execution.machine import Machine
     from outgrow.execution.progress import display
-    from outgrow.questions.audit import audit_files
-    from outgrow.questions.beside_teach import check_audit
-    from outgrow.questions.material import Place
-    from outgrow.questions.printed import audited
     from outgrow.teaching.sentences import sentences
     from outgrow.teaching.teach_files import teach_files
 
@@ -133,6 +129,8 @@ def teach(
         "seed": seed,
     }
     if audit is not None:
+        from outgrow.questions.beside_teach import check_audit
+
         others = {"--inputs": columns, "--confidence": confidence, "--truth-voter": truth_voter, "--learn": learn}
         check_audit(audit, out, taught_by or "minilm", {**others, "all but one --truth": len(truth or ()) > 1})
     audited_labels = None
@@ -158,6 +156,9 @@ def teach(
             display=shown,
         )
         if audit is not None:
+            from outgrow.questions.audit import audit_files
+            from outgrow.questions.material import Place
+
             audited_labels = audit_files(
                 labels,
                 **given,
@@ -173,6 +174,8 @@ def teach(
     for sentence in sentences(report.plain()):
         say(sentence)
     if audit is not None and audited_labels is not None:
+        from outgrow.questions.printed import audited
+
         for line in audited(audited_labels, audit):
             say(line)
     say(f"The student is in {out}; its README.md is a model card. Next: outgrow predict {out} new.csv -o out.csv")

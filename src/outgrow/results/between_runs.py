@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from outgrow.core.examples import Ints
-from outgrow.results.cells import NO_TRUTH, NOT_COVERED, ROLES, RunToScore, cells_of, written
-from outgrow.results.compare import AXES, Cell, name_of, title_of
+from outgrow.results.cells import NO_TRUTH, NOT_COVERED, ROLES, RunToScore, cells_of
+from outgrow.results.compare import AXES, Cell, differences, name_of, names_of, set_of, title_of
 from outgrow.results.metrics.comparison import Difference, Triple, difference, pgr_difference
 from outgrow.results.metrics.intervals import Interval
 from outgrow.results.predictions import HeldOut
@@ -62,7 +62,7 @@ def _pair(first: Reading, second: Reading, other: Cell, cell: Cell) -> dict[str,
     seeds = [run.seed for run in cell if run.seed in {one.seed for one in other}]
     if not seeds:
         return "no seed is in both runs"
-    tests = [reading.scored.test(*_set(one)) for reading, one in ((first, other), (second, cell))]
+    tests = [reading.scored.test(*set_of(one)) for reading, one in ((first, other), (second, cell))]
     places = _common(*tests)
     if len(places[0]) < FEWEST:
         return "the runs have no test examples in common"
@@ -72,23 +72,16 @@ def _pair(first: Reading, second: Reading, other: Cell, cell: Cell) -> dict[str,
     )
     if before["student"] is None or after["student"] is None:
         return "a student leaves test examples out"
-    groups = second.scored.groups(*_set(cell))
+    groups = second.scored.groups(*set_of(cell))
     groups = None if groups is None else groups[places[1]]
     found = difference(before["student"], after["student"], groups)
     pgr = _pgr(before, after, groups)
-    one = cell[0]
     return {
-        "task": one.task,
-        "test_set": one.test_set,
-        "weak": one.weak.written,
-        "strong": one.strong.written,
-        "method": one.method.written,
+        **names_of(cell[0]),
         "seeds": seeds,
         "n_test": len(places[0]),
         "n_tests": [len(test.ids) for test in tests],
-        "difference": {**written(found.interval), "p": found.p},
-        "pgr_difference": {**written(pgr.interval), "p": pgr.p},
-        "covers": found.interval.covers,
+        **differences(found, pgr),
     }
 
 
@@ -115,7 +108,3 @@ def _pgr(before: Mapping[str, Any], after: Mapping[str, Any], groups: Ints | Non
 
 def _key(cell: Cell, axes: Sequence[str]) -> tuple[str, ...]:
     return (cell[0].test_set, *(name_of(cell, axis) for axis in axes))
-
-
-def _set(cell: Cell) -> tuple[str, str]:
-    return cell[0].task, cell[0].test_set

@@ -120,9 +120,29 @@ def _same_seeds(first: Cell, second: Cell, by: str, notes: list[str]) -> tuple[C
     return before, after
 
 
-def _set(cell: Cell) -> tuple[str, str]:
+def set_of(cell: Cell) -> tuple[str, str]:
     """The task and the test set that a cell is scored on."""
     return cell[0].task, cell[0].test_set
+
+
+def names_of(run: RunToScore) -> dict[str, Any]:
+    """The task, the test set and the entries of a row of differences."""
+    return {
+        "task": run.task,
+        "test_set": run.test_set,
+        "weak": run.weak.written,
+        "strong": run.strong.written,
+        "method": run.method.written,
+    }
+
+
+def differences(found: Difference, pgr: Difference) -> dict[str, Any]:
+    """The difference of accuracies and that of PGR, as a row has them."""
+    return {
+        "difference": {**written(found.interval), "p": found.p},
+        "pgr_difference": {**written(pgr.interval), "p": pgr.p},
+        "covers": found.interval.covers,
+    }
 
 
 def title_of(cell: Cell) -> str:
@@ -138,7 +158,7 @@ def _triple(cell: Cell, scored: Scored) -> Triple | str:
     )
     if weak is None or student is None:
         return NOT_COVERED
-    return NO_TRUTH if ceiling is None else Triple(weak, student, ceiling, scored.groups(*_set(cell)))
+    return NO_TRUTH if ceiling is None else Triple(weak, student, ceiling, scored.groups(*set_of(cell)))
 
 
 def _student(cell: Cell, scored: Scored) -> Any:
@@ -149,9 +169,9 @@ def _student(cell: Cell, scored: Scored) -> Any:
 
 def _row(first: Cell, second: Cell, by: str, against: str, scored: Scored) -> dict[str, Any]:
     before, after = _student(first, scored), _student(second, scored)
-    groups = scored.groups(*_set(second))
+    groups = scored.groups(*set_of(second))
     if by == "task":
-        other = scored.groups(*_set(first))
+        other = scored.groups(*set_of(first))
         found = unpaired(crossed(before[None], other), crossed(after[None], groups))
     else:
         found = difference(before, after, groups)
@@ -164,18 +184,12 @@ def _row(first: Cell, second: Cell, by: str, against: str, scored: Scored) -> di
         pgr = subtract(*triples)  # type: ignore[arg-type]
     run = second[0]
     return {
-        "task": run.task,
-        "test_set": run.test_set,
-        "weak": run.weak.written,
-        "strong": run.strong.written,
-        "method": run.method.written,
+        **names_of(run),
         "by": by,
         "against": against,
         "seeds": [run.seed for run in second],
         "n_test": len(scored.test(run.task, run.test_set).ids),
-        "difference": {**written(found.interval), "p": found.p},
-        "pgr_difference": {**written(pgr.interval), "p": pgr.p},
-        "covers": found.interval.covers,
+        **differences(found, pgr),
         "noise_floor": _noise_floor(second, scored),
         "needed": None,
     }
@@ -198,7 +212,7 @@ def _say_what_is_needed(rows: Sequence[dict[str, Any]], pairs: Sequence[tuple[Ce
     """How much data would show each difference at the level that Holm's correction demands of those not shown."""
     p = demanded([row["difference"]["p_holm"] for row in rows])
     for row, (first, second) in zip(rows, pairs, strict=True):
-        more = needed(_student(first, scored), _student(second, scored), scored.groups(*_set(second)), 1 - p)
+        more = needed(_student(first, scored), _student(second, scored), scored.groups(*set_of(second)), 1 - p)
         row["needed"] = {"seeds": more.seeds, "rows": more.rows, "both": more.both, "p": p}
 
 
@@ -213,7 +227,7 @@ def _across(pairs: Sequence[tuple[Cell, Cell]], by: str, scored: Scored) -> list
         if len(members) < 2:
             continue
         tables = [
-            (_student(first, scored), _student(second, scored), scored.groups(*_set(second)))
+            (_student(first, scored), _student(second, scored), scored.groups(*set_of(second)))
             for first, second in members
         ]
         found = mean_difference(tables)
