@@ -21,7 +21,7 @@ TASK = "{file: reviews.csv, text: text, label: label}"
 FAULTS = [
     ((TASK, "{file: nowhere.csv, text: text, label: label}"), ["nowhere.csv: there is no such file"]),
     (("text: text", "text: sentence"), ["sentence"]),
-    (("transfer: 80", "transfer: 8000"), ["reviews: weak_train 60 + transfer 8000 + validation 0 need 8060 rows"]),
+    (("transfer: 80", "transfer: 8000"), ["reviews: weak_train 60 + transfer 8000 + validation 0 need 8,060 rows"]),
     (("seeds: 2", "seeds: 0"), ["at least one seed is needed"]),
     (("confidence]", "confidance]"), ['"confidance"; did you mean "confidence"?']),
     (("[static:wordllama]", "[statik:wordllama]"), ["statik"]),

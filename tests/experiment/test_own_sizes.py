@@ -68,7 +68,7 @@ def test_rows_cut_a_task_by_content(tmp_path: Path) -> None:
     step = next(run.pool for run in plan.runs if run.task == "books")
     pool, whole = Pool.load(store.open(step.key)), Pool.load(store.open(step.parents["pool"].key))
     assert (int((~pool.test).sum()), int(pool.test.sum())) == (105, 40)
-    assert pool.notes[-1].startswith("cut to 105 of 120 rows beside the test rows")
+    assert pool.notes[-1].startswith("cut to 105 of the 120 rows that are not for test")
     assert pool.notes[-1].endswith("`rows: 105` asks for no more")
     fewer = Pool.load(store.open(prepare(two(tmp_path, rows=100), store, Machine()).runs[-1].pool.key))
     assert set(fewer.ids) < set(pool.ids) < set(whole.ids)  # the same order of a hash
@@ -92,7 +92,7 @@ def test_it_runs(tmp_path: Path) -> None:
         ({"split": "train"}, "`split` has no meaning beside `file`"),
         ({"rows": 0}, "tasks[1].rows: is a number of rows from 1 on, or `all`, not 0"),
         ({"rows": "most"}, "tasks[1].rows: is a number of rows from 1 on, or `all`, not 'most'"),
-        ({"rows": 99}, "books: `rows: 99` leaves fewer rows beside the test rows than the 100 of the split"),
+        ({"rows": 99}, "books: `rows: 99` keeps fewer rows for training than the 100 that the split asks for"),
         ({"split": {"weak_train": None}}, "`weak_train` is missing: static:wordllama"),
         ({"split": {"weak_train": 3}}, "asks for 4 rows of 3 in weak_train"),
         ({"split": {"test": None}}, "`test` is missing, and task books has no test split of its own"),

@@ -50,7 +50,7 @@ def test_test_rows_stay_and_the_others_are_chosen_by_content() -> None:
     assert set(whole.ids[whole.test]) <= set(cut.ids)
     assert (np.sort(cut.ids) == cut.ids).all()
     assert [content_id(text) for text in cut.inputs] == cut.ids.tolist()
-    assert cut.notes[-1].startswith("cut to 256 of 4950 rows beside the test rows")
+    assert cut.notes[-1].startswith("cut to 256 of the 4950 rows that are not for test")
     fewer = cut_pool(pool(4000), rows=256, labelled=128)  # a thousand rows less change few of those kept
     assert len(set(fewer.ids) & set(cut.ids)) > 200
     larger = cut_pool(whole, rows=512, labelled=128)

@@ -220,8 +220,8 @@ def test_too_much_asked_says_what_there_is() -> None:
     with pytest.raises(UsageError) as error:
         deal(pool, 0, weak_train=20, transfer=20, validation=11)
     assert error.value.problems == (
-        "weak_train 20 + transfer 20 + validation 11 need 51 rows; 50 remain beside the 10 test rows "
-        "(class 0 was down-sampled from 70 to 30 rows)",
+        "weak_train 20 + transfer 20 + validation 11 need 51 rows, but only 50 are left once 10 rows are set aside for "
+        "test: ask for less, or add rows (class 0 was down-sampled from 70 to 30 rows)",
     )
     with pytest.raises(UsageError) as error:
         deal(pool, 0, weak_train=-1, transfer=0, validation=-2)
@@ -244,8 +244,8 @@ def test_unlabelled_rows_go_to_transfer_only() -> None:
     with pytest.raises(UsageError) as error:
         deal(pool, 0, weak_train=26, transfer=10, validation=25)
     assert error.value.problems == (
-        "weak_train 26 + validation 25 need 51 rows with a label; 50 remain beside the 10 test rows "
-        "(140 rows without a label, for transfer only)",
+        "weak_train 26 + validation 25 need 51 labelled rows, but only 50 are left once 10 rows are set aside for test: "
+        "ask for less, or add rows (140 rows without a label, for transfer only)",
     )
 
 

@@ -17,7 +17,7 @@ SMALL = 4096  # rows that are read in seconds: so small a pool is left whole
 
 
 def kept_of(pool: Pool, dealt: Mapping[str, int]) -> dict[str, int] | None:
-    """How many rows beside the test rows are kept for splits of these sizes, and how many with a label; None: all.
+    """How many rows are kept, test rows not counted, for splits of these sizes, and how many with a label; None: all.
 
     In powers of two, so that splits a little larger or smaller are dealt from the same rows, and read the same features.
     """
@@ -53,7 +53,7 @@ def cut_pool(pool: Pool, *, rows: int, labelled: int = 0, exact: bool = False) -
         if exact
         else "the splits take far fewer; `rows: all` beside the task keeps them"
     )
-    note = f"cut to {stop} of {len(order)} rows beside the test rows, chosen by a hash of their content: {why}"
+    note = f"cut to {stop} of the {len(order)} rows that are not for test, chosen by a hash of their content: {why}"
     return replace(
         pool,
         ids=pool.ids[kept],

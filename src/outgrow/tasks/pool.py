@@ -172,14 +172,19 @@ def deal(pool: Pool, seed: int, *, weak_train: int, transfer: int, validation: i
 
 
 def _check_enough(pool: Pool, asked: dict[str, int], remaining: int, labelled: int) -> None:
-    beside = f"remain beside the {int(pool.test.sum())} test rows"
     if sum(asked.values()) > remaining:
-        text = f"{_sum_of(asked)} need {sum(asked.values())} rows; {remaining} {beside}"
-        raise UsageError(_sentence(text, pool.notes))
-    truth = asked["weak_train"] + asked["validation"]
-    if truth > labelled:
+        raise UsageError(_sentence(_too_few(pool, asked, "row", remaining), pool.notes))
+    if asked["weak_train"] + asked["validation"] > labelled:
         asked = {split: size for split, size in asked.items() if split != "transfer"}
-        raise UsageError(_sentence(f"{_sum_of(asked)} need {truth} rows with a label; {labelled} {beside}", pool.notes))
+        raise UsageError(_sentence(_too_few(pool, asked, "labelled row", labelled), pool.notes))
+
+
+def _too_few(pool: Pool, asked: dict[str, int], what: str, left: int) -> str:
+    test = plural(int(pool.test.sum()), "row")
+    return (
+        f"{_sum_of(asked)} need {plural(sum(asked.values()), what)}, but only {left:,} {'is' if left == 1 else 'are'} "
+        f"left once {test} {'is' if test == '1 row' else 'are'} set aside for test: ask for less, or add rows"
+    )
 
 
 def _sum_of(asked: dict[str, int]) -> str:

@@ -246,7 +246,7 @@ class Experiment(Strict):
             if self.split_of(task).test is None and task.test is None and task.task is None
         ]
         wrong += [
-            f"{task.title}: `rows: {task.rows}` leaves fewer rows beside the test rows than the {asked} of the split"
+            f"{task.title}: `rows: {task.rows}` keeps fewer rows for training than the {asked} that the split asks for"
             for task in self.tasks
             if isinstance(task.rows, int) and task.rows < (asked := sum(self.split_of(task).dealt.values()))
         ]

@@ -93,7 +93,7 @@ class TaskSpec(Strict):
     balance: bool = True
     unlabelled: bool = False
     max_classes: Rows | None = None  # None: a label column with very many values is taken for a mistake
-    rows: Literal["all"] | Rows | None = None  # how many beside the test rows; None: as the splits need
+    rows: Literal["all"] | Rows | None = None  # how many, test rows not counted; None: as the splits need
     options: dict[str, Any] = {}
     from_: str | None = Field(default=None, alias="from")  # a named task's folder; None: the hub
     form: Form | None = None  # of a named task's questions; None: its usual one
