@@ -53,8 +53,12 @@ class World:
 
 
 def world(name: str, folder: Path, read: str = AS_TAUGHT) -> World:
+    """A data set that both students of this benchmark have read. read: whose features."""
+    return world_of(data_set(name, ("wordllama", STUDENT, AS_TAUGHT)), folder, read)
+
+
+def world_of(data: DataSet, folder: Path, read: str) -> World:
     """The words are as long as the texts, as lengths tell of mistakes. read: whose features."""
-    data = data_set(name, ("wordllama", STUDENT, AS_TAUGHT))
     words = [f"{row}-".ljust(len(text), "x") for row, text in enumerate(data.texts)]
     folder.mkdir()
     tokenizer = Tokenizer(WordLevel({word: row for row, word in enumerate([*words, "?"])}, unk_token="?"))

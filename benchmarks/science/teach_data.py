@@ -51,21 +51,21 @@ class DataSet:
     features: Mapping[str, Floats]  # student -> [n, d]
 
 
-def data_set(name: str, students: tuple[str, ...]) -> DataSet:
+def data_set(name: str, students: tuple[str, ...], rows: int = ROWS) -> DataSet:
     """The first rows of a data set in the order of their content ids; features are computed once and kept."""
     files, of_row = SETS[name]
     known: dict[str, str] = {}
     for file in files:
         with gzip.open(DATA / f"{file}.jsonl.gz", "rt", encoding="utf-8") as lines:
             known.update(of_row(json.loads(line)) for line in lines)
-    texts = sorted(known, key=content_id)[:ROWS]
+    texts = sorted(known, key=content_id)[:rows]
     names = sorted({known[text] for text in texts})
     truth = np.array([names.index(known[text]) for text in texts])
-    return DataSet(texts, truth, len(names), {one: _features(name, one, texts) for one in students})
+    return DataSet(texts, truth, len(names), {one: _features(f"{name}-{one}-{rows}.npy", one, texts) for one in students})
 
 
-def _features(name: str, student: str, texts: list[str]) -> Floats:
-    path = CACHE / f"{name}-{student}-{ROWS}.npy"
+def _features(file: str, student: str, texts: list[str]) -> Floats:
+    path = CACHE / file
     if not path.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         found = learner(student_spec(WRITTEN.get(student, student)))

@@ -16,7 +16,7 @@ from folders import folder
 from grids import grid
 
 from outgrow.report import papers
-from outgrow.report.tables import AGREEMENT, view
+from outgrow.report.tables import agreement_view, view
 from outgrow.results.compare import compare
 from outgrow.results.metrics.scores import metric_named
 from outgrow.results.run_folder import read_run, with_metric
@@ -63,7 +63,12 @@ def tables(path: Path) -> list[str]:
     """All kinds of tables, of usual and of hostile names."""
     usual = folder(path / "usual", TWO_TASKS)
     cells, found = with_metric(usual, "macro_f1").cells, read_run(usual)
-    made = [papers.table(cells), papers.table(cells[:1]), papers.table(cells, AGREEMENT), papers.pivot(cells, "task")]
+    made = [
+        papers.table(cells),
+        papers.table(cells[:1]),
+        papers.table(cells, agreement_view(cells)),
+        papers.pivot(cells, "task"),
+    ]
     made.append(papers.table(cells, view(metric_named("macro_f1"))))
     made += [papers.differences(compare(found, by, at)) for by, at in (("method", "naive"), ("task", "b"))]
     hostile = read_run(grid(path / "hostile", tasks=HOSTILE[:2], methods=HOSTILE, seeds=[0, 1], n=40, strong=HOSTILE))

@@ -23,7 +23,7 @@ from outgrow.report.comparison_tables import csv_text as compared_csv
 from outgrow.report.papers import pivot
 from outgrow.report.papers import table as latex_table
 from outgrow.report.sentences import agreements
-from outgrow.report.tables import AGREEMENT, csv_text, markdown, short, terminal, view
+from outgrow.report.tables import agreement_view, csv_text, markdown, short, terminal, view
 from outgrow.report.tables import rows as cell_rows
 from outgrow.results.compare import compare, in_seeds_and_rows, reference
 from outgrow.results.metrics.comparison import difference
@@ -201,7 +201,7 @@ def test_a_metric_that_results_hold_is_not_counted_again(tmp_path: Path) -> None
 
 def test_agreement_in_a_table_and_in_words(tmp_path: Path) -> None:
     cells = Results.read(folder(tmp_path, TWO_TASKS)).cells
-    assert "copied" in csv_text(cells, AGREEMENT)
+    assert "copied" in csv_text(cells, agreement_view(cells))
     first, *_, last = agreements(cells)
     assert "of its supervisor's mistakes too and corrects" in first
     assert "taught the truth, the same model makes" in first

@@ -60,7 +60,13 @@ def show(
         raise UsageError("show: ask for one of --metric, --agreement, --sensitivity and --margin at a time")
     asked = metric_named(metric)
     results = with_metric(folder, metric)
-    shows = tables.AGREEMENT if agreement else SENSITIVITY if sensitivity else tables.view(asked, results.cells)
+    shows = (
+        tables.agreement_view(results.cells)
+        if agreement
+        else SENSITIVITY
+        if sensitivity
+        else tables.view(asked, results.cells)
+    )
     if margin:
         reading = read_run(folder)
         shows, results = tables.MARGIN, replace(results, cells=by_margin(reading.asked, reading.scored), notes=())
@@ -227,7 +233,7 @@ def print_results(results: Results, shows: View | None = None, *, sentences: boo
     lines: list[str] = []
     if tried:
         lines = sensitivities(results.cells)
-    elif shows is tables.AGREEMENT:
+    elif shows.part == "agreement":
         lines = words.agreements(results.cells)
     elif shows.caption == "" and sentences:
         lines = [*words.verdicts(results.cells), *words.equivalents(results.cells), *besides_training(results.runs)]

@@ -16,6 +16,7 @@ from outgrow.core.pool import Pool
 from outgrow.execution.step import Step, kind_of, walk
 from outgrow.experiment.equal_students import equal_students
 from outgrow.experiment.near_copies import features_of, near_copies
+from outgrow.experiment.overlaps import Overlaps
 from outgrow.experiment.planning.plan import Plan, Run, more_than_ceiling, reporting
 from outgrow.experiment.spec.task_entries import HARD
 from outgrow.experiment.steps.choose import candidates, chosen
@@ -41,6 +42,7 @@ def collect(plan: Plan, open_step: Open) -> tuple[list[RunToScore], Predictions,
     predictions: dict[ModelKey, Any] = {}
     loaded: dict[Step, Any] = {}
     curves: dict[ModelKey, Any] = {}
+    overlaps = Overlaps(open_step)
 
     def probabilities(step: Step, pool: Pool) -> Any:
         if step not in loaded:
@@ -64,7 +66,8 @@ def collect(plan: Plan, open_step: Open) -> tuple[list[RunToScore], Predictions,
             if model not in predictions:
                 predictions[model] = probabilities(step, pool)[pool.test]
         transfer = np.load(open_step(run.split) / "transfer.npy")
-        facts = _facts(run, pool, transfer, probabilities(run.supervisor, pool)[transfer], open_step)
+        labels = probabilities(run.supervisor, pool)[transfer]
+        facts = _facts(run, pool, transfer, labels, open_step) | overlaps.facts(run, pool, transfer, labels)
         weak, strong, method = (Entry(spec.name, spec.shown) for spec in (run.weak, run.strong, run.method))
         asked.append(RunToScore(run.task, weak, strong, method, run.seed, models, facts))
         whole.append(asked[-1])

@@ -9,6 +9,7 @@ from outgrow.core.entry_names import display
 from outgrow.core.units import plural
 from outgrow.report.summary import EFFECTS, NONE, SHOWN, effect
 from outgrow.report.tables import short, undetermined
+from outgrow.results.cells import OVERLAP
 from outgrow.results.metrics.comparison import holm
 from outgrow.results.no_supervisor import BEYOND
 
@@ -102,18 +103,23 @@ def verdicts(cells: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def agreements(cells: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What each student makes of its supervisor's mistakes; and over the cells, whether misfit goes with gain."""
-    sentences = [_agreement(cell) for cell in cells if cell.get("agreement")]
-    pairs = [
-        (cell["agreement"]["misfit"]["estimate"], cell["agreement"]["gain"]["estimate"])
-        for cell in cells
-        if cell.get("agreement")
-    ]
-    if len(pairs) >= 4:
-        correlation = _correlation(pairs)
+    """What each student makes of its supervisor's mistakes; and over the cells, what goes with gain."""
+    return [*(_agreement(cell) for cell in cells if cell.get("agreement")), *correlations(cells)]
+
+
+def correlations(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Over four cells or more, whether misfit and overlap density go with gain."""
+    found = [cell["agreement"] for cell in cells if cell.get("agreement")]
+    sentences = []
+    for key, what in (
+        ("misfit", "misfit (how often student and supervisor differ)"),
+        (OVERLAP, "overlap density (the share of transfer rows that are easy for the supervisor and hard at once)"),
+    ):
+        pairs = [(one[key]["estimate"], one["gain"]["estimate"]) for one in found if key in one]
+        correlation = _correlation(pairs) if len(pairs) >= 4 else None
         if correlation is not None:
             sentences.append(
-                f"Over these {len(pairs)} cells, misfit (how often student and supervisor differ) and gain correlate at "
+                f"Over these {len(pairs)} cells, {what} and gain correlate at "
                 f"{correlation:.2f}; with so few, and with cells that share data, that is a description and no test."
             )
     return sentences
@@ -141,7 +147,8 @@ def _agreement(cell: Mapping[str, Any]) -> str:
         )
         expected = f"{expected}; {taught}"
     return (
-        f"{who} makes {share} of its supervisor's mistakes too and corrects {corrected}; {expected}.{_residual(found)}"
+        f"{who} makes {share} of its supervisor's mistakes too and corrects {corrected}; {expected}."
+        f"{_residual(found)}{_overlap(found)}"
     )
 
 
@@ -154,6 +161,16 @@ def _residual(found: Mapping[str, Any]) -> str:
     return (
         f" In squared distance it gains {short(gained['estimate'])} and differs by {short(apart['estimate'])}: the gain "
         f"is {direction} the misfit ({short(left['estimate'])}, 95% interval {short(left['low'])} to {short(left['high'])})."
+    )
+
+
+def _overlap(found: Mapping[str, Any]) -> str:
+    """How many of the rows that the student learns from could carry what it finds beyond its supervisor."""
+    if OVERLAP not in found:
+        return ""
+    return (
+        f" Of the rows that it learns from, {100 * found[OVERLAP]['estimate']:.0f}% are overlap: easy for the supervisor, and "
+        "like those that are hard for it."
     )
 
 

@@ -14,6 +14,7 @@ from outgrow.core.entry_names import display
 from outgrow.core.files.spreadsheet import harmless
 from outgrow.report.interval_bars import pgr_bars
 from outgrow.report.terminal import Column, fitted, without_constants
+from outgrow.results.cells import OVERLAP
 from outgrow.results.metrics.recovery import gain_key, pgr_key
 from outgrow.results.metrics.scores import ACCURACY, Metric
 from outgrow.results.no_supervisor import BEYOND
@@ -69,8 +70,15 @@ MARGIN = View(
     "seeds); ",
     in_order=True,
 )
-AGREEMENT = View(
-    {
+
+
+def agreement_view(cells: Cells) -> View:
+    """Student and supervisor on the test rows, and the overlap density of transfer where a cell has it."""
+    caption = (
+        "Student and supervisor; of the supervisor's mistakes: copied, copied if independent, the ceiling's own, corrected; "
+        "residual: gain less misfit in squared distance"
+    )
+    columns = {
         "agreement": "agreement",
         "agreement_where_right": "where right",
         "mistakes_copied": "copied",
@@ -81,11 +89,13 @@ AGREEMENT = View(
         "misfit": "misfit",
         "gain_per_misfit": "gain / misfit",
         "misfit_residual": "residual",
-    },
-    "agreement",
-    "Student and supervisor; of the supervisor's mistakes: copied, copied if independent, the ceiling's own, corrected; "
-    "residual: gain less misfit in squared distance. ",
-)
+    }
+    if any(OVERLAP in (cell.get("agreement") or {}) for cell in cells):
+        columns[OVERLAP] = "overlap"
+        caption += (
+            "; overlap: the share of transfer rows that hold what the supervisor reads and what only the student can"
+        )
+    return View(columns, "agreement", f"{caption}. ")
 
 
 def terminal(cells: Cells, shows: View = ACCURACIES, width: int = 140) -> Table:

@@ -21,6 +21,7 @@ from outgrow.results.predictions import OWN, HeldOut, ModelKey, Predictions
 NO_TRUTH = "undefined: no truth on transfer"
 NO_LESSON = "undefined: the student learns nothing, so it has no ceiling"
 NOT_COVERED = "undefined: weak labels do not cover test"
+OVERLAP = "overlap_density"  # of a run's facts: the share of its transfer rows that are easy and hard at once
 MORE = "more_than_ceiling"  # of a run's facts: what its students are given that their ceiling is not
 ROLES = ("weak", "student", "ceiling")
 
@@ -281,6 +282,9 @@ def _agreements(runs: Sequence[RunToScore], scored: Scored) -> dict[str, Any] | 
     soft = [np.stack([values[pair[place]] for pair in models]) for place in (0, 1)]  # type: ignore[index]
     found = agreements(np.stack(weak), np.stack(student), test.truth, test.alternatives, groups, ceiling=taught)
     found |= squared_misfit(soft[0], soft[1], test.truth, groups)
+    densities = [run.facts[OVERLAP] for run in runs if OVERLAP in run.facts]
+    if len(densities) == len(runs):
+        found[OVERLAP] = contrast(np.array(densities)[None, :, None], [1.0])  # of seeds alone
     return {key: written(value) for key, value in found.items()}
 
 

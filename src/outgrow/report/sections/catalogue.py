@@ -12,5 +12,6 @@ from outgrow.report.sections.headline import HEADLINE
 from outgrow.report.sections.provenance import PROVENANCE
 from outgrow.report.sections.runs import RUNS
 from outgrow.report.sections.sensitivity import SENSITIVITY
+from outgrow.report.sections.theory import THEORY
 
-SECTIONS = (HEADLINE, CELLS, RUNS, COMPARISON, FIGURES, SENSITIVITY, CLASSES, EXAMPLES, CONTROLS, PROVENANCE)
+SECTIONS = (HEADLINE, CELLS, RUNS, COMPARISON, FIGURES, THEORY, SENSITIVITY, CLASSES, EXAMPLES, CONTROLS, PROVENANCE)

@@ -1,0 +1,42 @@
+"""What theories of weak-to-strong generalization predict the gain by, beside the gain: misfit, and overlap density."""
+
+from __future__ import annotations
+
+from outgrow.report.scene import Scene, names
+from outgrow.report.sections.cells import TITLES
+from outgrow.report.sections.section import Data, Section
+from outgrow.report.sentences import correlations
+from outgrow.report.tables import NOTHING, agreement_view, number
+from outgrow.results.cells import OVERLAP
+
+SHOWN = ("gain", "misfit", "gain_per_misfit", "misfit_residual", OVERLAP)
+MOST = 100  # cells in the table: the page of a large grid stays small
+
+
+def _data(scene: Scene) -> Data | None:
+    cells = [cell for cell in scene.cells if cell.get("agreement")]
+    if not cells:
+        return None
+    titles = {key: title for key, title in agreement_view(cells).columns.items() if key in SHOWN}
+    found = [names(cell) for cell in cells]
+    vary = [name for name in TITLES if len({one[name] for one in found}) > 1]
+    rows = [
+        {
+            "names": [one[name] for name in vary],
+            "numbers": [number(cell["agreement"].get(key, NOTHING)) for key in titles],
+        }
+        for cell, one in zip(cells[:MOST], found, strict=False)
+    ]
+    return Data(
+        {
+            "names": [TITLES[name] for name in vary],
+            "numbers": [*titles.values()],
+            "rows": rows,
+            "left": len(cells) - len(rows),
+            "overlap": OVERLAP in titles,
+            "sentences": correlations(cells),
+        }
+    )
+
+
+THEORY = Section("theory", "Misfit and overlap", _data)
