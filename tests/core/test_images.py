@@ -218,7 +218,12 @@ def test_what_is_wrong_with_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     test = class_folder(tmp_path / "test", rows=2, first=50)
     (test / "warm").rename(test / "wram")
     (problem,) = faults(whole, test=test)
-    assert problem == f"{test}: class 'wram' does not stand in {whole}; did you mean \"warm\"?"
+    assert problem == f"{test}: 'wram' is not a class of {whole}; did you mean \"warm\"?"
+
+    assert faults(whole, image="picture") == (f"{whole}: has no column 'picture' for image; there is image, label",)
+    assert (
+        KIND.fingerprint(whole, {"image": "picture"}) == "unreadable"
+    )  # and not an error of reading a folder as a file
 
     def refuse(place: Path) -> Any:
         raise PermissionError(13, "Permission denied", str(place))

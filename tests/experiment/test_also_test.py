@@ -170,7 +170,7 @@ def test_what_cannot_test_a_task_is_said_while_planning(tmp_path: Path) -> None:
     own = table(tmp_path / "test.csv", MEALS)
     with pytest.raises(UsageError, match='"test" is what the task\'s own test rows are called'):
         further(tmp_path, entry(own))
-    with pytest.raises(UsageError, match="other stands there twice"):
+    with pytest.raises(UsageError, match="other is listed twice"):
         further(tmp_path, entry(other), entry(other))
     with pytest.raises(UsageError, match="`also_test` has no meaning under other, a set that is only tested on"):
         further(tmp_path, entry(other, also_test=[entry(other, name="more")]))

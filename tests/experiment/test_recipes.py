@@ -123,7 +123,7 @@ def test_an_oracle_is_marked_wherever_its_name_stands() -> None:
         ({"early_stop": {"on": "test"}}, "on: "),
         ({"confidence": {"alpha": 0.5, "select_on": "truth"}}, "no option here is a list"),
         ({"confidence": {"alpha": [0.2, 0.5], "select_on": "test"}}, "select_on: is weak or truth (an oracle)"),
-        ({"confidence": {"alpha": [0.2, 0.2]}}, "alpha: a value stands there twice"),
+        ({"confidence": {"alpha": [0.2, 0.2]}}, "alpha: a value is listed twice"),
         ({"confidence": {"alpha": [0.2, 2.0]}}, "alpha: should be less than or equal to 1"),
         ({"confidence": {"alhpa": [0.2, 0.4]}}, 'unknown option "alhpa"; did you mean "alpha"?'),
         (

@@ -154,7 +154,7 @@ def test_other_faults_of_predictions_have_a_sentence_each(tmp_path: Path) -> Non
     def said(**changed: Any) -> str:
         return "\n".join(fault(lambda: score_predictions(**files(tmp_path, **changed))))
 
-    assert "stands there twice for seed 1" in said(weak=[*rows("weak"), rows("weak")[N]])
+    assert "is listed twice for seed 1" in said(weak=[*rows("weak"), rows("weak")[N]])
     assert "has no seed 2, which" in said(student=rows("student", [0, 1]))
     assert "a seed is a whole number" in said(weak=[{**row, "seed": "first"} for row in rows("weak")])
     assert "has no column 'id'" in said(weak=[{"key": "1", "label": 1}])
@@ -239,7 +239,7 @@ def test_other_faults_of_accuracies_have_a_sentence_each(tmp_path: Path) -> None
         return "\n".join(fault(lambda: score_accuracies(table(tmp_path / "runs.csv", content))))
 
     assert "has no column 'ceiling'" in said([{"seed": 1, "weak": 0.5, "student": 0.6, "ceilings": 0.7}])
-    assert "stands there twice" in said([*accuracies(), accuracies()[0]])
+    assert "is listed twice" in said([*accuracies(), accuracies()[0]])
     assert "is not a number: 70%; take the % off, and give --percent" in said(accuracies(student="70%"))
     assert "is not a number: good" in said(accuracies(student="good"))
     assert "is -0.2, which is not an accuracy" in said(accuracies(student=-0.2))

@@ -80,7 +80,7 @@ def test_problems_of_both_files_come_together(tmp_path: Path) -> None:
     assert problems_of(tmp_path, "a.csv", "text,label\na,1\n,0\n", test=held_out) == (
         "a.csv: the text is empty in line 3; fill it in or leave the rows out",
         "test.csv: column 'label' holds no label in line 3; fill it in, leave the rows out, or set unlabelled: true",
-        "test.csv: class '2' does not stand in a.csv; there is 0, 1",
+        "test.csv: '2' is not a class of a.csv; there is 0, 1",
     )
     assert problems_of(
         tmp_path, "main.jsonl", '{"text": "a", "label": 1}\n{"text": ""}', test=tmp_path / "tset.csv"
@@ -94,7 +94,7 @@ def test_problems_of_both_files_come_together(tmp_path: Path) -> None:
 def test_a_test_file_follows_the_main_file(tmp_path: Path) -> None:
     main = write(tmp_path / "a.csv", "text,label,user\na,1,u\nb,0,v\n")
     held_out = write(tmp_path / "b.jsonl", '{"text": "x", "label": true}\n{"text": "y", "label": "0"}\n')
-    with pytest.raises(UsageError, match="class 'true' does not stand in"):
+    with pytest.raises(UsageError, match="'true' is not a class of"):
         file_task(main, text="text", label="label", test=held_out)
     write(held_out, '{"text": "x", "label": 1}\n{"text": "y", "label": "0", "more": [1]}\n')
     task = file_task(main, text="text", label="label", test=held_out)

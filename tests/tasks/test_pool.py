@@ -104,7 +104,7 @@ def test_an_official_test_split_stays_whole_and_keeps_its_texts() -> None:
     assert dict(zip(pool.inputs, pool.labels.tolist(), strict=True))["b"] == 0  # the test file's word
     assert pool.notes == (
         "1 exact duplicate was merged",
-        "1 training row was left out for standing in the test file too",
+        "1 training row was left out because it is in the test file too",
     )
 
 
@@ -137,7 +137,7 @@ def test_a_text_in_several_groups_belongs_to_the_first() -> None:
     pool = build_pool(raw, test_rows=1, balance=False)
     assert pool.notes == (
         "1 exact duplicate was merged",
-        "1 text stands in several groups and goes with the first by name",
+        "1 text belongs to several groups and goes with the first by name",
     )
     group = dict(zip(pool.inputs, pool.groups.tolist(), strict=True))
     assert group["a"] == group["c"] != group["b"] == group["d"]
@@ -319,7 +319,7 @@ def test_a_label_written_into_the_text_is_noticed() -> None:
     written = RawTask([f"text {row} label: {'pos' if row % 2 else 'neg'}" for row in range(60)], ["neg", "pos"] * 30)
     (note,) = build_pool(written, test_rows=10, balance=False).notes
     assert note == (
-        "the name of one class stands in 60 of 60 texts, and it is the row's own in 100%: "
+        "the name of one class occurs in 60 of 60 texts, and it is the row's own in 100%: "
         "the label may be written into the text"
     )
     innocent = RawTask([f"text {row} {'pos' if row % 3 else 'neg'}" for row in range(60)], ["neg", "pos"] * 30)

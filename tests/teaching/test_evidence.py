@@ -184,7 +184,7 @@ def test_classes_of_probabilities_are_spelled_as_everywhere(tmp_path: Path) -> N
     np.testing.assert_allclose(found.of("a", "b"), [[0, 1], [1, 0]])
     for named in ([0, 1], {0: 0, 1: 1}):  # as YAML reads them
         assert evidence(tmp_path, (), probabilities=named, truth=None).pool.classes == ("0", "1")
-    with pytest.raises(UsageError, match="a class or a column stands there twice"):
+    with pytest.raises(UsageError, match="a class or a column is listed twice"):
         evidence(tmp_path, (), probabilities=["p_True", "p_True"], truth=None)
 
 

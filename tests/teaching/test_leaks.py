@@ -56,7 +56,7 @@ def test_the_name_of_its_class_in_a_careful_text_is_noted(tmp_path: Path) -> Non
     rows = sentences(200)
     careful = [(f"[{label}] {text}", label) for text, label in rows[:30]]
     (note,) = [note for note in taught(tmp_path, careful, rows[30:]) if "the name of one class" in note]
-    assert note.startswith("careful.csv: the name of one class stands in 30 of 30 texts")
+    assert note.startswith("careful.csv: the name of one class occurs in 30 of 30 texts")
 
 
 def test_a_row_is_no_neighbour_of_its_own() -> None:

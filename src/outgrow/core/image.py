@@ -113,7 +113,7 @@ class ImageType(InputType):
             return "unreadable" if path.is_dir() else digest_file(path)
         names = [cell for cell in table.columns.get(str(keys.get("image")), ()) if cell and is_path(cell)]
         if not names:
-            return digest_file(path)
+            return "unreadable" if path.is_dir() else digest_file(path)
         paths = [str(name["path"] if isinstance(name, dict) else name) for name in names]
         base = _base(table)
         there = [one for one in dict.fromkeys(paths) if (base / one).is_file()]

@@ -28,6 +28,6 @@ def class_names_in_texts(forms: Sequence[str], labels: Sequence[int], classes: S
     if not known or named < max(known * NAMED, 20) or right < named * GIVEN_AWAY:
         return []
     return [
-        f"the name of one class stands in {named} of {known} texts, and it is the row's own in {100 * right / named:.0f}%: the "
+        f"the name of one class occurs in {named} of {known} texts, and it is the row's own in {100 * right / named:.0f}%: the "
         "label may be written into the text"
     ]

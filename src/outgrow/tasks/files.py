@@ -116,7 +116,7 @@ def tables_task(main: Table, test: Table | None, columns: Columns, problems: lis
         else:
             _check_classes(main, columns, known, False, problems)
             problems += [
-                f"{test.name}: class {name!r} does not stand in {main.name}{nearest(name, known)}"
+                f"{test.name}: {name!r} is not a class of {main.name}{nearest(name, known)}"
                 for name in (tested if known and read.classes is None else ())
                 if name not in known
             ]

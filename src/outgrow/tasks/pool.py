@@ -275,10 +275,10 @@ def _distinct(
     wordings = {
         "merged": ("exact duplicate was merged", "exact duplicates were merged"),
         "texts": (f"{one} was left out for contradicting labels", f"{one}s were left out for contradicting labels"),
-        "several": (f"{one} stands in several groups and goes with", f"{one}s stand in several groups and go with"),
+        "several": (f"{one} belongs to several groups and goes with", f"{one}s belong to several groups and go with"),
         "writings": (f"{one} differs from another", f"{one}s differ from others"),
         "alike": ("training row was left out for differing", "training rows were left out for differing"),
-        "both": ("training row was left out for standing in", "training rows were left out for standing in"),
+        "both": ("training row was left out because it is in", "training rows were left out because they are in"),
         "group": ("training row was left out for sharing", "training rows were left out for sharing"),
     }
     ends = {

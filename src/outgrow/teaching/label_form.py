@@ -82,7 +82,7 @@ class Form:
         if self.probabilities is not None and len(pairs) < 2:
             wrong.append("--probabilities: a student needs at least two classes to tell apart: name a column for each")
         if any(len({pair[side] for pair in pairs}) < len(pairs) for side in (0, 1)):
-            wrong.append("--probabilities: a class or a column stands there twice: name one column for each class")
+            wrong.append("--probabilities: a class or a column is listed twice: name one column for each class")
         return wrong
 
     @property

@@ -202,7 +202,7 @@ def _member(entry: Any) -> tuple[list[_Made], Literal["weak", "truth"]]:
         return [_Made(validated(method, options, name), member, entry)], judge
     repeated = [option for option, values in grid.items() if any(value in values[:n] for n, value in enumerate(values))]
     if repeated:
-        raise Problems(*(f"{name}: {option}: a value stands there twice" for option in repeated))
+        raise Problems(*(f"{name}: {option}: a value is listed twice" for option in repeated))
     made = []
     for values in itertools.product(*grid.values()):
         chosen = {**options, **dict(zip(grid, values, strict=True))}

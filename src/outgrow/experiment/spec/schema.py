@@ -342,5 +342,5 @@ def _reject_twins(value: list[Any], identities: list[tuple[str, str]]) -> list[A
     keys = [key for key, _ in identities]
     repeated = [name for place, (key, name) in enumerate(identities) if key in keys[:place]]
     if repeated:
-        raise ValueError(f"{', '.join(repeated)} stands there twice")
+        raise ValueError(f"{', '.join(repeated)} is listed twice")
     return value

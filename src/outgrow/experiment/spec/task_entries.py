@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from outgrow.core.errors import OutgrowError
-from outgrow.core.inputs import InputType, input_type, type_with_columns
+from outgrow.core.inputs import InputType, all_columns, input_type, type_with_columns
 from outgrow.core.registry import is_file_name, names, nearest
 from outgrow.core.validation import Problems, sentence
 from outgrow.experiment.spec.model_entries import ModelSpec, model_spec
@@ -119,6 +119,10 @@ class TaskSpec(Strict):
         value = kind.entry(value)
         columns = {key: value[key] for key in kind.columns if key in value}
         others = {key: item for key, item in value.items() if key not in columns}
+        foreign = sorted((all_columns() & set(others)) - set(cls.model_fields)) if columns else []
+        if foreign:
+            own = next(iter(columns))
+            raise Problems(*(f"`{key}` has no meaning beside `{own}`: a row has one kind of input" for key in foreign))
         return {**others, "columns": columns} if columns else others
 
     @field_validator("file", mode="after")
@@ -126,9 +130,11 @@ class TaskSpec(Strict):
     def _is_there(cls, value: str | None, others: ValidationInfo) -> str | None:
         if value is not None and not find_file(value).is_file():
             named = others.data.get("inputs") or type_with_columns(others.data.get("columns", {}))
-            if find_file(value).is_dir() and input_type(absolute(named)).folders:
+            folders = input_type(absolute(named)).folders
+            if find_file(value).is_dir() and folders:
                 return value
-            what = "is a folder, not a file" if find_file(value).is_dir() else "there is no such file"
+            missing = "there is no such file or folder" if folders else "there is no such file"
+            what = "is a folder, not a file" if find_file(value).is_dir() else missing
             raise ValueError(f"{find_file(value)}: {what}")
         return value
 
@@ -199,7 +205,7 @@ class TaskSpec(Strict):
     @classmethod
     def _further_sets(cls, value: list[TaskSpec]) -> list[TaskSpec]:
         titles = [one.title for one in value]
-        wrong = [f"{title} stands there twice" for title in dict.fromkeys(titles) if titles.count(title) > 1]
+        wrong = [f"{title} is listed twice" for title in dict.fromkeys(titles) if titles.count(title) > 1]
         wrong += [
             f'"{OWN}" is what the task\'s own test rows are called: give the set another `name`'
             for title in titles

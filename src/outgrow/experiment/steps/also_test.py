@@ -14,7 +14,7 @@ from outgrow.execution.step import Context, Job, Kind, Step, kind_of
 
 
 def keep_further(jobs: Sequence[Job], context: Context) -> None:
-    """The test rows of another pool, in a task's classes, without those that stand in the task's training rows."""
+    """The test rows of another pool, in a task's classes, without those that are among the task's training rows."""
     for job in jobs:
         made = further_rows(Pool.load(job.parents["pool"]), Pool.load(job.parents["other"]), job.params["name"])
         made.save(job.folder)
@@ -35,7 +35,7 @@ def further_rows(task: Pool, other: Pool, name: str) -> Pool:
     rows = np.flatnonzero(other.test)
     kept = np.array([row for row in rows.tolist() if form(other.inputs[row]) not in learned], dtype=np.int64)
     if not len(kept):
-        raise UsageError(f"{name}: all of its {plural(len(rows), 'test row')} stand in the task's training rows")
+        raise UsageError(f"{name}: all of its {plural(len(rows), 'test row')} are among the task's training rows")
     notes = list(other.notes)
     if len(kept) < len(rows):
         notes.append(f"{plural(len(rows) - len(kept), 'test row')} left out: in the task's training rows too")

@@ -132,7 +132,7 @@ def _file(role: str, table: Table | None, id_column: str | None, problems: list[
             which = "" if seed is None else f" for seed {seed}" + (f" of {method}" if methods is not None else "")
             missing = "" if seed is not None else "; several seeds need a column `seed`"
             places = table.where([first[names[twice]], twice])
-            problems.append(f"{table.name}, {places}: id {names[twice]!r} stands there twice{which}{missing}")
+            problems.append(f"{table.name}, {places}: id {names[twice]!r} is listed twice{which}{missing}")
     return PredictionFile(role, table, names, truth, parts)
 
 

@@ -97,7 +97,7 @@ def score_accuracies(path: Path, *, percent: bool = False, common: bool = False)
         seeds = cells.setdefault((row["task"], row["method"]), {})
         if row["seed"] in seeds:
             problems.append(
-                f"{table.name}, {table.where([place])}: seed {row['seed']}{_of(row)} stands there twice; keep one"
+                f"{table.name}, {table.where([place])}: seed {row['seed']}{_of(row)} is listed twice; keep one"
             )
         seeds[row["seed"]] = row
     notes = [SEEDS_ONLY]
