@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from outgrow.core.image import Image
 from outgrow.core.pool import Pool
 from outgrow.experiment.near_copies import ALIKE, near_copies, neighbours
 from outgrow.experiment.pipeline import run
@@ -64,6 +65,21 @@ def test_a_few_pairs_are_no_news_and_more_are() -> None:
     )
     assert f'"{pool.inputs[test[0]]}" and "{pool.inputs[training[0]]}"' in note
     assert near_copies(pool, features, np.array([], dtype=np.int64), "x") == []
+
+
+def test_pictures_are_named_by_their_files_and_not_by_their_bytes() -> None:
+    pixels = np.random.default_rng(2).integers(0, 256, (40, 4, 5, 3)).astype(np.uint8)
+    images = [Image.of(one, f"{place}.png") for place, one in enumerate(pixels)]
+    pool = build_pool(RawTask(images, ["a", "b"] * 20, input_type="image"), test_rows=8, balance=False)
+    test, training = np.flatnonzero(pool.test), np.flatnonzero(~pool.test)
+    features = np.random.default_rng(1).normal(size=(40, 32)).astype(np.float32)
+    features[test] = features[training[:8]]
+    (note,) = near_copies(pool, features, training, "x")
+    pairs = [
+        f'"{pool.inputs[one].name} (5 x 4)" and "{pool.inputs[other].name} (5 x 4)"'
+        for one, other in zip(test, training, strict=False)
+    ]
+    assert sum(pair in note for pair in pairs) == 2, note
 
 
 def doubled(folder: Path, change: Any) -> Path:

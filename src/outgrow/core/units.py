@@ -54,4 +54,8 @@ def plural(count: int, what: str, several: str = "") -> str:
 
 def named(noun: str, sentence: str) -> str:
     """A sentence about texts as one about inputs that are called otherwise; names of files and options stay."""
-    return sentence if noun == "text" else re.sub(r"(?<![\w./'-])text(s?)(?![\w/'-]|\.\w)", rf"{noun}\1", sentence)
+    if noun == "text":
+        return sentence
+    article = "n" if noun[0] in "aeiou" else ""
+    sentence = re.sub(r"\b([Aa]) text(?![\w/'-]|\.\w)", rf"\1{article} {noun}", sentence)
+    return re.sub(r"(?<![\w./'-])text(s?)(?![\w/'-]|\.\w)", rf"{noun}\1", sentence)

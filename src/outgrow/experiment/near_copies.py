@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from outgrow.core.examples import Floats, Ints
+from outgrow.core.inputs import shown
 from outgrow.core.pool import Pool
 from outgrow.core.units import plural
 from outgrow.execution.step import Step, walk
@@ -99,5 +100,4 @@ def _noted(
 
 
 def _text(pool: Pool, row: int) -> str:
-    text = pool.input_type.record(pool.inputs[row])
-    return f'"{text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"}"'
+    return f'"{shown(pool.input_type.preview(pool.inputs[row]), LONGEST)}"'
