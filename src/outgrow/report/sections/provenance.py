@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from outgrow.core.units import shown_duration
@@ -13,7 +14,7 @@ from outgrow.results.run_results import Results
 FIRST = ("outgrow", "python", "torch", "transformers", "numpy", "device", "threads", "platform")
 
 
-def facts(name: str, results: Results, yaml: str, work: Mapping[str, float]) -> dict[str, Any]:
+def facts(name: str, results: Results, written: str, work: Mapping[str, float]) -> dict[str, Any]:
     """The run's name, facts as pairs of term and value, notes, and its experiment.
 
     `work` is what all steps behind it took: steps, seconds, flops.
@@ -34,7 +35,30 @@ def facts(name: str, results: Results, yaml: str, work: Mapping[str, float]) -> 
     known = [key for key in FIRST if key in results.environment]
     for key in [*known, *(key for key in results.environment if key not in FIRST)]:
         pairs.append((key, _text(results.environment[key])))
-    return {"name": name, "facts": pairs, "notes": list(results.notes), "yaml": yaml}
+    return {"name": name, "facts": pairs, "notes": list(results.notes), "yaml": without_places(written)}
+
+
+def without_places(text: str) -> str:
+    """An experiment's YAML with each file by its name alone: pages are sent to others, and paths name this machine's users."""
+    import yaml
+
+    try:
+        return yaml.safe_dump(_by_name(yaml.safe_load(text)), sort_keys=False, allow_unicode=True) if text else ""
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return text  # of a folder that somebody edited
+
+
+def _by_name(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {_by_name(key): _by_name(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_by_name(one) for one in value]
+    if not isinstance(value, str):
+        return value
+    kind, colon, path = value.partition(":")
+    if colon and Path(path).is_absolute():  # probe:/models/minilm
+        return f"{kind}:{Path(path).name}"
+    return Path(value).name if Path(value).is_absolute() else value
 
 
 def _text(value: Any) -> str:
