@@ -1,4 +1,5 @@
-"""Tables of docs/audit.md and docs/reference/statistics.md, from what coverage.py, comparisons.py and over_tasks.py wrote.
+"""Tables of docs/audit.md and docs/reference/statistics.md, from what coverage.py, comparisons.py, over_tasks.py
+and choose.py wrote.
 
 python benchmarks/science/audit_page.py      # writes them between the pages' marks
 
@@ -8,6 +9,7 @@ A table stands between `<!-- measured: NAME -->` and `<!-- / -->`.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -170,6 +172,64 @@ def _over(one: Row | None) -> str:
     return f"{share(one['held'])}{undefined}"
 
 
+def chosen() -> str:
+    """Intervals of what is chosen among candidates by the rows that measure it."""
+    rows = measured("choose")["simulated"]
+    keys = dict.fromkeys((row["careful"], row["candidates"], row["accuracies"]) for row in rows)
+    found = {(row["model"], row["careful"], row["candidates"], row["accuracies"]): row for row in rows}
+    whats = ("accuracy", "gain", "accuracy, of one deal into ten parts", "accuracy, of the choice by itself")
+    header = [
+        "careful labels",
+        "candidates",
+        "their accuracies",
+        *(f"{model}: {w}" for w in whats[:2] for model in MODELS),
+    ]
+    header += [f"{model}: {what.partition(', ')[2]}" for what in whats[2:] for model in MODELS]
+    return table(
+        header,
+        [
+            [
+                str(careful),
+                str(candidates),
+                how,
+                *(share(found[model, careful, candidates, how][what]) for what in whats for model in MODELS),
+            ]
+            for careful, candidates, how in keys
+        ],
+    )
+
+
+def taught() -> str:
+    """Intervals that `teach` printed of students of real texts, beside what is true."""
+    rows = measured("choose")["taught"]
+    settings = dict.fromkeys(row["chosen"] for row in rows)
+    header = [
+        "chosen by the careful labels",
+        *(f"{n} careful labels: {w}" for n in (50, 200) for w in ("accuracy", "gain")),
+    ]
+    made = []
+    for setting in settings:
+        line = [setting]
+        for careful in (50, 200):
+            mine = [row for row in rows if (row["chosen"], row["careful"]) == (setting, careful)]
+            line += [f"{sum(holds(row[what]) for row in mine)} of {len(mine)}" for what in ("accuracy", "gain")]
+        made.append(line)
+    totals = [
+        f"{sum(holds(row[what]) for row in mine)} of {len(mine)}"
+        for careful in (50, 200)
+        for what in ("accuracy", "gain")
+        for mine in [[row for row in rows if row["careful"] == careful]]
+    ]
+    return table(header, [*made, ["all", *totals]])
+
+
+def holds(found: Sequence[float]) -> bool:
+    """Whether an interval `[estimate, low, high, true, its standard error]` holds the truth, as far as that is known."""
+    estimate, low, high, true, error = found
+    ends = (estimate - math.hypot(estimate - low, 1.96 * error), estimate + math.hypot(high - estimate, 1.96 * error))
+    return ends[0] <= true <= ends[1]
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "settings": settings,
     "sources": sources,
@@ -180,6 +240,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "type_one": type_one,
     "power": power,
     "over_tasks": over_tasks,
+    "chosen": chosen,
+    "taught": taught,
 }
 
 

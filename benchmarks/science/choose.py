@@ -1,11 +1,12 @@
-"""How often the intervals that `teach` prints hold the truth: of the student that is kept, and of its gain over its labels.
+"""How often the intervals that `teach` prints hold the truth where it chooses among students by the careful labels.
 
-    python benchmarks/science/choose.py --json benchmarks/science/choose.json
+    python benchmarks/science/choose.py --json benchmarks/science/choose.json     # an hour and a half
 
-What a student's choice costs its interval is the question: of its method and l2 (`--choose`), of how much careful labels
-count (the usual thing with a --method), of both, or of nothing (the default, which corrects). A world is a data set with
-cheap labels; each draw has other rows, mistakes and careful labels, and some 4,000 texts or more that nobody was shown
-say what is true. These are a sample too: where intervals are compared with them, each is wider by their own chance.
+First by simulation, of the choice alone: candidates whose true accuracies are known. Then with everything, on real texts:
+nothing chosen (the default, which corrects), the method and l2 (`--choose`), how much careful labels count (the usual
+thing with a --method), or all of these. Each draw of a data set has other rows, mistakes and careful labels, and 4,000
+texts or more that nobody was shown say what is true. These are a sample too: where intervals are compared with them, each
+is wider by their own chance.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from simulated import Model
+from simulated import experiments as simulations
 from teach import World, world_of, write
 from teach_data import Draw, cheap_labels, data_set
 
@@ -26,14 +29,25 @@ from outgrow.core.examples import Ints
 from outgrow.execution.machine import Machine
 from outgrow.execution.progress import Silent
 from outgrow.execution.store import Store
-from outgrow.results.metrics.intervals import Interval
+from outgrow.results.metrics.chosen import accuracy_of_choice, best_of, over_deals, scores_of_choice
+from outgrow.results.metrics.intervals import Interval, accuracy
 from outgrow.teaching.dataset import Dataset
 from outgrow.teaching.label_form import Form
 from outgrow.teaching.options import learning
 from outgrow.teaching.reading import Reading
-from outgrow.teaching.steps import dataset_step
+from outgrow.teaching.steps import FOLDS, dataset_step
 from outgrow.teaching.students import no_progress, trained
 from outgrow.teaching.teach import Laboratory, teach, usual
+
+MODELS: tuple[Model, ...] = ("probit", "heavy")
+LABELS, TASTE = 0.70, 0.05
+ONCE, BY_ITSELF = "accuracy, of one deal into ten parts", "accuracy, of the choice by itself"
+SPREADS: Mapping[str, Callable[[int], list[float]]] = {
+    "all alike": lambda candidates: [0.70] * candidates,
+    "from .66 to .74": lambda candidates: np.linspace(0.66, 0.74, candidates).round(4).tolist(),
+    "one best": lambda candidates: [*[0.66] * (candidates - 1), 0.74],
+}
+CANDIDATES = (2, 10, 40)
 
 READ = "wordllama"
 WORLDS = (("sst2", "class"), ("sst2", "features"), ("tweets", "weak model"), ("tweets", "length"), ("ag_news", "class"))
@@ -47,6 +61,39 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "weight (`--method naive`)": {"method": "naive"},
     "weight (`--mix`), few cheap labels": {"mix": True, "method": "naive", "cheap": FEW},
 }
+
+
+def simulated(experiments_of: int) -> list[dict[str, Any]]:
+    """How often the interval of a choice's accuracy, and of its gain, holds what is true of the choice that is kept.
+
+    Candidates are models of a simulated world, with the accuracies that a list of strengths might have: all alike, from .66
+    to .74, or one of .74 above others of .66. Labels are right on .70.
+    """
+    rows = []
+    for model, n, (how, accuracies_of), candidates in product(MODELS, SIZES, SPREADS.items(), CANDIDATES):
+        accuracies = accuracies_of(candidates)
+        held = {"accuracy": 0, "gain": 0, ONCE: 0, BY_ITSELF: 0}
+        tables = simulations(model, [*accuracies, LABELS], 1, n, experiments_of, effect=0.0, taste=TASTE)
+        for number, table in enumerate(tables):
+            right, labels = table[:-1, 0], table[-1, 0]
+            scores = scores_of_choice(right, np.arange(n).astype(np.str_), number)
+            pairs = np.stack([scores, np.broadcast_to(labels, scores.shape)], axis=1)
+            parts = np.array_split(np.random.default_rng([5, number]).permutation(n), FOLDS)
+            once = np.empty(n)
+            for part in parts:
+                once[part] = right[best_of(np.delete(right, part, axis=1)), part]
+            kept = best_of(right)
+            for what, found, true in (
+                ("accuracy", accuracy_of_choice(scores), accuracies[kept]),
+                ("gain", over_deals(pairs, [1, -1]), accuracies[kept] - LABELS),
+                (ONCE, accuracy(once[None]), accuracies[kept]),
+                (BY_ITSELF, accuracy(right[kept][None]), accuracies[kept]),
+            ):
+                held[what] += (found.low or 0.0) <= true <= (found.high or 0.0)
+        cell = {"model": model, "careful": n, "candidates": candidates, "accuracies": how}
+        rows.append({**cell, **{what: times / experiments_of for what, times in held.items()}})
+        print(json.dumps(rows[-1]), flush=True)
+    return rows
 
 
 def dealt(of: World, careful: int, cheap: int, seed: int) -> Draw:
@@ -68,15 +115,15 @@ def one(of: World, rows: Draw, labels: Ints, folder: Path, asked: Mapping[str, A
     laboratory = Laboratory(Store(folder / "store"), Machine(device="cpu"), {**sources, **found.sources}, Silent())
     if method is None and not choose:
         choices = usual(found, choices, Dataset.load(*laboratory.made([pool])), careful=True)
-    taught = teach(pool, found, choices, laboratory, worth=False)
-    step = laboratory.trained(taught.student)
+    made = teach(pool, found, choices, laboratory, worth=False)
+    step = laboratory.trained(made.student)
     student = trained(found.spec, found.location, step.params, laboratory.opened(step))
     answers = student.reader("cpu")([words[row] for row in rows.unseen], no_progress).argmax(axis=1)
     right = (answers == truth[rows.unseen]).astype(np.float64)
     of_labels = (labels[rows.unseen] == truth[rows.unseen]).astype(np.float64)
     return {
-        "accuracy": judged(taught.report.student_accuracy, right),
-        "gain": judged(taught.report.gain, right - of_labels),
+        "accuracy": judged(made.report.student_accuracy, right),
+        "gain": judged(made.report.gain, right - of_labels),
     }
 
 
@@ -87,7 +134,7 @@ def judged(said: Interval | None, unseen: Any) -> list[float]:
     return [round(float(value or 0), 4) for value in (said.estimate, said.low, said.high, unseen.mean(), error)]
 
 
-def main(draws: int) -> list[dict[str, Any]]:
+def taught(draws: int) -> list[dict[str, Any]]:
     """A row for each draw, world, number of careful labels and setting."""
     found = []
     with tempfile.TemporaryDirectory() as place:
@@ -108,9 +155,10 @@ def main(draws: int) -> list[dict[str, Any]]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--draws", type=int, default=20)
+    parser.add_argument("--experiments", type=int, default=2000, help="simulated ones for each number")
+    parser.add_argument("--draws", type=int, default=3, help="of each data set with real texts")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    cells = main(given.draws)
+    found = {"experiments": given.experiments, "simulated": simulated(given.experiments), "taught": taught(given.draws)}
     if given.json:
-        given.json.write_text("[\n" + ",\n".join(json.dumps(cell) for cell in cells) + "\n]\n", encoding="utf-8")
+        given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

@@ -61,7 +61,9 @@ def data_set(name: str, students: tuple[str, ...], rows: int = ROWS) -> DataSet:
     texts = sorted(known, key=content_id)[:rows]
     names = sorted({known[text] for text in texts})
     truth = np.array([names.index(known[text]) for text in texts])
-    return DataSet(texts, truth, len(names), {one: _features(f"{name}-{one}-{rows}.npy", one, texts) for one in students})
+    return DataSet(
+        texts, truth, len(names), {one: _features(f"{name}-{one}-{rows}.npy", one, texts) for one in students}
+    )
 
 
 def _features(file: str, student: str, texts: list[str]) -> Floats:

@@ -20,7 +20,8 @@ from outgrow.execution.store import Store
 from outgrow.experiment.near_copies import careful_copies, features_of
 from outgrow.experiment.steps.job_files import facts
 from outgrow.models.contract import TUNED
-from outgrow.results.metrics.intervals import accuracy, contrast
+from outgrow.results.metrics.chosen import accuracy_of_choice, best_of, over_deals, scores_of_choice
+from outgrow.results.metrics.intervals import accuracy
 from outgrow.results.metrics.worth import best_by_others, sizes
 from outgrow.results.metrics.worth import worth as worth_by
 from outgrow.teaching.calibration import Calibration, calibration
@@ -87,7 +88,7 @@ def teach(
 
     pool: the step of the data set. Of several choices, the one with the best accuracy on the careful labels, each scored
     by students that did not learn it. The student's own accuracy is then measured by cross-validation: each row is scored
-    by the choice that the other folds would have made.
+    by the choice that the rows of other parts make, over many deals into parts.
     worth: whether what the cheap labels are worth is counted, which is most of the trainings; before_worth gets the student
     and all else that is known of it before that.
     Whatever was trained is in the store: after a kill, the same call goes on where it was.
@@ -100,8 +101,8 @@ def teach(
         laboratory.made([student])
         return work.taught(student, work.report(choices[0], student))
     right = work.cross_fitted(choices)
-    picks, scores = work.chosen(right)
-    best = _best(right)
+    scores = scores_of_choice(right, evidence.careful_groups, seed)
+    best = best_of(right)
     student, alone = work.plan.kept(choices[best]), work.plan.taught(choices[best])
     laboratory.made([student, alone] if worth else [student])
     tried = [
@@ -110,7 +111,9 @@ def teach(
     ]
     report = work.report(choices[best], student, scores, tried if len(choices) > 1 else ())
     if evidence.pool.input_type.name == "text":
-        measured = work.calibration([choices[place] for place in picks], choices[best])
+        parts = folds(evidence.careful_groups, seed)
+        picks = [choices[best_of(np.delete(right, part, axis=1))] for part in parts]
+        measured = work.calibration(picks, choices[best])
         report = replace(report, calibration=measured)
     taught = work.taught(student, report)
     if not worth:
@@ -119,7 +122,7 @@ def teach(
         before_worth(taught)
     heads = TUNED if learner.spec.able.strengths else ()
     curve = work.curve(list(dict.fromkeys([*(choice.l2 for choice in choices), *heads])))
-    worth_of = scores if student == alone else work.alone(choices[best])
+    worth_of = scores.mean(axis=0) if student == alone else work.alone(choices[best])
     found = worth_by(worth_of, curve) if curve else None
     return replace(taught, report=replace(report, worth=found, worth_counted=True))
 
@@ -141,11 +144,6 @@ def work_on(pool: Step, learner: Learner, laboratory: Laboratory, seed: int) -> 
     plans = {join.by: TeachPlan(learner, join.evidence, pool, join.step, seed) for join in tried}
     of_folds = [plans[join.by] for join in joins.of_folds]
     return Work(plans[joins.best.by], of_folds, laboratory, data, joins, facts(folders[0])["voters"])
-
-
-def _best(right: Floats) -> int:
-    """The choice `[choices, rows]` that is right most often; of equals the first."""
-    return int(right.mean(axis=1).argmax())
 
 
 def _check_judged(choices: Sequence[Candidate], evidence: Evidence) -> None:
@@ -224,15 +222,6 @@ class Work:
                 row[part] = self.right(step, careful[part])
         return right
 
-    def chosen(self, right: Floats) -> tuple[list[int], Floats]:
-        """The place of each fold's choice, which the other folds make, and `[careful rows]` scores by these."""
-        scores = np.empty(right.shape[1])
-        picks = []
-        for part in folds(self.evidence.careful_groups, self.plan.seed):
-            picks.append(_best(np.delete(right, part, axis=1)))
-            scores[part] = right[picks[-1], part]
-        return picks, scores
-
     def curve(self, strengths: Sequence[float | None]) -> dict[int, Floats]:
         """Scores `[repeats, careful rows]` of students that learned some careful labels alone; NaN where learned.
 
@@ -260,7 +249,7 @@ class Work:
         scores: Floats | None = None,
         tried: Sequence[Mapping[str, Any]] = (),
     ) -> Report:
-        """The numbers; without scores, those that need no careful label."""
+        """The numbers; without scores `[deals, careful rows]`, those that need no careful label."""
         evidence = self.evidence
         rows, hard, pool = np.setdiff1d(evidence.taught, evidence.chosen), evidence.hard, evidence.pool
         probabilities = np.load(self.laboratory.opened(student) / "probabilities.npy", mmap_mode="r")[rows]
@@ -285,11 +274,12 @@ class Work:
         if scores is None:
             return report
         both, cheap = self.joins.both, self.joins.scores
-        gain = contrast(np.stack([scores[both], cheap])[:, None], [1, -1]) if len(both) else None
+        pairs = np.stack([scores[:, both], np.broadcast_to(cheap, (len(scores), len(cheap)))], axis=1)
+        gain = over_deals(pairs, [1, -1]) if len(both) else None
         known = {
             "cheap_accuracy": accuracy(cheap[None]) if len(both) else None,
             "cheap_rows": len(both),
-            "student_accuracy": accuracy(scores[None]),
+            "student_accuracy": accuracy_of_choice(scores),
             "gain": gain,
             "tried": tuple(tried),
         }
