@@ -104,6 +104,7 @@ def test_a_run_leaves_its_folder(folder: Path) -> None:
         assert each["strong"] == "static:wordllama"
         assert each["n_test"] == 80
         assert each["n_transfer"] == 80
+        assert each["weak_parameters"] == each["strong_parameters"] == 32_000 * 256
     assert content["environment"]["threads"] == 1
     assert content["environment"]["files"] == {"reviews.csv": digest_file(folder / "reviews.csv")}
     assert set(content["environment"]["checkpoints"]) == {"wordllama"}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from folders import folder
+from grids import grid
 from typer.testing import CliRunner
 
 import outgrow
@@ -36,7 +37,7 @@ def test_the_paper_s_figure_has_a_panel_for_each_task_and_the_truth(run: Path) -
     assert len(rows) == 4 * 3
     assert rows[-1]["series"] == "the truth"
     assert paper.spec["facet"]["sort"] == ["zebra", "ant", "moth", "bee"]  # the order of the run, not of the alphabet
-    assert paper.spec["columns"] == 3
+    assert paper.spec["columns"] == 2  # two rows of two, not three and one
     (row,) = [row for row in rows if (row["task"], row["series"]) == ("ant", "naive")]
     assert row["weak"] == pytest.approx(0.63)
     assert row["estimate"] == pytest.approx(0.71)
@@ -47,6 +48,35 @@ def test_the_paper_s_figure_has_a_panel_for_each_task_and_the_truth(run: Path) -
     text = str(tasks.spec)
     assert "yOffset" in text  # the methods of a task are below one another
     assert "xOffset" in str(paper.spec)
+
+
+def test_students_of_known_size_are_placed_by_it_and_others_by_name(tmp_path: Path) -> None:
+    sizes = (10**6, 10**7, 10**9)
+    (paper,) = drawn(FOR_PAPERS, Scene(read([grid(tmp_path / "known", weak=["static:w"], sizes=sizes, n=60)])))
+    (rows,) = paper.panels.values()
+    assert {(row["strong"], row["parameters"]) for row in rows} == {
+        ("probe:one", 10**6),
+        ("probe:two", 10**7),
+        ("probe:three", 10**9),
+    }
+    at = {(row["strong"], row["series"]): row["at"] for row in rows}
+    assert at["probe:two", "the truth"] == pytest.approx(10**7)
+    # Side by side about the student's own place, as far apart at each size on a logarithmic axis.
+    for student, size in zip(("probe:one", "probe:two", "probe:three"), sizes, strict=True):
+        left, right = at[student, "naive"], at[student, "confidence"]
+        assert left < size < right
+        assert (left * right) ** 0.5 == pytest.approx(size)
+        assert right / left == pytest.approx(1000 ** (0.022))
+    x = paper.spec["spec"]["layer"][1]["encoding"]["x"]
+    assert x["scale"]["type"] == "log"
+    assert x["axis"]["values"] == list(sizes)
+    assert paper.spec["spec"]["layer"][1]["mark"]["type"] == "line"
+    # Two students of one size, or one whose size is not known, would hide one another or have no place.
+    for case, counts in (("alike", (10**6, 10**6, 10**9)), ("unknown", (10**6, 10**7, None))):
+        made = grid(tmp_path / case, weak=["static:w"], sizes=counts, n=60)
+        (paper,) = drawn(FOR_PAPERS, Scene(read([made])))
+        assert "parameters" not in paper.columns
+        assert "log" not in str(paper.spec)
 
 
 def test_one_task_has_no_figure_over_tasks(tmp_path: Path) -> None:

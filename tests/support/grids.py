@@ -30,6 +30,7 @@ def grid(
     notes: Sequence[str] = (),
     yaml: str = YAML,
     curves: bool = False,
+    sizes: Sequence[int | None] = (),
 ) -> Path:
     """A run folder. Supervisors reach about .7, ceilings `gap` more, students half of it; later ones a little more."""
     tests = {task: _test_set(task, n, classes, texts) for task in tasks}
@@ -59,7 +60,8 @@ def grid(
                             "ceiling": ceiling,
                         }
                         names = [Entry(name, name) for name in (supervisor, student, method)]
-                        asked.append(RunToScore(task, *names, seed, models, {"n_transfer": 400}))
+                        known = {"strong_parameters": sizes[s]} if sizes else {}
+                        asked.append(RunToScore(task, *names, seed, models, {"n_transfer": 400, **known}))
     order = {(one.task, *one.cell): place for place, one in reversed(list(enumerate(asked)))}
     asked.sort(key=lambda one: order[(one.task, *one.cell)])
     drawn = {

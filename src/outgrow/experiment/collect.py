@@ -22,7 +22,7 @@ from outgrow.experiment.spec.task_entries import HARD
 from outgrow.experiment.steps.choose import candidates, chosen
 from outgrow.experiment.steps.job_files import fold_of
 from outgrow.experiment.steps.order import hardest_easy
-from outgrow.results.cells import NO_LESSON, Entry, RunToScore, cells_of
+from outgrow.results.cells import NO_LESSON, PARAMETERS, Entry, RunToScore, cells_of
 from outgrow.results.equivalents import CURVE
 from outgrow.results.no_supervisor import ELICITED, UNTRAINED
 from outgrow.results.predictions import HeldOut, ModelKey, Predictions
@@ -68,6 +68,11 @@ def collect(plan: Plan, open_step: Open) -> tuple[list[RunToScore], Predictions,
         transfer = np.load(open_step(run.split) / "transfer.npy")
         labels = probabilities(run.supervisor, pool)[transfer]
         facts = _facts(run, pool, transfer, labels, open_step) | overlaps.facts(run, pool, transfer, labels)
+        counts = {
+            PARAMETERS[role]: plan.parameters.get(spec.name)
+            for role, spec in (("weak", run.weak), ("strong", run.strong))
+        }
+        facts |= {name: count for name, count in counts.items() if count is not None}
         weak, strong, method = (Entry(spec.name, spec.shown) for spec in (run.weak, run.strong, run.method))
         asked.append(RunToScore(run.task, weak, strong, method, run.seed, models, facts))
         whole.append(asked[-1])

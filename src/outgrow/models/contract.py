@@ -187,6 +187,13 @@ class Model(BaseModel):
         """
         return None
 
+    def count_parameters(self, location: Location | None) -> int | None:
+        """How many numbers its weights are, by which figures order students; None: not known.
+
+        location: of its checkpoint, where it has one. By default the checkpoint's own count.
+        """
+        return None if location is None or not location.parameters else location.parameters
+
     @property
     def has_checkpoint(self) -> bool:
         """Whether its field `checkpoint` names something with a fingerprint."""

@@ -22,6 +22,7 @@ NO_TRUTH = "undefined: no truth on transfer"
 NO_LESSON = "undefined: the student learns nothing, so it has no ceiling"
 NOT_COVERED = "undefined: weak labels do not cover test"
 OVERLAP = "overlap_density"  # of a run's facts: the share of its transfer rows that are easy and hard at once
+PARAMETERS = {"weak": "weak_parameters", "strong": "strong_parameters"}  # of a run's facts, where they are known
 MORE = "more_than_ceiling"  # of a run's facts: what its students are given that their ceiling is not
 ROLES = ("weak", "student", "ceiling")
 

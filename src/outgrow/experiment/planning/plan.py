@@ -89,6 +89,7 @@ class Plan:
     experiment: Experiment
     runs: tuple[Run, ...]
     sources: Mapping[str, Any]
+    parameters: Mapping[str, int] = field(default_factory=dict)  # model entry -> how many it has, where that is known
 
     @property
     def wanted(self) -> list[Step]:
@@ -106,7 +107,8 @@ def plan(experiment: Experiment, ground: Resolved, pools: Mapping[str, Pool]) ->
         for method in experiment.methods
         for seed in experiment.seeds
     ]
-    return Plan(experiment, tuple(runs), ground.sources)
+    counts = {spec.name: spec.able.count_parameters(ground.locations.get(spec.name)) for spec in experiment.models}
+    return Plan(experiment, tuple(runs), ground.sources, {name: count for name, count in counts.items() if count})
 
 
 def _tasks(experiment: Experiment, ground: Resolved, pools: Mapping[str, Pool]) -> list[TaskPlan]:

@@ -108,7 +108,9 @@ def tooltips(*fields: str) -> list[Any]:
     return [
         alt.Tooltip(f"{name}:Q", title=titles.get(name, name), format=".3f")
         if name in numbers or (name == "weak" and "strong" in fields and "series" in fields)
-        else alt.Tooltip(f"{name}:{'Q' if name in ('predictions', 'seeds') else 'N'}", title=titles.get(name, name))
+        else alt.Tooltip(
+            f"{name}:{'Q' if name in ('predictions', 'seeds', 'parameters') else 'N'}", title=titles.get(name, name)
+        )
         for name in fields
     ]
 
