@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -130,8 +131,12 @@ def test_each_cell_says_what_it_has_beyond_no_supervisor(tmp_path: Path) -> None
     assert control["beyond_no_supervisor"]["estimate"] == pytest.approx(found["estimate"])
     assert "beyond none" in table_rows(results.cells, view(ACCURACY, results.cells))[0]
     assert "the best of what needs no supervisor" in equivalents(results.cells)[0]
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    values = re.findall(r'data-label="beyond none" data-value="([^"]*)"', page)
+    assert values == [repr(found["estimate"]), "", ""]
     plain = run(asked(tmp_path), store=tmp_path / "store", out=tmp_path / "plain")
     assert not any("beyond_no_supervisor" in cell for cell in plain.cells)
+    assert "beyond none" not in (tmp_path / "plain" / "report.html").read_text(encoding="utf-8")
     assert "beyond none" not in table_rows(plain.cells, view(ACCURACY, plain.cells))[0]
 
 

@@ -10,6 +10,7 @@ from outgrow.report.scene import Scene, names
 from outgrow.report.sections.section import Data, Section
 from outgrow.report.sentences import equivalents
 from outgrow.report.tables import number, over
+from outgrow.results.no_supervisor import BEYOND
 
 NUMBERS = (
     ("weak_accuracy", "weak"),
@@ -18,6 +19,7 @@ NUMBERS = (
     ("gain", "gain"),
     ("pgr", "PGR"),
 )
+NONE = {"estimate": None, "low": None, "high": None, "status": "no method without a supervisor ran"}
 TITLES = {
     "run": "run",
     "task": "task",
@@ -33,13 +35,14 @@ WIDEST = (-1.0, 2.0)  # of the PGR scale: an interval beyond would press all oth
 def _data(scene: Scene) -> Data:
     cells, pending = scene.cells, scene.pending
     columns, shared = _columns([*(names(cell) for cell in cells), *(one.names for one in pending)])
+    beyond = any(BEYOND in cell for cell in cells)
     accuracies = _scale([cell[key] for cell in cells for key, _ in NUMBERS[:3]], (0.0, 1.0), ())
     shares = _scale([cell["pgr"] for cell in cells], WIDEST, (0.0, 1.0))
     return Data(
         {
             "columns": columns,
             "shared": shared,
-            "numbers": NUMBERS,
+            "numbers": [*NUMBERS[:-1], *([(BEYOND, "beyond none")] if beyond else []), NUMBERS[-1]],
             "cells": [_row(cell, accuracies, shares) for cell in cells],
             "pending": pending,
             "over": f"{over(cells)}." if cells else "",
@@ -62,7 +65,7 @@ def _row(cell: Mapping[str, Any], accuracies: tuple[float, float], shares: tuple
     if pgr["estimate"] is not None:
         share = {"zero": _at(0.0, shares), "one": _at(1.0, shares), **_mark(pgr, shares)}
     numbers = {title.lower(): _number(cell[key]) for key, title in NUMBERS}
-    return {"names": names(cell), **numbers, "gap": gap, "share": share}
+    return {"names": names(cell), **numbers, "beyond": _number(cell.get(BEYOND, NONE)), "gap": gap, "share": share}
 
 
 def _number(interval: Mapping[str, Any]) -> dict[str, Any]:
