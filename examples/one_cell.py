@@ -21,7 +21,7 @@ from outgrow.models.contract import FeatureModel
 from outgrow.models.heads.probe import Probe
 from outgrow.models.heads.solver import Problem, Solver, predict, solve
 from outgrow.models.heads.static import Static
-from outgrow.results.metrics.recovery import recovery
+from outgrow.results.statistics.recovery import recovery
 from outgrow.tasks.pool import build_pool, deal
 from outgrow.tasks.sentiment import sentiment
 

@@ -29,8 +29,8 @@ from outgrow.core.examples import Ints
 from outgrow.execution.machine import Machine
 from outgrow.execution.progress import Silent
 from outgrow.execution.store import Store
-from outgrow.results.metrics.chosen import accuracy_of_choice, best_of, over_deals, scores_of_choice
-from outgrow.results.metrics.intervals import Interval, accuracy
+from outgrow.results.statistics.chosen import accuracy_of_choice, best_of, over_deals, scores_of_choice
+from outgrow.results.statistics.intervals import Interval, accuracy
 from outgrow.teaching.dataset import Dataset
 from outgrow.teaching.label_form import Form
 from outgrow.teaching.options import learning

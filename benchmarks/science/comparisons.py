@@ -21,12 +21,12 @@ from simulated import Model, experiments, probabilities
 from outgrow.core.answers import Answers
 from outgrow.core.registry import names
 from outgrow.results.metrics.agreement import agreements, squared_misfit
-from outgrow.results.metrics.comparison import Triple, difference, pgr_difference
 from outgrow.results.metrics.controls import beyond_chance
-from outgrow.results.metrics.equivalence import equivalent
-from outgrow.results.metrics.intervals import Interval, accuracy, contrast
 from outgrow.results.metrics.scores import metric_named
 from outgrow.results.predictions import HeldOut
+from outgrow.results.statistics.comparison import Triple, difference, pgr_difference
+from outgrow.results.statistics.equivalence import equivalent
+from outgrow.results.statistics.intervals import Interval, accuracy, contrast
 
 MODELS: tuple[Model, ...] = ("probit", "heavy")
 SEEDS = (1, 3, 5, 10)

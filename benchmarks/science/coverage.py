@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from outgrow.results.metrics.intervals import Interval, ratio
-from outgrow.results.metrics.recovery import recovery
+from outgrow.results.statistics.intervals import Interval, ratio
+from outgrow.results.statistics.recovery import recovery
 
 SETTINGS = ((0.60, 0.70, 0.80), (0.70, 0.80, 0.90), (0.75, 0.78, 0.90), (0.85, 0.90, 0.93))  # weak, student, ceiling
 SEEDS = (3, 5, 10)

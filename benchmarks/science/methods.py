@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from outgrow.core.entry_names import display
+from outgrow.core.text.entry_names import display
 from outgrow.execution.machine import Machine
 from outgrow.experiment.pipeline import run
 from outgrow.experiment.spec.schema import Experiment

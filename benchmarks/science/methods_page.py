@@ -14,8 +14,8 @@ from typing import Any
 from outgrow.core.registry import BUILT_IN, find
 from outgrow.methods.contract import Method
 from outgrow.models.label_sources.options import BudgetOfTruth, Join, Simulate
-from outgrow.results.metrics.comparison import holm
-from outgrow.results.metrics.drawn_tasks import drawn
+from outgrow.results.statistics.comparison import holm
+from outgrow.results.statistics.drawn_tasks import drawn
 
 HEAD = """# Methods
 

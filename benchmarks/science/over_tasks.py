@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from simulated import Model, draw, experiments
 
-from outgrow.results.metrics.comparison import Triple, average, mean_difference
-from outgrow.results.metrics.intervals import Interval
+from outgrow.results.statistics.comparison import Triple, average, mean_difference
+from outgrow.results.statistics.intervals import Interval
 
 TASKS = (2, 3, 5, 10)
 BETWEEN = (0.0, 0.01, 0.03)

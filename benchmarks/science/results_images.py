@@ -15,7 +15,7 @@ import yaml
 from results_nlp import PAGE, ROOT, filled, narrow
 
 from outgrow import Experiment, Machine, Results, run
-from outgrow.core.entry_names import display
+from outgrow.core.text.entry_names import display
 from outgrow.execution.store import Store, default_store
 from outgrow.experiment.spec.paths import BASE
 from outgrow.report.tables import markdown, rows

@@ -14,7 +14,7 @@ from typing import Any
 from outgrow import Machine, Results, run
 from outgrow.report.tables import markdown, number, rows, short
 from outgrow.results.compare import compare
-from outgrow.results.margins import by_margin
+from outgrow.results.diagnostics.margins import by_margin
 from outgrow.results.run_folder import read_run
 
 ROOT = Path(__file__).parents[2]

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from outgrow.results.metrics.recovery import performance_gap_recovered
 from outgrow.results.sealed.attempts import Threshold, ask_holdout, simultaneous
+from outgrow.results.statistics.recovery import performance_gap_recovered
 
 ROWS, EXPERIMENTS = 1000, 200
 COUNTS = (1, 10, 100, 1000)

@@ -19,7 +19,7 @@ from outgrow.core.examples import Floats, Ints
 from outgrow.methods.losses import Confidence, Naive
 from outgrow.models.contract import TUNED
 from outgrow.models.heads.solver import TOGETHER, Head, Problem, Solver, predict, solve
-from outgrow.results.metrics.worth import best_by_others, sizes, worth
+from outgrow.results.statistics.worth import best_by_others, sizes, worth
 from outgrow.tasks.sentiment import sentiment
 from outgrow.teaching.options import learner, student_spec
 from outgrow.teaching.steps import folds

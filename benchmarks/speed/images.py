@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from outgrow.core.image import Image
+from outgrow.core.inputs.image import Image
 from outgrow.core.registry import find
 
 PLUGIN = Path(__file__).parents[2] / "examples" / "plugins" / "efficientnet_lite.py"

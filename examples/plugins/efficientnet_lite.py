@@ -18,7 +18,7 @@ from pydantic import Field
 
 from outgrow import FeatureModel, Features, OutgrowError, UsageError
 from outgrow.core.identity import digest_file
-from outgrow.core.image import Image, pixels_of
+from outgrow.core.inputs.image import Image, pixels_of
 from outgrow.models.contract import LinearHead, Location, Saved
 
 SIZES = {"lite0": 4_652_008, "lite1": 5_416_680, "lite2": 6_092_072}  # parameters

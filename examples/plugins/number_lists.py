@@ -7,7 +7,7 @@ import numpy as np
 
 from outgrow import Examples, InputType, Labels, Model, RawTask
 from outgrow.core.files.tables import Table
-from outgrow.core.inputs import Read
+from outgrow.core.inputs.input_type import Read
 
 
 class NumberList(InputType):

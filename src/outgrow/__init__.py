@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from outgrow.core.errors import OutgrowError, UsageError
     from outgrow.core.examples import Examples, Labels
-    from outgrow.core.inputs import InputType
+    from outgrow.core.inputs.input_type import InputType
     from outgrow.execution.machine import Machine
     from outgrow.experiment.pipeline import run
     from outgrow.experiment.spec.schema import Experiment
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from outgrow.models.contract import FeatureModel, Features, Model
     from outgrow.report.paper_texts import latex, quotes
     from outgrow.report.plot import plot
-    from outgrow.results.metrics.intervals import Limits
     from outgrow.results.metrics.scores import Metric
     from outgrow.results.run_results import Results
+    from outgrow.results.statistics.intervals import Limits
     from outgrow.tasks.contract import RawTask
     from outgrow.teaching.estimator.classifier import WeakToStrongClassifier
     from outgrow.teaching.predict_files import predict_files as predict
@@ -60,11 +60,11 @@ _HOME = {
     "Experiment": "experiment.spec.schema",
     "FeatureModel": "models.contract",
     "Features": "models.contract",
-    "InputType": "core.inputs",
+    "InputType": "core.inputs.input_type",
     "Labels": "core.examples",
     "Machine": "execution.machine",
     "Method": "methods.contract",
-    "Limits": "results.metrics.intervals",
+    "Limits": "results.statistics.intervals",
     "Metric": "results.metrics.scores",
     "Model": "models.contract",
     "OutgrowError": "core.errors",

@@ -15,8 +15,8 @@ from pictures import class_folder, noise, saved
 
 from outgrow import UsageError
 from outgrow.core.files.image_files import NotAPictureError, in_threads
-from outgrow.core.image import Image, ImageType
-from outgrow.core.inputs import type_with_columns
+from outgrow.core.inputs.image import Image, ImageType
+from outgrow.core.inputs.input_type import type_with_columns
 from outgrow.core.pool import Pool
 from outgrow.tasks.files import file_task
 from outgrow.tasks.pool import build_pool

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outgrow.core.units import named
+from outgrow.core.text.units import named
 
 
 def test_a_sentence_about_texts_becomes_one_about_images() -> None:

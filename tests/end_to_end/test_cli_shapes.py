@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from commands import FILES, cells_of, table
 
 from outgrow import Experiment, Machine, Results, run
-from outgrow.core.inputs import TEXT
+from outgrow.core.inputs.input_type import TEXT
 from outgrow.tasks.sentiment import sentiment
 
 # Other shapes of data

@@ -10,7 +10,7 @@ from browser import Opened, chromium
 from pictures import class_folder, noise, saved
 
 from outgrow import Experiment, UsageError, run
-from outgrow.core.image import Image
+from outgrow.core.inputs.image import Image
 from outgrow.core.registry import find
 from outgrow.execution.machine import Machine
 from outgrow.execution.store import Store

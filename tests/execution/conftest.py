@@ -12,4 +12,4 @@ def toy_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, target in toys.ROWS.items():
         monkeypatch.setitem(registry.BUILT_IN["step kinds"], name, target)
     # Where another test has loaded torch, every worker would load it too, for seconds.
-    monkeypatch.setattr("outgrow.execution.processes.torch_is_loaded", lambda: False)
+    monkeypatch.setattr("outgrow.execution.executors.processes.torch_is_loaded", lambda: False)

@@ -140,7 +140,7 @@ def test_any_number_of_processes_makes_the_same(tmp_path: Path, jobs: int) -> No
 def test_threads_are_held_to_and_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    monkeypatch.setattr("outgrow.execution.processes.torch_is_loaded", lambda: True)
+    monkeypatch.setattr("outgrow.execution.executors.processes.torch_is_loaded", lambda: True)
     before = torch.get_num_threads()
     for jobs, threads in [(1, before + 1), (2, before + 2)]:
         step = Step("threads", {"run": jobs})

@@ -8,7 +8,7 @@ import pytest
 
 from outgrow.core.errors import OutgrowError
 from outgrow.execution.step import Context, Job
-from outgrow.experiment.steps.checkpoint import checkpoint
+from outgrow.experiment.steps.models.checkpoint import checkpoint
 from outgrow.models.checkpoints.locate import resolve
 from outgrow.models.contract import Location
 

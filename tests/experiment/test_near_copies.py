@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from outgrow.core.image import Image
+from outgrow.core.inputs.image import Image
 from outgrow.core.pool import Pool
 from outgrow.experiment.near_copies import ALIKE, near_copies, neighbours
 from outgrow.experiment.pipeline import run

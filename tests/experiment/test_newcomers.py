@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from outgrow import Experiment, OutgrowError, RawTask, UsageError, run
 from outgrow.cli.app import app
 from outgrow.cli.check_plugin import check
-from outgrow.core.inputs import TEXT, cut, shown, texts_of, type_of_class
+from outgrow.core.inputs.input_type import TEXT, cut, shown, texts_of, type_of_class
 from outgrow.core.pool import Pool
 from outgrow.core.registry import BUILT_IN, find
 from outgrow.execution.machine import Machine

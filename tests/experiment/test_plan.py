@@ -27,8 +27,8 @@ from outgrow.experiment.planning.plan import Plan
 from outgrow.experiment.planning.training import training_step
 from outgrow.experiment.spec.model_entries import model_spec
 from outgrow.experiment.spec.schema import Experiment
-from outgrow.experiment.steps import heads
 from outgrow.experiment.steps.data import split_step
+from outgrow.experiment.steps.models import heads
 from outgrow.experiment.steps.training_request import NAIVE, TRUTH, TaskPlan
 from outgrow.models.checkpoints.locate import resolve
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from outgrow.core.entry_names import display
 from outgrow.core.errors import UsageError
+from outgrow.core.text.entry_names import display
 from outgrow.core.validation import Problems
 from outgrow.experiment.spec.method_entries import method_spec
 from outgrow.experiment.spec.model_entries import model_spec

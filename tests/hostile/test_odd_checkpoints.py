@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from outgrow.core.errors import OutgrowError
 from outgrow.execution.step import Context, Job
-from outgrow.experiment.steps.checkpoint import with_checkpoints
+from outgrow.experiment.steps.models.checkpoint import with_checkpoints
 from outgrow.models.checkpoints.headers import headers
 from outgrow.models.checkpoints.locate import resolve
 from outgrow.models.checkpoints.safe_folder import check_folder

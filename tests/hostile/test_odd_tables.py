@@ -13,8 +13,8 @@ import pytest
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.examples import class_name, sorted_classes
+from outgrow.core.files.columns.label_checks import abstention_faults, label_faults
 from outgrow.core.files.json_file import NotJsonError, parse_json
-from outgrow.core.files.label_checks import abstention_faults, label_faults
 from outgrow.core.files.spreadsheet import harmless
 from outgrow.core.files.streams import chunks, writer
 from outgrow.core.files.tables import Table, read_table

@@ -8,7 +8,7 @@ import pytest
 from hostile import held, outgrow, refused
 
 from outgrow.cli.printing import console_of
-from outgrow.core.printable import printable, printable_json
+from outgrow.core.text.printable import printable, printable_json
 
 NASTY = ["\x1b]0;PWN\x07", "\x1b[31mx", "\x9b31m", "a\rb", "\x08\x08", "\u202eabc", "\u2066x", "\ud800", "\x00", "\x7f"]
 BRACKETS = ["[/b]", "[red]x", "[link=http://x]y[/link]", ":smile:", "[bold]", "\\[x]", "[/]", "[[x]]"]

@@ -15,7 +15,7 @@ from small_experiment import asked
 from outgrow import run
 from outgrow.core.errors import UsageError
 from outgrow.core.examples import Floats, Ints
-from outgrow.core.inputs import InputType
+from outgrow.core.inputs.input_type import InputType
 from outgrow.core.pool import Pool
 from outgrow.execution.machine import Machine
 from outgrow.execution.step import walk

@@ -8,8 +8,8 @@ import pytest
 from folders import folder
 
 from outgrow.results.between_runs import between, pairing
-from outgrow.results.metrics.comparison import difference
 from outgrow.results.run_folder import read_run
+from outgrow.results.statistics.comparison import difference
 
 WEAK = {"weak": 0.6, "ceiling": 0.9}
 

@@ -26,10 +26,10 @@ from outgrow.report.sentences import agreements
 from outgrow.report.tables import agreement_view, csv_text, markdown, short, terminal, view
 from outgrow.report.tables import rows as cell_rows
 from outgrow.results.compare import compare, in_seeds_and_rows, reference
-from outgrow.results.metrics.comparison import difference
 from outgrow.results.metrics.scores import metric_named
 from outgrow.results.run_folder import read_run, with_metric
 from outgrow.results.run_results import Results
+from outgrow.results.statistics.comparison import difference
 
 TWO_TASKS = {
     "a": {"weak": 0.6, "naive": 0.7, "confidence": 0.78, "product": 0.7, "ceiling": 0.9},

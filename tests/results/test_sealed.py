@@ -18,10 +18,10 @@ from places import ROOT
 from sealed_parts import SEEDS, N, answers, sealed
 
 from outgrow.core.errors import OutgrowError, UsageError
-from outgrow.results.metrics.recovery import recovery
 from outgrow.results.sealed import ledger
 from outgrow.results.sealed.attempts import Threshold, ask_holdout
 from outgrow.results.sealed.submit import read_right, sentences, submit
+from outgrow.results.statistics.recovery import recovery
 
 
 def fault(call: Callable[[], Any], kind: type[OutgrowError] = OutgrowError) -> str:

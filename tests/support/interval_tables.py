@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from recovered import Array
 
-from outgrow.results.metrics.intervals import Interval
+from outgrow.results.statistics.intervals import Interval
 
 NUMERATOR, DENOMINATOR = [-1, 1, 0], [-1, 0, 1]
 

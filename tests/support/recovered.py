@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from outgrow.results.metrics.intervals import Interval
-from outgrow.results.metrics.recovery import recovery
+from outgrow.results.statistics.intervals import Interval
+from outgrow.results.statistics.recovery import recovery
 
 Array = NDArray[np.float64]
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from outgrow import UsageError
-from outgrow.core.choice import Choice, ChoiceType
-from outgrow.core.inputs import input_type
+from outgrow.core.inputs.choice import Choice, ChoiceType
+from outgrow.core.inputs.input_type import input_type
 from outgrow.core.pool import Pool
 from outgrow.tasks.files import file_task
 from outgrow.tasks.pool import build_pool

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from outgrow import Experiment, UsageError
 from outgrow.cli.app import app
-from outgrow.core.choice import Choice
+from outgrow.core.inputs.choice import Choice
 from outgrow.execution.machine import Machine
 from outgrow.execution.store import Store
 from outgrow.experiment.pipeline import prepare

@@ -13,8 +13,8 @@ from taught import write
 from typer.testing import CliRunner
 
 from outgrow.cli.app import app
-from outgrow.core.choice import Choice
 from outgrow.core.errors import OutgrowError, UsageError
+from outgrow.core.inputs.choice import Choice
 from outgrow.tasks.sentiment import sentiment
 from outgrow.teaching.dataset import read_dataset
 from outgrow.teaching.dataset_notes import notes

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from outgrow import UsageError
 from outgrow.cli.app import app
-from outgrow.core.image import Image
+from outgrow.core.inputs.image import Image
 from outgrow.execution.machine import Machine
 from outgrow.teaching.predict_files import predict_file
 from outgrow.teaching.saved_student import load

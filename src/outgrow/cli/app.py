@@ -209,7 +209,7 @@ def prune(
 ) -> None:
     """Remove results from the store, by age or size. Run folders need nothing of it."""
     from outgrow.core.errors import UsageError
-    from outgrow.core.units import duration, shown_size, size
+    from outgrow.core.text.units import duration, shown_size, size
 
     if older_than is None and larger_than is None:
         raise UsageError("prune: say what may go: --older-than 30d, --larger-than 20GB, or both")

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from outgrow.cli.printing import say
-from outgrow.core.printable import printable
+from outgrow.core.text.printable import printable
 
 SENTENCES = 20  # of one failure are printed; a file with a thousand faults needs no thousand lines
 LONGEST = 1000  # characters of a sentence

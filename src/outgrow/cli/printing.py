@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from outgrow.core.printable import printable, printable_json
+from outgrow.core.text.printable import printable, printable_json
 
 
 def say(text: str, *, error: bool = False, end: str = "\n") -> None:

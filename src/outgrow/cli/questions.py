@@ -18,7 +18,7 @@ from outgrow.cli.options import (
 )
 from outgrow.cli.printing import say
 from outgrow.cli.teach import columns_of, listed
-from outgrow.core.units import plural
+from outgrow.core.text.units import plural
 
 LabelsArgument = Annotated[Path, typer.Argument(metavar="LABELS", help="Cheap labels: a CSV, JSONL or Parquet file.")]
 TextOption = Annotated[str, typer.Option("--text", help="The column of the texts, or a template: '{title} {body}'.")]

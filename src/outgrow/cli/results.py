@@ -48,7 +48,7 @@ def show(
     from outgrow.core.errors import UsageError
     from outgrow.report import papers, tables
     from outgrow.report.sensitivity import SENSITIVITY, at_each_strength
-    from outgrow.results.margins import by_margin
+    from outgrow.results.diagnostics.margins import by_margin
     from outgrow.results.metrics.scores import metric_named
     from outgrow.results.run_folder import read_run, with_metric
 

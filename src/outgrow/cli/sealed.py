@@ -10,7 +10,7 @@ import typer
 
 from outgrow.cli.options import DeviceOption, JobsOption, QuietOption, StoreOption, ThreadsOption
 from outgrow.cli.printing import say, say_json
-from outgrow.core.units import plural
+from outgrow.core.text.units import plural
 
 
 def seal(

@@ -17,7 +17,7 @@ from outgrow.cli.options import (
     ThreadsOption,
 )
 from outgrow.cli.printing import say
-from outgrow.core.units import plural
+from outgrow.core.text.units import plural
 
 
 def teach(

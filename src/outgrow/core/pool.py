@@ -17,7 +17,7 @@ from outgrow.core.examples import Examples, Ints, Labels, Strings
 from outgrow.core.files.tables import (
     _spelled,
 )
-from outgrow.core.inputs import TEXT, InputType, type_identity, type_with_identity
+from outgrow.core.inputs.input_type import TEXT, InputType, type_identity, type_with_identity
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.files.disk import FullDisk, this_host
 from outgrow.core.identity import canonical_json
 from outgrow.core.registry import find
-from outgrow.core.units import shown_duration
-from outgrow.execution.executor import Executor, Failure, Outcome, Reports, WorkItem, WorkOrder
+from outgrow.core.text.units import shown_duration
+from outgrow.execution.executors.executor import Executor, Failure, Outcome, Reports, WorkItem, WorkOrder
 from outgrow.execution.machine import Machine, environment
 from outgrow.execution.progress import Display, Silent
 from outgrow.execution.schedule import Schedule, missing

@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, suppress
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Protocol, Self
 
-from outgrow.core.printable import printable
-from outgrow.core.units import shown_duration
+from outgrow.core.text.printable import printable
+from outgrow.core.text.units import shown_duration
 from outgrow.execution.store import Store
 
 if TYPE_CHECKING:

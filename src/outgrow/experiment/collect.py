@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outgrow.core.examples import Labels, Strings
-from outgrow.core.inputs import without_image
+from outgrow.core.inputs.input_type import without_image
 from outgrow.core.pool import Pool
 from outgrow.execution.step import Step, kind_of, walk
 from outgrow.experiment.equal_students import equal_students
@@ -23,11 +23,11 @@ from outgrow.experiment.steps.choose import candidates, chosen
 from outgrow.experiment.steps.job_files import fold_of
 from outgrow.experiment.steps.order import hardest_easy
 from outgrow.results.cells import NO_LESSON, PARAMETERS, Entry, RunToScore, cells_of
-from outgrow.results.equivalents import CURVE
-from outgrow.results.no_supervisor import ELICITED, UNTRAINED
+from outgrow.results.diagnostics.equivalents import CURVE
+from outgrow.results.diagnostics.no_supervisor import ELICITED, UNTRAINED
+from outgrow.results.diagnostics.sensitivity import CEILING_AT, STUDENT_AT
+from outgrow.results.diagnostics.shares import TRUE_LABELS
 from outgrow.results.predictions import HeldOut, ModelKey, Predictions
-from outgrow.results.sensitivity import CEILING_AT, STUDENT_AT
-from outgrow.results.shares import TRUE_LABELS
 
 OWN_ACCURACY = "own_label_accuracy"  # of a run's facts: of the supervisor's labels, before true ones are among them
 UNBALANCED = 0.05  # of the rows: how far shares must be from equal ones for a note

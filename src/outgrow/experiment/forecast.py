@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from outgrow.core.units import plural, shown_duration
+from outgrow.core.text.units import plural, shown_duration
 from outgrow.execution.machine import Machine
 from outgrow.execution.step import Step, walk
 from outgrow.execution.store import Store

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from outgrow.core.examples import Floats, Ints
-from outgrow.core.inputs import shown
+from outgrow.core.inputs.input_type import shown
 from outgrow.core.pool import Pool
-from outgrow.core.units import plural
+from outgrow.core.text.units import plural
 from outgrow.execution.step import Step, walk
 
 ALIKE = 0.95  # cosine of features less their mean; one word more or less in a sentence of ten is about there

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from outgrow.core.entry_names import display
 from outgrow.core.files import disk
 from outgrow.core.files.sums import is_whole, write_sums
 from outgrow.core.identity import digest, digest_file
+from outgrow.core.text.entry_names import display
 from outgrow.experiment.planning.plan import Plan
 from outgrow.experiment.spec.schema import Experiment
 from outgrow.report.scene import WORK

@@ -12,7 +12,7 @@ import numpy as np
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.files import disk
-from outgrow.core.inputs import TEXT
+from outgrow.core.inputs.input_type import TEXT
 from outgrow.core.pool import Pool
 from outgrow.execution.execute import execute
 from outgrow.execution.machine import Machine

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from outgrow.core.examples import Examples, Labels
 from outgrow.core.findings import Findings, global_randomness
 from outgrow.core.identity import content_id
-from outgrow.core.inputs import input_type
+from outgrow.core.inputs.input_type import input_type
 from outgrow.core.registry import find, names
 from outgrow.models.contract import FeatureModel, Location, Model
 

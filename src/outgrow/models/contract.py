@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from outgrow.core.inputs import InputType
+from outgrow.core.inputs.input_type import InputType
 
 TEXTS = frozenset({"text"})
 ANY = frozenset({"any"})

@@ -16,7 +16,7 @@ import numpy as np
 from outgrow.core.errors import UsageError
 from outgrow.core.examples import Floats, harden
 from outgrow.core.files.tables import read_table
-from outgrow.core.inputs import TEXT
+from outgrow.core.inputs.input_type import TEXT
 from outgrow.execution.machine import resolve_device
 from outgrow.questions.measures.sampling import margins
 from outgrow.teaching.reading import Reading

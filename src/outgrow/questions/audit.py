@@ -13,10 +13,10 @@ import numpy as np
 
 from outgrow.core.errors import UsageError
 from outgrow.core.examples import Floats, Ints, sorted_classes
-from outgrow.core.files.listed_probabilities import listed
+from outgrow.core.files.columns.listed_probabilities import listed
 from outgrow.core.files.streams import writer
 from outgrow.core.files.tables import Table, read_table, table_format
-from outgrow.core.units import plural
+from outgrow.core.text.units import plural
 from outgrow.questions.material import Material, Place, gather, sources_of
 from outgrow.questions.measures.copies import MOST, Neighbourhood, neighbourhood
 from outgrow.questions.measures.label_quality import GivenBy, quality
@@ -181,7 +181,7 @@ def _voters(given: Table, form: Form, found: Sequence[Stray]) -> list[str]:
 
 
 def _stray(table: Table | None, text: str, found: Sequence[Stray], source: str | None = None) -> list[AuditedLabel]:
-    from outgrow.core.files.row_text import render
+    from outgrow.core.files.columns.row_text import render
 
     if table is None or not found:
         return []

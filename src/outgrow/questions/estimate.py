@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from outgrow.core.examples import Floats, Ints, harden
 from outgrow.core.files.streams import writer
-from outgrow.core.units import plural
+from outgrow.core.text.units import plural
 from outgrow.questions.material import Material, Place, gather
 from outgrow.questions.measures.powered import Powered, powered
 from outgrow.questions.population import Rows, predictions, read_rows

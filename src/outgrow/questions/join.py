@@ -15,7 +15,7 @@ from outgrow.core.files.streams import writer
 from outgrow.execution.step import Step
 from outgrow.models.label_sources.aggregate import Rule
 from outgrow.questions.measures.sampling import margins
-from outgrow.results.metrics.intervals import Interval, accuracy
+from outgrow.results.statistics.intervals import Interval, accuracy
 from outgrow.teaching.careful_labels import Gold, Rows, check_gold, matched, read_gold
 from outgrow.teaching.cheap_labels import CheapLabels, GivenLabels, read_cheap_labels
 from outgrow.teaching.dataset import Evidence, one_hot

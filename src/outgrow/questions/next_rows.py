@@ -11,11 +11,11 @@ import numpy as np
 
 from outgrow.core.errors import UsageError
 from outgrow.core.examples import Floats, harden
-from outgrow.core.files.row_text import render
+from outgrow.core.files.columns.row_text import render
 from outgrow.core.files.streams import writer
 from outgrow.core.files.tables import Table, read_table
 from outgrow.core.identity import content_id
-from outgrow.core.inputs import TEXT
+from outgrow.core.inputs.input_type import TEXT
 from outgrow.execution.machine import resolve_device
 from outgrow.execution.progress import Display, Silent
 from outgrow.models.heads.solver import Solver, predict

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from outgrow.core.examples import Floats
-from outgrow.core.files.row_text import render
+from outgrow.core.files.columns.row_text import render
 from outgrow.core.files.tables import Table, read_table
 from outgrow.core.identity import content_id, digest, digest_file
 from outgrow.core.pool import Pool
 from outgrow.execution.step import Step
-from outgrow.experiment.steps.heads import features_step
+from outgrow.experiment.steps.models.heads import features_step
 from outgrow.experiment.steps.training_request import TaskPlan
 from outgrow.models.heads.solver import Head, Solver, predict_all
 from outgrow.questions.material import Material

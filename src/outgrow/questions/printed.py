@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from outgrow.core.units import plural
+from outgrow.core.text.units import plural
 from outgrow.questions.audit import Audit
 from outgrow.questions.estimate import FEWEST, Estimated, Estimates
 from outgrow.questions.join import Joined

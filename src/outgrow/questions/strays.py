@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from outgrow.core.files.label_checks import abstention_marks
+from outgrow.core.files.columns.label_checks import abstention_marks
 from outgrow.core.files.streams import writer
 from outgrow.core.files.tables import Table
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from outgrow.core.entry_names import display
-from outgrow.core.units import plural
+from outgrow.core.text.entry_names import display
+from outgrow.core.text.units import plural
 from outgrow.report.tables import short
 from outgrow.results.compare import Comparison
 from outgrow.results.predictions import OWN

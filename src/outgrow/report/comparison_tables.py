@@ -7,9 +7,9 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from outgrow.core.entry_names import display
 from outgrow.core.files.spreadsheet import harmless
-from outgrow.core.units import plural
+from outgrow.core.text.entry_names import display
+from outgrow.core.text.units import plural
 from outgrow.report.tables import NAMES, TITLES, names_of, number, short
 from outgrow.report.terminal import Column, fitted, without_constants
 from outgrow.results.compare import Comparison, in_seeds_and_rows

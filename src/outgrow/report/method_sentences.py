@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from outgrow.core.entry_names import display
+from outgrow.core.text.entry_names import display
 from outgrow.results.predictions import OWN
 
 Run = Mapping[str, Any]  # as in results.json

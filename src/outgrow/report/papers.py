@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from outgrow.core.entry_names import display
 from outgrow.core.errors import UsageError
 from outgrow.core.registry import nearest
+from outgrow.core.text.entry_names import display
 from outgrow.report.comparison_tables import best_first, p_text
 from outgrow.report.tables import (
     ACCURACIES,

@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from outgrow.core.entry_names import display
 from outgrow.core.errors import OutgrowError
 from outgrow.core.files.json_file import parse_json
 from outgrow.core.files.sums import check_sums
+from outgrow.core.text.entry_names import display
 from outgrow.results.between_runs import pairing
 from outgrow.results.cells import RunToScore, Scored
 from outgrow.results.compare import Comparison, compare, reference

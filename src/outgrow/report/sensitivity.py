@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from outgrow.core.entry_names import display
 from outgrow.core.errors import UsageError
+from outgrow.core.text.entry_names import display
 from outgrow.report.tables import View, short
-from outgrow.results.metrics.recovery import gain_key, pgr_key
 from outgrow.results.metrics.scores import ACCURACY
+from outgrow.results.statistics.recovery import gain_key, pgr_key
 
 Cell = Mapping[str, Any]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from outgrow.core.entry_names import display
-from outgrow.core.units import plural
+from outgrow.core.text.entry_names import display
+from outgrow.core.text.units import plural
 from outgrow.report.summary import EFFECTS, NONE, SHOWN, effect
 from outgrow.report.tables import short, undetermined
 from outgrow.results.cells import OVERLAP
-from outgrow.results.metrics.comparison import holm
-from outgrow.results.no_supervisor import BEYOND
+from outgrow.results.diagnostics.no_supervisor import BEYOND
+from outgrow.results.statistics.comparison import holm
 
 
 def verdict(cell: Mapping[str, Any], p: float | None, among: int = 1) -> str:

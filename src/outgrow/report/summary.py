@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from outgrow.core.entry_names import display
+from outgrow.core.text.entry_names import display
 from outgrow.report.tables import NAMES, undetermined
-from outgrow.results.metrics.comparison import holm
+from outgrow.results.statistics.comparison import holm
 
 Cell = Mapping[str, Any]
 Named = Callable[[str], str]

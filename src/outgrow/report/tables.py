@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-from outgrow.core.entry_names import display
 from outgrow.core.files.spreadsheet import harmless
+from outgrow.core.text.entry_names import display
 from outgrow.report.interval_bars import pgr_bars
 from outgrow.report.terminal import Column, fitted, without_constants
 from outgrow.results.cells import OVERLAP
-from outgrow.results.metrics.recovery import gain_key, pgr_key
+from outgrow.results.diagnostics.no_supervisor import BEYOND
 from outgrow.results.metrics.scores import ACCURACY, Metric
-from outgrow.results.no_supervisor import BEYOND
 from outgrow.results.predictions import OWN
+from outgrow.results.statistics.recovery import gain_key, pgr_key
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from outgrow.core.entry_names import display
-from outgrow.core.units import plural
+from outgrow.core.text.entry_names import display
+from outgrow.core.text.units import plural
 from outgrow.report.summary import SHOWN, Named
 from outgrow.results.compare import Comparison
 

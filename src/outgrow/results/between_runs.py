@@ -11,10 +11,10 @@ import numpy as np
 from outgrow.core.examples import Ints
 from outgrow.results.cells import NO_TRUTH, NOT_COVERED, ROLES, RunToScore, cells_of
 from outgrow.results.compare import AXES, Cell, differences, name_of, names_of, set_of, title_of
-from outgrow.results.metrics.comparison import Difference, Triple, difference, pgr_difference
-from outgrow.results.metrics.intervals import Interval
 from outgrow.results.predictions import HeldOut
 from outgrow.results.run_folder import Reading
+from outgrow.results.statistics.comparison import Difference, Triple, difference, pgr_difference
+from outgrow.results.statistics.intervals import Interval
 
 FEWEST = 2  # test examples in common
 

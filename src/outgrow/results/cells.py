@@ -12,11 +12,11 @@ from outgrow.core.answers import Answers
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Ints
 from outgrow.results.metrics.agreement import agreement, agreements, squared_misfit
-from outgrow.results.metrics.comparison import difference
-from outgrow.results.metrics.intervals import Interval, contrast
-from outgrow.results.metrics.recovery import gain_key, pgr_key, recovery
 from outgrow.results.metrics.scores import ACCURACY, Contributions, Metric, metric_named
 from outgrow.results.predictions import OWN, HeldOut, ModelKey, Predictions
+from outgrow.results.statistics.comparison import difference
+from outgrow.results.statistics.intervals import Interval, contrast
+from outgrow.results.statistics.recovery import gain_key, pgr_key, recovery
 
 NO_TRUTH = "undefined: no truth on transfer"
 NO_LESSON = "undefined: the student learns nothing, so it has no ceiling"

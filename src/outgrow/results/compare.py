@@ -9,7 +9,9 @@ from typing import Any
 from outgrow.core.errors import UsageError
 from outgrow.core.registry import nearest
 from outgrow.results.cells import NO_TRUTH, NOT_COVERED, RunToScore, Scored, cells_of, written
-from outgrow.results.metrics.comparison import (
+from outgrow.results.predictions import OWN
+from outgrow.results.run_folder import Reading
+from outgrow.results.statistics.comparison import (
     Difference,
     Triple,
     average,
@@ -22,10 +24,8 @@ from outgrow.results.metrics.comparison import (
     unpaired,
     unpaired_pgr_difference,
 )
-from outgrow.results.metrics.crossed import crossed
-from outgrow.results.metrics.intervals import Interval
-from outgrow.results.predictions import OWN
-from outgrow.results.run_folder import Reading
+from outgrow.results.statistics.crossed import crossed
+from outgrow.results.statistics.intervals import Interval
 
 AXES = ("method", "weak", "strong", "task")
 Cell = list[RunToScore]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from outgrow.core.entry_names import display
 from outgrow.core.errors import UsageError
+from outgrow.core.text.entry_names import display
 
 if TYPE_CHECKING:
     from outgrow.results.run_folder import Reading

@@ -16,7 +16,7 @@ from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats, Ints, Labels, Strings
 from outgrow.core.files.sums import check_sums
 from outgrow.core.identity import canonical_json
-from outgrow.core.inputs import TEXT, Preview
+from outgrow.core.inputs.input_type import TEXT, Preview
 from outgrow.results.run_content import AGAIN, NOT_WHOLE
 
 SUM = 2e-3  # how far from one the stored probabilities of a row may sum to

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from outgrow.core.entry_names import display
 from outgrow.core.errors import OutgrowError
+from outgrow.core.text.entry_names import display
 from outgrow.results.cells import ROLES, Entry, RunToScore, Scored, cell_rows, run_rows
 from outgrow.results.metrics.scores import ACCURACY, metric_named
 from outgrow.results.predictions import ModelKey, Predictions, ceilings_of

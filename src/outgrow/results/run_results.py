@@ -11,16 +11,16 @@ from typing import Any
 from outgrow.core.errors import OutgrowError
 from outgrow.core.files.json_file import read_json
 from outgrow.core.files.sums import check_sums
-from outgrow.core.units import plural
+from outgrow.core.text.units import plural
 from outgrow.results.cells import Entry, RunToScore, Scored, cell_rows, leave_undefined, run_rows
-from outgrow.results.controls import control_rows
-from outgrow.results.equivalents import add_equivalents
+from outgrow.results.diagnostics.controls import control_rows
+from outgrow.results.diagnostics.equivalents import add_equivalents
+from outgrow.results.diagnostics.no_supervisor import add_beyond
+from outgrow.results.diagnostics.sensitivity import add_sensitivity
+from outgrow.results.diagnostics.shares import far_from_labels
 from outgrow.results.frames import flat_cell, flat_difference, flat_run, frame, html, predictions
-from outgrow.results.no_supervisor import add_beyond
 from outgrow.results.predictions import OWN, Predictions
 from outgrow.results.run_content import AGAIN, NOT_WHOLE, check_content
-from outgrow.results.sensitivity import add_sensitivity
-from outgrow.results.shares import far_from_labels
 
 __all__ = ["SCHEMA", "Entry", "Results", "RunToScore"]
 

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from outgrow.core.findings import Findings, global_randomness
-from outgrow.core.inputs import type_of_class
+from outgrow.core.inputs.input_type import type_of_class
 from outgrow.tasks.contract import RawTask
 from outgrow.tasks.pool import build_pool
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from outgrow.core.errors import OutgrowError
-from outgrow.core.inputs import InputType
+from outgrow.core.inputs.input_type import InputType
 
 
 @dataclass(frozen=True)

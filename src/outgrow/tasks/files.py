@@ -10,9 +10,9 @@ from typing import Any
 
 from outgrow.core.errors import UsageError
 from outgrow.core.examples import sorted_classes
-from outgrow.core.files.label_checks import label_faults
+from outgrow.core.files.columns.label_checks import label_faults
 from outgrow.core.files.tables import Table
-from outgrow.core.inputs import TEXT, InputType, Read, read_rows
+from outgrow.core.inputs.input_type import TEXT, InputType, Read, read_rows
 from outgrow.core.registry import nearest
 from outgrow.tasks.contract import RawTask
 

@@ -17,10 +17,10 @@ import numpy as np
 from outgrow.core.errors import UsageError
 from outgrow.core.examples import Ints, class_name, sorted_classes
 from outgrow.core.identity import content_id
-from outgrow.core.inputs import InputType, type_of_class
+from outgrow.core.inputs.input_type import InputType, type_of_class
 from outgrow.core.pool import Pool, Source
 from outgrow.core.registry import nearest
-from outgrow.core.units import plural
+from outgrow.core.text.units import plural
 from outgrow.tasks.class_names import class_names_in_texts
 from outgrow.tasks.contract import RawTask
 

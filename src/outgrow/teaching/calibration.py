@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outgrow.core.examples import Floats, Ints, Strings
-from outgrow.results.metrics.intervals import Interval, Limits, contrast
+from outgrow.results.statistics.intervals import Interval, Limits, contrast
 
 BINS = 15  # of equal width: Guo et al. 2017
 RANGE = (0.05, 20.0)  # of temperatures

@@ -13,7 +13,7 @@ import numpy as np
 
 from outgrow.core.examples import Floats, Ints, harden
 from outgrow.core.files.tables import Table
-from outgrow.core.inputs import InputType, Read
+from outgrow.core.inputs.input_type import InputType, Read
 from outgrow.core.pool import Pool
 from outgrow.core.registry import nearest
 from outgrow.teaching.cheap_labels import CheapLabels, uncounted

@@ -11,11 +11,11 @@ import numpy as np
 
 from outgrow.core.answers import uniform
 from outgrow.core.examples import Floats, Ints, sorted_classes
-from outgrow.core.files.label_checks import abstention_faults, label_faults
-from outgrow.core.files.label_columns import class_probabilities
-from outgrow.core.files.listed_probabilities import Listed, completed, confident, is_listed, listed
+from outgrow.core.files.columns.label_checks import abstention_faults, label_faults
+from outgrow.core.files.columns.label_columns import class_probabilities
+from outgrow.core.files.columns.listed_probabilities import Listed, completed, confident, is_listed, listed
 from outgrow.core.files.tables import Table
-from outgrow.core.inputs import Read
+from outgrow.core.inputs.input_type import Read
 from outgrow.models.label_sources.aggregate import MODELS, Rule, join_answers, join_votes, rules, shares
 from outgrow.models.label_sources.dawid_skene import Votes, one_sided
 from outgrow.models.label_sources.label_file import reordered

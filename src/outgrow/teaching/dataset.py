@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from outgrow.core.answers import within
 from outgrow.core.errors import UsageError
 from outgrow.core.examples import Floats, Ints, Strings, harden
-from outgrow.core.inputs import InputType
+from outgrow.core.inputs.input_type import InputType
 from outgrow.core.pool import Pool
 from outgrow.teaching.careful_labels import (
     Careful,

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from outgrow.core.examples import Ints
-from outgrow.core.units import plural
-from outgrow.results.shares import far_apart
+from outgrow.core.text.units import plural
+from outgrow.results.diagnostics.shares import far_apart
 from outgrow.tasks.class_names import class_names_in_texts
 from outgrow.teaching.dataset import Dataset
 

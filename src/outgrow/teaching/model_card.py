@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from outgrow.core.registry import find_identity
-from outgrow.core.units import named
+from outgrow.core.text.units import named
 from outgrow.models.contract import Saved
 from outgrow.teaching.reading import Reading, columns_read
 from outgrow.teaching.sentences import JOINS, sentences, share

@@ -8,7 +8,7 @@ from typing import Any
 
 from outgrow.core.errors import UsageError
 from outgrow.core.files import disk
-from outgrow.core.inputs import TEXT, InputType
+from outgrow.core.inputs.input_type import TEXT, InputType
 from outgrow.core.registry import is_file_name, nearest
 from outgrow.core.validation import Problems
 from outgrow.experiment.spec.method_entries import MethodSpec, method_spec, misfits

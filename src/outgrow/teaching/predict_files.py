@@ -14,8 +14,8 @@ from outgrow.core.errors import UsageError
 from outgrow.core.examples import Floats, Ints, harden
 from outgrow.core.files.streams import ROWS, STDIN, Columns, chunks, writer
 from outgrow.core.files.tables import Table
-from outgrow.core.inputs import InputType
-from outgrow.core.inputs import Read as Rows
+from outgrow.core.inputs.input_type import InputType
+from outgrow.core.inputs.input_type import Read as Rows
 from outgrow.execution.machine import resolve_device
 from outgrow.execution.progress import Display, Silent
 from outgrow.teaching.reading import Reading

@@ -8,7 +8,7 @@ from typing import Any
 
 from outgrow.core.errors import UsageError
 from outgrow.core.files.tables import Table
-from outgrow.core.inputs import (
+from outgrow.core.inputs.input_type import (
     TEXT,
     InputType,
     Read,

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from outgrow.results.metrics.intervals import Interval
-from outgrow.results.metrics.worth import Point, Worth
+from outgrow.results.statistics.intervals import Interval
+from outgrow.results.statistics.worth import Point, Worth
 from outgrow.teaching.calibration import Calibration
 
 

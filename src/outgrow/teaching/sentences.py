@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from outgrow.core.units import named, plural
+from outgrow.core.text.units import named, plural
 
 JOINS = {
     "mean": "their mean",

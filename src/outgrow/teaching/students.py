@@ -13,7 +13,7 @@ import numpy as np
 
 from outgrow.core.errors import UsageError
 from outgrow.core.examples import Floats
-from outgrow.core.inputs import TEXT, InputType
+from outgrow.core.inputs.input_type import TEXT, InputType
 from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.models.contract import FeatureModel, LinearHead, Location
 from outgrow.models.heads import saved as heads

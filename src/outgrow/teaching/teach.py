@@ -20,10 +20,10 @@ from outgrow.execution.store import Store
 from outgrow.experiment.near_copies import careful_copies, features_of
 from outgrow.experiment.steps.job_files import facts
 from outgrow.models.contract import TUNED
-from outgrow.results.metrics.chosen import accuracy_of_choice, best_of, over_deals, scores_of_choice
-from outgrow.results.metrics.intervals import accuracy
-from outgrow.results.metrics.worth import best_by_others, sizes
-from outgrow.results.metrics.worth import worth as worth_by
+from outgrow.results.statistics.chosen import accuracy_of_choice, best_of, over_deals, scores_of_choice
+from outgrow.results.statistics.intervals import accuracy
+from outgrow.results.statistics.worth import best_by_others, sizes
+from outgrow.results.statistics.worth import worth as worth_by
 from outgrow.teaching.calibration import Calibration, calibration
 from outgrow.teaching.dataset import Dataset, Evidence
 from outgrow.teaching.dataset_notes import far_from_labels

@@ -11,8 +11,8 @@ import numpy as np
 
 from outgrow.core.errors import Stopped, UsageError
 from outgrow.core.files import disk
-from outgrow.core.inputs import TEXT, InputType
-from outgrow.core.units import named
+from outgrow.core.inputs.input_type import TEXT, InputType
+from outgrow.core.text.units import named
 from outgrow.execution.machine import Machine
 from outgrow.execution.progress import Display, Silent
 from outgrow.execution.store import Store, default_store

@@ -14,7 +14,7 @@ from tiny_backbones import backbone
 from transformers import pipeline
 
 from outgrow import UsageError, run
-from outgrow.core.image import Image
+from outgrow.core.inputs.image import Image
 from outgrow.execution.machine import Machine
 from outgrow.methods.losses import Confidence, Entropy, Naive, Product, ReverseKl, Window
 from outgrow.models.checkpoints.locate import resolve

@@ -124,7 +124,8 @@ def test_a_missing_package_is_said_before_any_work(made: Callable[[str], Path]) 
 
 
 def test_options_load_no_torch() -> None:
-    code = "import sys, outgrow.models.finetune.options, outgrow.experiment.steps.finetune; assert 'torch' not in sys.modules"
+    code = "import sys, outgrow.models.finetune.options, outgrow.experiment.steps.models.finetune\n"
+    code += "assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": str(SRC)})
 
 

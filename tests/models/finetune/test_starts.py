@@ -156,7 +156,7 @@ def test_finetuned_students_take_every_method(made: Callable[[str], Path], tmp_p
 
 def test_an_oracle_judges_by_the_truth(made: Callable[[str], Path], tmp_path: Path) -> None:
     from outgrow.execution.step import Job
-    from outgrow.experiment.steps.finetune import _watch
+    from outgrow.experiment.steps.models.finetune import _watch
 
     student = {"finetune": str(made("gpt2")), "epochs": 1, "max_length": 16}
     asked = experiment(strong=[student], methods=["early_stop", {"early_stop": {"on": "truth"}}])

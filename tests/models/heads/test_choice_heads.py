@@ -12,8 +12,8 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from outgrow import Experiment, UsageError, run
-from outgrow.core.choice import Choice
-from outgrow.core.inputs import input_type
+from outgrow.core.inputs.choice import Choice
+from outgrow.core.inputs.input_type import input_type
 from outgrow.core.pool import Pool
 from outgrow.execution.machine import Machine
 from outgrow.execution.store import Store

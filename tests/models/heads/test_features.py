@@ -16,7 +16,7 @@ from safetensors.numpy import load_file, save_file
 from tiny_models import FAMILIES, TEXTS, WORDS, features, one_by_one
 
 from outgrow.core.errors import OutgrowError, UsageError
-from outgrow.core.inputs import TEXT
+from outgrow.core.inputs.input_type import TEXT
 from outgrow.models.checkpoints.locate import resolve
 from outgrow.models.checkpoints.tokens import batches
 from outgrow.models.heads.probe import Probe

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from outgrow import Experiment, UsageError, run
-from outgrow.core.inputs import input_type
+from outgrow.core.inputs.input_type import input_type
 from outgrow.core.pool import Pool
 from outgrow.models.label_sources.label_file import read_given
 from outgrow.results.predictions import Predictions

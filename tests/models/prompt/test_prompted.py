@@ -10,9 +10,9 @@ import pytest
 from pydantic import ValidationError
 from safetensors.numpy import load_file, save_file
 
-from outgrow.core.choice import Choice
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.examples import Examples, Labels
+from outgrow.core.inputs.choice import Choice
 from outgrow.execution.machine import Machine
 from outgrow.execution.store import Store
 from outgrow.experiment.pipeline import prepare, run

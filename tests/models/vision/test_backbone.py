@@ -12,7 +12,7 @@ from tiny_backbones import backbone
 from tiny_models import make
 
 from outgrow import OutgrowError, UsageError
-from outgrow.core.image import Image
+from outgrow.core.inputs.image import Image
 from outgrow.models.checkpoints.locate import resolve
 from outgrow.models.heads.probe import Probe
 

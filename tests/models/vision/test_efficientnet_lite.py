@@ -9,7 +9,7 @@ from pictures import noise
 
 from outgrow import UsageError
 from outgrow.core.identity import digest_file
-from outgrow.core.image import Image
+from outgrow.core.inputs.image import Image
 from outgrow.core.registry import find
 from outgrow.models.check import check_model
 

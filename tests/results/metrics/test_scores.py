@@ -14,11 +14,11 @@ from sklearn import metrics as sk
 from outgrow.core.answers import Answers, within
 from outgrow.core.errors import OutgrowError
 from outgrow.core.registry import BUILT_IN
-from outgrow.results.metrics.crossed import crossed
-from outgrow.results.metrics.intervals import contrast
-from outgrow.results.metrics.recovery import NOT_BETTER, recovery
 from outgrow.results.metrics.scores import ACCURACY, BINS, metric_named, score
 from outgrow.results.predictions import HeldOut
+from outgrow.results.statistics.crossed import crossed
+from outgrow.results.statistics.intervals import contrast
+from outgrow.results.statistics.recovery import NOT_BETTER, recovery
 
 METRICS = {name: metric_named(name) for name in BUILT_IN["metrics"]}
 

@@ -17,8 +17,8 @@ from typing import IO, Any
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.files import disk
+from outgrow.core.files.columns.parquet_columns import columns as parquet_columns
 from outgrow.core.files.json_file import NotJsonError, parse_json
-from outgrow.core.files.parquet_columns import columns as parquet_columns
 from outgrow.core.files.spreadsheet import harmless
 from outgrow.core.files.tables import Table, named, packing_fault, table_format
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.examples import class_name
+from outgrow.core.files.columns.parquet_columns import columns as parquet_columns
 from outgrow.core.files.json_file import NotJsonError, parse_json
-from outgrow.core.files.parquet_columns import columns as parquet_columns
 from outgrow.core.registry import nearest
 
 FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".parquet": "parquet"}

@@ -14,8 +14,8 @@ from outgrow.experiment.steps.controls import shuffled_labels
 from outgrow.experiment.steps.training_request import NAIVE, TRUTH, USUAL, TaskPlan, Terms
 from outgrow.experiment.steps.true_labels import true_labels_step
 from outgrow.models.contract import TUNED
-from outgrow.results.equivalents import AT_L2, CURVE
-from outgrow.results.sensitivity import CEILING_AT, STUDENT_AT
+from outgrow.results.diagnostics.equivalents import AT_L2, CURVE
+from outgrow.results.diagnostics.sensitivity import CEILING_AT, STUDENT_AT
 
 SMALLEST = 25  # labels, where the curve begins; it doubles from there
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from outgrow.core.entry_names import display
 from outgrow.core.registry import nearest
+from outgrow.core.text.entry_names import display
 from outgrow.experiment.spec.method_entries import MethodSpec
 from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.experiment.spec.task_entries import HARD, TaskSpec

@@ -10,12 +10,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from outgrow.core.entry_names import display
 from outgrow.core.errors import UsageError
 from outgrow.core.examples import class_name
 from outgrow.core.files import disk
 from outgrow.core.registry import is_file_name, name_of
 from outgrow.core.source_of import source_of
+from outgrow.core.text.entry_names import display
 from outgrow.tasks.contract import RawTask
 
 FRAME = "frame"  # the key of a task entry in memory: a data frame in place of `file`

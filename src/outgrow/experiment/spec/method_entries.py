@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from outgrow.core.entry_names import as_shown, display
 from outgrow.core.errors import UsageError
 from outgrow.core.registry import Member, find
+from outgrow.core.text.entry_names import as_shown, display
 from outgrow.core.validation import Problems, validated
 from outgrow.experiment.spec.model_entries import ModelSpec, Written, head_and_options, model_spec
 from outgrow.experiment.spec.paths import absolute

@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from outgrow.core.entry_names import as_shown, display
 from outgrow.core.errors import UsageError
 from outgrow.core.identity import canonical_json
 from outgrow.core.registry import Member, find, is_file_name, names, nearest
+from outgrow.core.text.entry_names import as_shown, display
 from outgrow.core.validation import Problems, validated
 from outgrow.experiment.spec.paths import absolute, find_file
 from outgrow.models.contract import Model

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from outgrow.core.errors import UsageError
 from outgrow.core.files.tables import table_format
 from outgrow.core.files.yaml_file import read_yaml
-from outgrow.core.inputs import TEXT, InputType, type_identity
+from outgrow.core.inputs.input_type import TEXT, InputType, type_identity
 from outgrow.core.pool import Pool
 from outgrow.core.registry import Member, find, is_file_name
 from outgrow.core.validation import Problems

@@ -22,7 +22,7 @@ from pydantic import (
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.files.yaml_file import locate, read_yaml
 from outgrow.core.identity import canonical_json
-from outgrow.core.inputs import all_columns
+from outgrow.core.inputs.input_type import all_columns
 from outgrow.core.registry import is_file_name
 from outgrow.core.validation import Problems, faults
 from outgrow.experiment.spec import display_names

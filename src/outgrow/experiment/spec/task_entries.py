@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from outgrow.core.errors import OutgrowError
-from outgrow.core.inputs import InputType, all_columns, input_type, type_with_columns
+from outgrow.core.inputs.input_type import InputType, all_columns, input_type, type_with_columns
 from outgrow.core.registry import is_file_name, names, nearest
 from outgrow.core.validation import Problems, sentence
 from outgrow.experiment.spec.model_entries import ModelSpec, model_spec

@@ -9,7 +9,7 @@ import numpy as np
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.pool import Pool
-from outgrow.core.units import plural
+from outgrow.core.text.units import plural
 from outgrow.execution.step import Context, Job, Kind, Step, kind_of
 
 

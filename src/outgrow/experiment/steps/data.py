@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from outgrow.core.errors import OutgrowError
-from outgrow.core.inputs import TEXT, InputType, type_with_identity
+from outgrow.core.inputs.input_type import TEXT, InputType, type_with_identity
 from outgrow.core.pool import Pool, Source
 from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.steps.job_files import facts, member, save

@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 
 from outgrow.core.answers import within
-from outgrow.core.choice import Choice
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.examples import Floats, Labels
-from outgrow.core.inputs import TEXT, input_type
+from outgrow.core.inputs.choice import Choice
+from outgrow.core.inputs.input_type import TEXT, input_type
 from outgrow.core.pool import Pool
 from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.spec.method_entries import MethodSpec
 from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.experiment.steps.also_test import answers_of
-from outgrow.experiment.steps.heads import features_step
 from outgrow.experiment.steps.job_files import PARTS, facts, member, save
+from outgrow.experiment.steps.models.heads import features_step
 from outgrow.experiment.steps.training_request import TaskPlan, Training, feature_model
 from outgrow.methods.contract import Rows
 from outgrow.models.heads.choices import side_by_side

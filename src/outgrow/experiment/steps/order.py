@@ -19,8 +19,8 @@ from outgrow.core.examples import Floats, Ints
 from outgrow.core.pool import Pool, Source
 from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.spec.model_entries import ModelSpec
-from outgrow.experiment.steps.heads import features_step
 from outgrow.experiment.steps.job_files import method_of
+from outgrow.experiment.steps.models.heads import features_step
 from outgrow.experiment.steps.training_request import NAIVE, TaskPlan
 from outgrow.tasks.pool import deal
 

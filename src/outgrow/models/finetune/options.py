@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from outgrow.core.inputs import InputType
+from outgrow.core.inputs.input_type import InputType
 from outgrow.models.checkpoints.safe_folder import read_object
 from outgrow.models.contract import IMAGE_CLASSIFIER, Location, Model, Saved
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from outgrow.core.errors import UsageError
-from outgrow.core.image import Image
+from outgrow.core.inputs.image import Image
 from outgrow.core.pool import Pool
 from outgrow.models.checkpoints.tokens import Candidates, Readable, Tokens, read_texts
 from outgrow.models.contract import Location

@@ -12,8 +12,8 @@ import numpy as np
 from pydantic import Field
 
 from outgrow.core.errors import UsageError
-from outgrow.core.image import Image
-from outgrow.core.inputs import InputType
+from outgrow.core.inputs.image import Image
+from outgrow.core.inputs.input_type import InputType
 from outgrow.models.checkpoints.families import encoder
 from outgrow.models.checkpoints.loading import (
     is_causal,

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from outgrow.core.errors import UsageError
 from outgrow.core.examples import Floats, Strings
-from outgrow.core.files.label_columns import (
+from outgrow.core.files.columns.label_columns import (
     class_probabilities,
 )
 from outgrow.core.files.tables import read_table
-from outgrow.core.inputs import TEXT, InputType, type_with_identity
+from outgrow.core.inputs.input_type import TEXT, InputType, type_with_identity
 from outgrow.core.pool import Source
-from outgrow.core.units import plural
+from outgrow.core.text.units import plural
 from outgrow.models.label_sources.match_rows import Found, examples_of, no_match
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from outgrow.core.examples import class_name
 from outgrow.core.files.tables import Table
-from outgrow.core.inputs import TEXT, InputType
+from outgrow.core.inputs.input_type import TEXT, InputType
 from outgrow.core.pool import Source
 from outgrow.core.registry import nearest
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from outgrow.core.choice import Choice
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats
+from outgrow.core.inputs.choice import Choice
 from outgrow.models.checkpoints.loading import positions
 from outgrow.models.checkpoints.pooling import padded_in_front
 from outgrow.models.checkpoints.tokens import batches, check_ids, reach_of

@@ -10,7 +10,7 @@ import numpy as np
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.files.image_files import in_threads
-from outgrow.core.image import Image
+from outgrow.core.inputs.image import Image
 from outgrow.models.checkpoints.loading import quiet_load, read_config, read_weights
 from outgrow.models.checkpoints.weight_files import folder_of
 from outgrow.models.contract import Features, Location, Reader

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Examples, Floats, Ints, Labels
-from outgrow.core.image import pixels_of
+from outgrow.core.inputs.image import pixels_of
 from outgrow.models.checkpoints.device import own_randomness
 from outgrow.models.contract import Model
 

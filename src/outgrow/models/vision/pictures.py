@@ -13,7 +13,7 @@ import numpy as np
 
 from outgrow.core.errors import UsageError
 from outgrow.core.examples import Ints
-from outgrow.core.image import Image
+from outgrow.core.inputs.image import Image
 from outgrow.models.checkpoints.loading import quiet_load, read_config
 from outgrow.models.checkpoints.weight_files import folder_of
 from outgrow.models.contract import Location

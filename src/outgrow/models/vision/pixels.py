@@ -10,7 +10,7 @@ from pydantic import Field
 
 from outgrow.core.errors import UsageError
 from outgrow.core.identity import digest
-from outgrow.core.image import Image, pixels_of
+from outgrow.core.inputs.image import Image, pixels_of
 from outgrow.models.contract import FeatureModel, Features, Location
 
 MIDDLE, DEVIATION = 0.45, 0.25  # of the pixels of photographs between 0 and 1, over ImageNet's three channels

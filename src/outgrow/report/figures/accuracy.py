@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from outgrow.core.entry_names import display
+from outgrow.core.text.entry_names import display
 from outgrow.report.figures.figure import (
     BY_SEED,
     Figure,

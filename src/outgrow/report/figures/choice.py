@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from outgrow.core.errors import UsageError
 from outgrow.core.registry import nearest
-from outgrow.core.units import plural
+from outgrow.core.text.units import plural
 from outgrow.report.figures.catalogue import ALL
 from outgrow.report.figures.figure import Drawn, Figure, drawn
 from outgrow.report.scene import Scene

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from outgrow.core.entry_names import display
+from outgrow.core.text.entry_names import display
 from outgrow.report.scene import Scene, names
 from outgrow.report.tables import short
 

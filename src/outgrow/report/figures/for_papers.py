@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from outgrow.core.entry_names import display
+from outgrow.core.text.entry_names import display
 from outgrow.report.figures.figure import Figure, Key, Row, Rows, ends, models, panel_key
 from outgrow.report.figures.forms import finished, line_colour, points, start_chart, tooltips
 from outgrow.report.scene import Scene, names

@@ -10,7 +10,7 @@ from outgrow.report.scene import Scene, names
 from outgrow.report.sections.section import Data, Section
 from outgrow.report.sentences import equivalents
 from outgrow.report.tables import number, over
-from outgrow.results.no_supervisor import BEYOND
+from outgrow.results.diagnostics.no_supervisor import BEYOND
 
 NUMBERS = (
     ("weak_accuracy", "weak"),

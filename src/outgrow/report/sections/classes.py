@@ -12,10 +12,10 @@ from outgrow.report.scene import ReportedRun, Scene
 from outgrow.report.sections.section import Data, Section
 from outgrow.report.tables import number
 from outgrow.results.cells import ROLES, RunToScore, Scored, cells_of, written
-from outgrow.results.metrics.intervals import contrast
 from outgrow.results.metrics.per_class import ByClass, by_class
 from outgrow.results.metrics.scores import MACRO_F1
 from outgrow.results.predictions import HeldOut, ModelKey
+from outgrow.results.statistics.intervals import contrast
 
 MATRIX = 20  # classes of a confusion matrix; of more, the largest confusions are listed
 LARGEST = 20  # confusions in such a list

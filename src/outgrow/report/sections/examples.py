@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from outgrow.core.examples import Ints
-from outgrow.core.inputs import Preview, cut, image_of, texts_of
+from outgrow.core.inputs.input_type import Preview, cut, image_of, texts_of
 from outgrow.report.scene import ReportedRun
 from outgrow.report.sections.section import Data, Section
 from outgrow.results.cells import ROLES, RunToScore, Scored, cells_of

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from outgrow.core.units import shown_duration
+from outgrow.core.text.units import shown_duration
 from outgrow.report.scene import Scene
 from outgrow.report.sections.section import Data, Section
 from outgrow.results.run_results import Results

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from outgrow.core.entry_names import display
-from outgrow.core.units import plural
+from outgrow.core.text.entry_names import display
+from outgrow.core.text.units import plural
 from outgrow.report.comparison_tables import p_text
 from outgrow.report.scene import Scene
 from outgrow.report.sections.section import Data, Section
 from outgrow.report.summary import SHOWN
 from outgrow.report.tables import NAMES, TITLES, number
 from outgrow.results.between_runs import between
-from outgrow.results.metrics.comparison import holm
 from outgrow.results.run_folder import Reading
+from outgrow.results.statistics.comparison import holm
 
 NUMBERS = ("student's difference", "p", "p (Holm)", "PGR's difference", "seeds", "test examples")
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from outgrow.core.files.json_file import NotJsonError, parse_json
 from outgrow.core.files.tables import Table, read_table
-from outgrow.core.units import plural
+from outgrow.core.text.units import plural
 
 RIGHT = "right"
 # How inspect writes what accuracy counts (inspect_ai.scorer: CORRECT, INCORRECT, NOANSWER); partly right, "P", has no place.

@@ -10,9 +10,9 @@ import numpy as np
 
 from outgrow.core.errors import UsageError
 from outgrow.core.examples import Floats, class_name, sorted_classes, whole_number
-from outgrow.core.files.label_columns import class_probabilities
+from outgrow.core.files.columns.label_columns import class_probabilities
 from outgrow.core.files.tables import Table, read_table
-from outgrow.core.units import plural
+from outgrow.core.text.units import plural
 from outgrow.results.cells import Entry, RunToScore
 from outgrow.results.external.eval_logs import read_answers
 from outgrow.results.predictions import HeldOut, ModelKey, Predictions

@@ -15,9 +15,9 @@ from outgrow.core.files.tables import Table, read_table
 from outgrow.results.cells import NO_TRUTH, Scored, cell_rows, gain, leave_undefined, run_rows, written
 from outgrow.results.external.eval_logs import is_log, log_notes
 from outgrow.results.external.prediction_files import read_predictions
-from outgrow.results.metrics.recovery import performance_gap_recovered, recovery
 from outgrow.results.predictions import OWN
 from outgrow.results.run_results import SCHEMA, Results
+from outgrow.results.statistics.recovery import performance_gap_recovered, recovery
 
 ROLES = ("weak", "student", "ceiling")
 SEEDS_ONLY = (

@@ -1,1 +1,1 @@
-"""Numbers from arrays: accuracies, intervals, recovery, agreement, comparisons."""
+"""Numbers from arrays: metrics of one model, agreement of two, overlap density, chance."""

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats, Ints
-from outgrow.results.metrics.crossed import Groups, crossed
-from outgrow.results.metrics.intervals import Interval, Limits, contrast, ratio
+from outgrow.results.statistics.crossed import Groups, crossed
+from outgrow.results.statistics.intervals import Interval, Limits, contrast, ratio
 
 FEW_MISTAKES = "undefined: the supervisor makes too few mistakes"
 FEW_RIGHT = "undefined: the supervisor is right too rarely"

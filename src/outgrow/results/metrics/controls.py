@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outgrow.core.examples import Ints
-from outgrow.results.metrics.crossed import Groups, crossed
-from outgrow.results.metrics.intervals import Interval, Limits, interval
+from outgrow.results.statistics.crossed import Groups, crossed
+from outgrow.results.statistics.intervals import Interval, Limits, interval
 
 
 def chance(predicted: Ints, truth: Ints, classes: int, strata: Ints | None = None) -> float:

@@ -5,7 +5,7 @@ probabilities `[n, classes]` and hard predictions `[n]`, `rows` the truth, ids, 
 a mean over examples (accuracy, log loss, Brier) they are the examples' own values. For the others they are the metric
 plus each example's empirical influence on it (the infinitesimal jackknife's pseudo-values: Jaeckel 1972; Efron 1982,
 chapter 6): the variance of their mean is that of the metric, to first order. So a table `[models, seeds, examples]` of
-contributions goes where a table of right and wrong goes (metrics/intervals.py), groups included.
+contributions goes where a table of right and wrong goes (statistics/intervals.py), groups included.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from outgrow.core.answers import Allowed, Answers
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats
 from outgrow.core.registry import BUILT_IN, find
-from outgrow.results.metrics.intervals import UNIT, Limits
 from outgrow.results.predictions import HeldOut
+from outgrow.results.statistics.intervals import UNIT, Limits
 
 BINS = 15  # of the calibration error, as in Guo et al. 2017 (arXiv 1706.04599)
 SMALLEST = float(np.finfo(np.float32).eps)  # a probability below is taken as this: stored values are float32

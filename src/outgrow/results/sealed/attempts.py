@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from outgrow.results.metrics.intervals import Interval
-from outgrow.results.metrics.recovery import recovery
+from outgrow.results.statistics.intervals import Interval
+from outgrow.results.statistics.recovery import recovery
 
 LEVEL = 0.95
 

@@ -14,12 +14,12 @@ from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.examples import class_name, whole_number
 from outgrow.core.files import disk
 from outgrow.core.files.tables import Table, read_table
-from outgrow.core.units import plural
-from outgrow.results.metrics.intervals import Interval
-from outgrow.results.metrics.recovery import performance_gap_recovered
+from outgrow.core.text.units import plural
 from outgrow.results.sealed import ledger
 from outgrow.results.sealed.attempts import LEVEL, ask_holdout, simultaneous
 from outgrow.results.sealed.envelope import Envelope, read_envelope
+from outgrow.results.statistics.intervals import Interval
+from outgrow.results.statistics.recovery import performance_gap_recovered
 
 Rights = NDArray[np.float64]  # [seeds, examples] 1 right, 0 wrong
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Literal
 
-from outgrow.core.choice import read_of
 from outgrow.core.errors import UsageError
-from outgrow.core.files.choice_columns import Offered
+from outgrow.core.files.columns.choice_columns import Offered
 from outgrow.core.files.tables import Table
-from outgrow.core.units import plural
+from outgrow.core.inputs.choice import read_of
+from outgrow.core.text.units import plural
 from outgrow.tasks.contract import RawTask
 
 Row = Mapping[str, Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from outgrow.core.files.choice_columns import conversation
+from outgrow.core.files.columns.choice_columns import conversation
 from outgrow.tasks.named.form import Labelled, Question, Row, first, number, question
 
 ENTAILMENT = ("entailment", "neutral", "contradiction")

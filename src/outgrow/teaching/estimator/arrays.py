@@ -15,7 +15,7 @@ from sklearn.utils.validation import column_or_1d
 from outgrow.core.errors import UsageError
 from outgrow.core.examples import Floats, class_name
 from outgrow.core.files.tables import Table
-from outgrow.core.inputs import TEXT, Read
+from outgrow.core.inputs.input_type import TEXT, Read
 from outgrow.teaching.careful_labels import Gold, Rows, check_gold
 from outgrow.teaching.cheap_labels import CheapLabels
 from outgrow.teaching.dataset import Dataset, assembled

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.examples import Floats, harden
 from outgrow.core.identity import content_id
-from outgrow.core.inputs import TEXT
+from outgrow.core.inputs.input_type import TEXT
 from outgrow.execution.machine import Machine, resolve_device
 from outgrow.teaching.described import described
 from outgrow.teaching.estimator.arrays import careful_labels, dataset

@@ -1,0 +1,1 @@
+"""Columns of tables -> texts, choices, labels and probabilities."""

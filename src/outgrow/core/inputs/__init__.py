@@ -1,0 +1,1 @@
+"""Input types: the contract with `text`, choices and pictures."""

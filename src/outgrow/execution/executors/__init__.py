@@ -1,0 +1,1 @@
+"""Where steps are made: the contract of an executor, and its members."""

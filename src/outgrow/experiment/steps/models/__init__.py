@@ -1,0 +1,1 @@
+"""The steps of models: features and heads, finetuned and prompted models, a user's own."""

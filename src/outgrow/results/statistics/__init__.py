@@ -1,0 +1,1 @@
+"""Variances, intervals, p-values and ratios from arrays: accuracies, recovery, comparisons, equivalents."""
