@@ -1,6 +1,6 @@
 """How often the intervals that `teach` prints hold the truth where it chooses among students by the careful labels.
 
-    python benchmarks/science/choose.py --json benchmarks/science/choose.json     # an hour and a half
+    python benchmarks/science/choose.py --json benchmarks/science/choose.json     # an hour
 
 First by simulation, of the choice alone: candidates whose true accuracies are known. Then with everything, on real texts:
 nothing chosen (the default, which corrects), the method and l2 (`--choose`), how much careful labels count (the usual

@@ -42,7 +42,7 @@ def over_deals(scores: Floats, weights: Sequence[float]) -> Interval:
     """The interval of a weighted sum of accuracies, weights `[models]`, of scores `[deals, models, rows]`.
 
     In one deal the parts' choices depend on one another's rows, so its mean moves more than its rows' spread shows: of ten
-    parts, 81 to 94% of 95% intervals held the truth. The mean over deals moves less. Its variance is put together as
+    parts, 80 to 95% of 95% intervals held the truth. The mean over deals moves less. Its variance is put together as
     Rubin (1987) does for multiple imputation, the mean of the deals' variances and the variance between deals; this
     counts twice, not 1 + 1 / deals times, since it also stands for what is undecided of the kept choice's own accuracy.
     benchmarks/science/choose.py has the coverage, docs/audit.md the table.
