@@ -3,7 +3,7 @@
     python benchmarks/speed/report.py [--seeds 3] [--test 500]
 
 Prints: cells, seconds, peak memory and bytes of the page; and the same of 500 cells. The limits that the tests and the
-README promise are 20 s and 1 GB of 1,000 cells, 5 MB of 500.
+README promise are 20 s and 1 GB of 1,000 cells, and 5 MB of their page.
 """
 
 from __future__ import annotations

@@ -26,7 +26,18 @@ def opened(browser: Any, run: Path) -> Iterator[Any]:
 
 
 def embedded(page: Any) -> Any:
-    return json.loads(page.locator("#data").text_content())
+    """The page's data, its figures with the texts that their rows name by place."""
+    data = json.loads(page.locator("#data").text_content())
+    for figure in data["figures"]:
+        for panel in figure["panels"]:
+            panel["rows"] = [
+                [
+                    of[value] if of and value is not None else value
+                    for value, of in zip(row, figure["texts"], strict=True)
+                ]
+                for row in panel["rows"]
+            ]
+    return data
 
 
 def test_cells_sort(opened: Any) -> None:
@@ -58,6 +69,23 @@ def test_cells_filter(opened: Any) -> None:
     opened.select_option("#filter-weak", "")
     assert len(column(opened, "weak")) == 12
     assert opened.locator("#cells-count").text_content() == ""
+
+
+def test_cells_are_saved_undefined_ones_as_nothing(browser: Any, tmp_path: Path) -> None:
+    run = grid(tmp_path / "run", weak=["static:w"], strong=["probe:s"], methods=["naive"], gap=0.0, n=60)
+    shown = Opened(browser, written(run))
+    with shown.page.expect_download() as waited:
+        shown.page.click("#cells-csv")
+    head, line = Path(waited.value.path()).read_text().splitlines()
+    row = dict(zip(head.split(","), line.split(","), strict=True))
+    (cell,) = Results.read(run).cells
+    for name in ("student_accuracy", "gain"):
+        for end, column_name in (("estimate", name), ("low", f"{name}_low"), ("high", f"{name}_high")):
+            assert float(row[column_name]) == pytest.approx(cell[name][end], abs=1e-6)
+    assert [row[name] for name in ("pgr", "pgr_low", "pgr_high")] == ["", "", ""]
+    assert shown.page.locator("#cells-table tbody .pgr .bar").count() == 0
+    assert shown.page.locator("#cells-table tbody .student .bar .end").count() == 2
+    shown.close()
 
 
 def test_the_theme_follows_the_system_and_the_button(browser: Any, run: Path) -> None:
@@ -145,7 +173,7 @@ def test_every_chart_agrees_with_the_table(opened: Any, run: Path) -> None:
         )
         for cell, one in zip(cells, shown, strict=True):
             assert [float(one[end]) for end in ("value", "low", "high")] == [
-                cell[key][end] for end in ("estimate", "low", "high")
+                round(cell[key][end], 6) for end in ("estimate", "low", "high")
             ]
             assert " ".join(one["text"].split()) == number(cell[key])
     table = {(cell["weak"], cell["strong"], cell["method"]): cell for cell in cells}
@@ -156,7 +184,7 @@ def test_every_chart_agrees_with_the_table(opened: Any, run: Path) -> None:
                 row = dict(zip(data[name]["columns"], values, strict=True))
                 names = (row["weak"], row.get("strong") or panel["name"], row.get("method") or panel["name"])
                 assert {end: row[end] for end in ("estimate", "low", "high")} == {
-                    end: table[names][key][end] for end in ("estimate", "low", "high")
+                    end: round(table[names][key][end], 6) for end in ("estimate", "low", "high")
                 }
                 drawn += 1
         assert drawn == len(cells)
@@ -164,19 +192,19 @@ def test_every_chart_agrees_with_the_table(opened: Any, run: Path) -> None:
         for values in panel["rows"]:
             row = dict(zip(data["agreement"]["columns"], values, strict=True))
             found = table[row["weak"], panel["name"], row["method"]]["agreement"]
-            assert row["estimate"] == found[f"mistakes_{row['outcome']}"]["estimate"]
-            assert row["independent"] == found[f"{row['outcome']}_if_independent"]["estimate"]
+            assert row["estimate"] == round(found[f"mistakes_{row['outcome']}"]["estimate"], 6)
+            assert row["independent"] == round(found[f"{row['outcome']}_if_independent"]["estimate"], 6)
     for panel in data["accuracy"]["panels"]:
         for values in panel["rows"]:
             row = dict(zip(data["accuracy"]["columns"], values, strict=True))
             if row["weak"] is None:
                 assert row["estimate"] in [
-                    c["ceiling_accuracy"]["estimate"] for c in cells if c["strong"] == row["strong"]
+                    round(c["ceiling_accuracy"]["estimate"], 6) for c in cells if c["strong"] == row["strong"]
                 ]
             else:
                 cell = table[row["series"].removeprefix("taught by "), row["strong"], panel["name"]]
-                assert row["estimate"] == cell["student_accuracy"]["estimate"]
-                assert row["weak"] == cell["weak_accuracy"]["estimate"]
+                assert row["estimate"] == round(cell["student_accuracy"]["estimate"], 6)
+                assert row["weak"] == round(cell["weak_accuracy"]["estimate"], 6)
 
 
 def test_few_panels_stand_beside_one_another(opened: Any) -> None:
@@ -237,7 +265,7 @@ def test_the_keyboard_reaches_all(opened: Any) -> None:
     } <= reached
 
 
-def test_500_cells_are_under_5_mb(browser: Any, tmp_path: Path) -> None:
+def test_500_cells_are_under_3_mb(browser: Any, tmp_path: Path) -> None:
     folder = grid(
         tmp_path / "large",
         weak=[f"static:supervisor-{number}" for number in range(10)],
@@ -248,7 +276,7 @@ def test_500_cells_are_under_5_mb(browser: Any, tmp_path: Path) -> None:
         texts=["a sentence of about the length that reviews have, with a clause or two in it, and its number"],
     )
     page = written(folder)
-    assert page.stat().st_size < 5_000_000
+    assert page.stat().st_size < 3_200_000  # and 1,000 under 5 MB: benchmarks/speed/report.py
     shown = Opened(browser, page)
     assert shown.page.locator("#cells-table tbody tr").count() == 500
     shown.close()

@@ -55,6 +55,23 @@ def test_students_of_several_runs_are_a_ladder(tmp_path: Path) -> None:
     ]
 
 
+def test_calibration_and_learning_curves_have_all_runs_in_one_panel(tmp_path: Path) -> None:
+    folders = [
+        grid(tmp_path / name, strong=["probe:s"], methods=["naive"], weak=["static:w"], seeds=[0, 1], n=60, curves=True)
+        for name in ("one", "two")
+    ]
+    made = {one.name: one for one in drawn(FIGURES, Scene(read(folders)))}
+    (points,) = made["calibration"].panels.values()
+    assert list(dict.fromkeys(row["series"] for row in points)) == [
+        *(f"{model} (one)" for model in ("supervisor", "student, naive", "ceiling")),
+        *(f"{model} (two)" for model in ("supervisor", "student, naive", "ceiling")),
+    ]
+    (curves,) = made["learning_curves"].panels.values()
+    assert {row["series"] for row in curves} == {"student, static:w, naive (one)", "student, static:w, naive (two)"}
+    (alone,) = drawn([one for one in FIGURES if one.name == "calibration"], Scene(read(folders[:1])))
+    assert {row["series"] for row in alone.panels[""]} == {"supervisor", "student, naive", "ceiling"}
+
+
 def test_the_page_compares_them(runs: list[Path], tmp_path: Path) -> None:
     out = tmp_path / "both.html"
     page.write(read(runs), out)

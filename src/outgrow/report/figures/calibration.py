@@ -20,9 +20,10 @@ BINS = 10  # equal mass, so that each point rests on as many predictions
 def _rows(scene: Scene) -> Rows:
     rows: dict[Key, list[Row]] = {}
     for run in scene.runs:
+        of_run = f" ({run.name})" if len(scene.runs) > 1 else ""
         groups: dict[Key, dict[str, dict[ModelKey, None]]] = {}
         for one in run.asked:
-            panel = groups.setdefault((run.name, one.task, one.test_set, one.weak.name, one.strong.name), {})
+            panel = groups.setdefault((one.task, one.test_set, one.weak.name, one.strong.name), {})
             series = {"weak": "supervisor", "student": f"student, {one.method.name}", "ceiling": "ceiling"}
             for role, name in series.items():
                 if (model := one.models[role]) is not None:
@@ -32,7 +33,7 @@ def _rows(scene: Scene) -> Rows:
             for name in sorted(panel, key=lambda name: (name != "supervisor", name == "ceiling")):
                 models = tuple(panel[name])
                 curve = known.setdefault(models, _curve(models, run.scored))  # type: ignore[arg-type]
-                rows.setdefault(key, []).extend({"series": name, **point} for point in curve)
+                rows.setdefault(key, []).extend({"series": name + of_run, **point} for point in curve)
     return rows
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from outgrow.core.text.entry_names import display
+from outgrow.report.figures.one_scale import on_one_scale
 from outgrow.report.scene import Scene, names
 from outgrow.report.tables import short
 
@@ -23,6 +24,7 @@ class Figure:
     rows: the rows of each panel, which is known by the names that may tell it from the others; none where there is nothing
     to show. columns: what of a row is drawn, tabulated and saved. chart: a Vega-Lite specification that reads a table named
     `rows`. band: the column whose distinct values are the chart's rows: the specification's height is that of one.
+    one_scale: whether its panels show one quantity, and have axes alike. limits: how far these go for ends of intervals.
     """
 
     name: str
@@ -30,8 +32,10 @@ class Figure:
     caption: str
     columns: tuple[str, ...]
     rows: Callable[[Scene], Rows]
-    chart: Callable[[Scene], dict[str, Any]]
+    chart: Callable[[Scene], Mapping[str, Any]]
     band: str | None = None
+    one_scale: bool = True
+    limits: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,10 @@ def drawn(figures: Sequence[Figure], scene: Scene) -> list[Drawn]:
         if filled:
             there = {name for panel in filled.values() for row in panel for name in row}
             columns = [name for name in figure.columns if name in there]
-            made.append(Drawn(figure, figure.chart(scene), _named(filled), columns))
+            panels, spec = _named(filled), figure.chart(scene)
+            if len(panels) > 1 and figure.one_scale:
+                spec = on_one_scale(spec, panels, figure.limits)
+            made.append(Drawn(figure, spec, panels, columns))
     return made
 
 

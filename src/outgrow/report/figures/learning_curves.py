@@ -12,14 +12,15 @@ from outgrow.report.scene import Scene
 def _rows(scene: Scene) -> Rows:
     together: dict[Key, dict[tuple[str, float], list[float]]] = {}
     for run in scene.runs:
+        of_run = f" ({run.name})" if len(scene.runs) > 1 else ""
         for model_key, curve in run.scored.tables.curves.items():
             role = "supervisor" if model_key.role == "weak" else model_key.role
-            series = ", ".join([role, *(name for name in (model_key.weak, model_key.method) if name)])
+            series = ", ".join([role, *(name for name in (model_key.weak, model_key.method) if name)]) + of_run
             for measure, words in (
                 ("test_accuracy", "test accuracy"),
                 ("weak_agreement", "agreement with weak labels"),
             ):
-                panel = together.setdefault((run.name, model_key.task, model_key.strong or "supervisors", words), {})
+                panel = together.setdefault((model_key.task, model_key.strong or "supervisors", words), {})
                 for point in curve:
                     progress, value = point["progress"], point.get(measure)
                     if progress is not None and value is not None:
@@ -67,4 +68,5 @@ LEARNING_CURVES = Figure(
     ("series", "progress", "value", "least", "most", "seeds"),
     _rows,
     _chart,
+    one_scale=False,  # accuracy and agreement
 )

@@ -47,4 +47,5 @@ PGR = Figure(
     _rows,
     _chart,
     band="row",
+    limits=(-1.0, 2.0),
 )

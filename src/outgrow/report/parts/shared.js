@@ -2,7 +2,7 @@
 // What every section's script may use. Each one adds itself: sections.<name> = { start(data), state(), restore(state) }.
 const sections = {};
 
-const numberOrNothing = (text) => (text === "" ? null : Number(text));
+const numberOrNothing = (text) => (text ? Number(text) : null);
 
 // Numbers in full, nothing as nothing; a text that a spreadsheet would take for a formula starts with an apostrophe.
 function csv(rows) {
@@ -13,6 +13,12 @@ function csv(rows) {
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   return rows.map((row) => row.map(one).join(",")).join("\n") + "\n";
+}
+
+// What `packed` of markup.py wrote.
+function unpacked(text) {
+  const width = Number(text[0]);
+  return Array.from({ length: (text.length - 1) / width }, (_, at) => parseInt(text.slice(1 + at * width, 1 + (at + 1) * width), 36) - 1);
 }
 
 function save(name, type, content) {

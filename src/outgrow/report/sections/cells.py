@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from outgrow.report.markup import brief
 from outgrow.report.method_sentences import besides_training
 from outgrow.report.scene import Scene, names
 from outgrow.report.sections.section import Data, Section
@@ -35,59 +36,40 @@ WIDEST = (-1.0, 2.0)  # of the PGR scale: an interval beyond would press all oth
 def _data(scene: Scene) -> Data:
     cells, pending = scene.cells, scene.pending
     columns, shared = _columns([*(names(cell) for cell in cells), *(one.names for one in pending)])
-    beyond = any(BEYOND in cell for cell in cells)
+    beyond = [(BEYOND, "beyond none")] if any(BEYOND in cell for cell in cells) else []
+    numbers = [*NUMBERS[:-1], *beyond, NUMBERS[-1]]
     accuracies = _scale([cell[key] for cell in cells for key, _ in NUMBERS[:3]], (0.0, 1.0), ())
     shares = _scale([cell["pgr"] for cell in cells], WIDEST, (0.0, 1.0))
     return Data(
         {
             "columns": columns,
             "shared": shared,
-            "numbers": [*NUMBERS[:-1], *([(BEYOND, "beyond none")] if beyond else []), NUMBERS[-1]],
-            "cells": [_row(cell, accuracies, shares) for cell in cells],
+            "numbers": numbers,
+            "cells": [_row(cell, numbers) for cell in cells],
             "pending": pending,
             "over": f"{over(cells)}." if cells else "",
             "scale": [f"{end:.2f}" for end in accuracies],
+            "scales": [accuracies, shares],
             "worth": [sentence for run in scene.runs for sentence in equivalents(run.results.cells)],
             "besides_training": [sentence for run in scene.runs for sentence in besides_training(run.results.runs)],
         }
     )
 
 
-def _row(cell: Mapping[str, Any], accuracies: tuple[float, float], shares: tuple[float, float]) -> dict[str, Any]:
-    weak, student, ceiling, pgr = (
-        cell[key] for key in ("weak_accuracy", "student_accuracy", "ceiling_accuracy", "pgr")
-    )
-    gap = None
-    if student["estimate"] is not None:
-        at = [_at(model["estimate"], accuracies) for model in (weak, ceiling) if model["estimate"] is not None]
-        gap = {"ends": at, "line": at if len(at) == 2 else None, **_mark(student, accuracies)}
-    share = None
-    if pgr["estimate"] is not None:
-        share = {"zero": _at(0.0, shares), "one": _at(1.0, shares), **_mark(pgr, shares)}
-    numbers = {title.lower(): _number(cell[key]) for key, title in NUMBERS}
-    return {"names": names(cell), **numbers, "beyond": _number(cell.get(BEYOND, NONE)), "gap": gap, "share": share}
+def _row(cell: Mapping[str, Any], columns: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    numbers = [(title.lower().partition(" ")[0], _number(cell.get(key, NONE))) for key, title in columns]
+    return {"names": names(cell), "numbers": numbers}
 
 
 def _number(interval: Mapping[str, Any]) -> dict[str, Any]:
     text = number(interval)
     estimate, _, ends = text.partition(" [")
     return {
-        **interval,
+        **{end: brief(interval[end]) for end in ("estimate", "low", "high")},
         "text": text,
         "estimate_text": estimate,
         "ends": f"[{ends}" if ends else "",
     }
-
-
-def _mark(interval: Mapping[str, Any], scale: tuple[float, float]) -> dict[str, Any]:
-    known = interval["low"] is not None and interval["high"] is not None
-    span = [_at(interval["low"], scale), _at(interval["high"], scale)] if known else None
-    return {"dot": _at(interval["estimate"], scale), "span": span}
-
-
-def _at(value: float, scale: tuple[float, float]) -> str:
-    low, high = scale
-    return f"{100 * (min(max(value, low), high) - low) / (high - low):.2f}"
 
 
 def _scale(

@@ -9,6 +9,7 @@ import numpy as np
 
 from outgrow.core.examples import Ints
 from outgrow.core.inputs.input_type import Preview, cut, image_of, texts_of
+from outgrow.report.markup import packed
 from outgrow.report.scene import ReportedRun
 from outgrow.report.sections.section import Data, Section
 from outgrow.results.cells import ROLES, RunToScore, Scored, cells_of
@@ -165,9 +166,18 @@ def _answers(model: Model, scored: Scored, rows: Ints) -> dict[str, Any]:
     return {"predicted": predicted.tolist(), "sure": np.floor(sure).astype(int).tolist(), "right": right}
 
 
+def _packed(found: Mapping[str, Any]) -> dict[str, Any]:
+    """With lists of one number a row as texts, which examples.js unpacks."""
+    answers = [
+        {key: None if value is None else packed(value) for key, value in one.items()} for one in found["answers"]
+    ]
+    cells = [{**one, "times": {key: packed(value) for key, value in one["times"].items()}} for one in found["cells"]]
+    return {**found, "answers": answers, "cells": cells}
+
+
 EXAMPLES = Section(
     "examples",
     "Examples",
-    lambda scene: Data(for_script=browsable(scene.runs)) if scene.cells else None,
+    lambda scene: Data(for_script=_packed(browsable(scene.runs))) if scene.cells else None,
     script="examples.js",
 )

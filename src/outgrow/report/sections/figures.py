@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from outgrow.report.figures.catalogue import FIGURES as LISTED
 from outgrow.report.figures.figure import Drawn, drawn
+from outgrow.report.markup import brief
 from outgrow.report.scene import Scene
 from outgrow.report.sections.section import Data, Section
 
@@ -18,11 +20,20 @@ def _data(scene: Scene) -> Data | None:
 
 
 def _embedded(one: Drawn) -> dict[str, Any]:
-    panels = [
-        {"name": panel, "rows": [[row.get(name) for name in one.columns] for row in rows]}
-        for panel, rows in one.panels.items()
-    ]
-    return {"name": one.name, "spec": one.spec, "columns": one.columns, "band": one.band, "panels": panels}
+    """A figure as its script reads it: of a column of texts, rows have the places of its distinct ones in `texts`."""
+    every = [row for rows in one.panels.values() for row in rows]
+    texts = [list(dict.fromkeys(t for row in every if isinstance(t := row.get(name), str))) for name in one.columns]
+    places = [{text: place for place, text in enumerate(column)} for column in texts]
+
+    def written(row: Mapping[str, Any]) -> list[Any]:
+        values = [row.get(name) for name in one.columns]
+        return [of[value] if value in of else brief(value) for value, of in zip(values, places, strict=True)]
+
+    panels = [{"name": panel, "rows": [written(row) for row in rows]} for panel, rows in one.panels.items()]
+    return {
+        **{"name": one.name, "spec": one.spec, "columns": one.columns, "band": one.band},
+        **{"texts": texts, "panels": panels},
+    }
 
 
 FIGURES = Section("figures", "Figures", _data, script="figures.js")

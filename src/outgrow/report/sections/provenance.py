@@ -43,9 +43,12 @@ def without_places(text: str) -> str:
     import yaml
 
     try:
-        return yaml.safe_dump(_by_name(yaml.safe_load(text)), sort_keys=False, allow_unicode=True) if text else ""
+        content = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError):
+        return text
+    if not isinstance(content, dict):
         return text  # of a folder that somebody edited
+    return yaml.safe_dump(_by_name(content), sort_keys=False, allow_unicode=True)
 
 
 def _by_name(value: Any) -> Any:

@@ -1,5 +1,24 @@
 "use strict";
-// The table of cells: sort by a click on a head, filter by text and by name, save as CSV.
+// The table of cells: bars, sort by a click on a head, filter by text and by name, save as CSV.
+
+// A number with its interval as a bar beneath it, on a scale from `low` to `high`, between strokes at `ends`.
+function drawBar(cell, [low, high], ends, joined) {
+  const { value, low: from, high: to } = cell.dataset;
+  if (value === undefined) return;
+  const at = (number) => `${(100 * (Math.min(Math.max(number, low), high) - low) / (high - low)).toFixed(2)}%`;
+  const svg = (tag, attributes) => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, text] of Object.entries(attributes)) made.setAttribute(name, text);
+    return made;
+  };
+  const line = (kind, x1, x2, y1 = 8, y2 = 8) => svg("line", { class: kind, x1: at(x1), x2: at(x2), y1, y2 });
+  const bar = svg("svg", { class: "bar", "aria-hidden": "true", focusable: "false" });
+  if (ends.length === 2) bar.append(line(joined, ...ends));
+  if (from !== undefined) bar.append(line("span", from, to));
+  bar.append(...ends.map((end) => line("end", end, end, 2.5, 13.5)), svg("circle", { class: "dot", cx: at(value), cy: 8, r: 3.5 }));
+  cell.append(bar);
+}
+
 sections.cells = {
   start() {
     const table = document.getElementById("cells-table");
@@ -11,6 +30,20 @@ sections.cells = {
     const sortBy = document.getElementById("sort-by");
     const choices = [...form.querySelectorAll("select[data-column]")];
     const places = Object.fromEntries(heads.map((head, place) => [head.dataset.column, place]));
+    const [accuracies, shares] = [table.dataset.accuracies, table.dataset.shares].map((ends) => ends.split(" ").map(Number));
+    for (const row of rows) {
+      for (const cell of row.cells) {
+        cell.setAttribute("role", "cell");
+        if (cell.classList.contains("name")) cell.title = cell.dataset.value;
+        if (!cell.hasAttribute("colspan")) cell.dataset.label = heads[cell.cellIndex].textContent;
+      }
+      if (row.dataset.cell === undefined) continue;
+      const [weak, student, ceiling, pgr] = ["weak_accuracy", "student_accuracy", "ceiling_accuracy", "pgr"]
+        .map((name) => row.cells[places[name]]);
+      const around = [weak, ceiling].map((cell) => cell.dataset.value).filter((value) => value !== undefined).map(Number);
+      drawBar(student, accuracies, around, "gap");
+      drawBar(pgr, shares, [0, 1], "base");
+    }
     const texts = new Map(rows.map((row) => [row, row.textContent.toLowerCase()]));
 
     const show = () => {

@@ -4,6 +4,9 @@ sections.examples = {
   start(data) {
     const list = document.getElementById("example-list");
     if (!list || !data) return;
+    for (const one of [...data.answers, ...data.cells.map((cell) => cell.times)]) {
+      for (const [name, text] of Object.entries(one)) one[name] = text === null ? null : unpacked(text);
+    }
     const [cell, kind, text, more] = ["cell", "kind", "text", "more"].map((name) => document.getElementById(`example-${name}`));
     const count = document.getElementById("example-count");
     const STEP = 20;

@@ -6,6 +6,10 @@ sections.figures = {
   start(figures) {
     for (const view of this.views) view.finalize();
     this.views = [];
+    for (const figure of figures ?? []) {
+      const read = (value, at) => (figure.texts[at].length && value !== null ? figure.texts[at][value] : value);
+      for (const panel of figure.panels) panel.rows = panel.rows.map((row) => row.map(read));
+    }
     return Promise.all([...document.querySelectorAll("figure[data-figure]")].flatMap((element) => {
       const figure = figures[Number(element.dataset.figure)];
       const select = element.querySelector("select.panel");
