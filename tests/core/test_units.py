@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from outgrow.core.text.units import named
+import pytest
+
+from outgrow.core.errors import UsageError
+from outgrow.core.text.units import centimetres, named
+
+
+def test_a_width_is_in_centimetres_unless_it_says_otherwise() -> None:
+    assert [centimetres(text) for text in ("8.5", "8.5cm", " 8.5 CM", "85mm", "2in")] == pytest.approx(
+        [8.5, 8.5, 8.5, 8.5, 5.08]
+    )
+    for text in ("", "cm", "-3", "8,5", "3 feet", "1e3"):
+        with pytest.raises(UsageError, match="is not a width"):
+            centimetres(text)
 
 
 def test_a_sentence_about_texts_becomes_one_about_images() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,22 @@ def test_true_labels_stand_on_a_share_of_transfer_and_nowhere_else(tmp_path: Pat
     )
     shown = " ".join(good(outgrow("show", tmp_path / "out", cwd=tmp_path)).out.split())
     assert "are true ones: they are right on" in shown
+
+
+def test_a_chosen_l2_and_parameters_are_those_of_the_supervisor_beneath(tmp_path: Path) -> None:
+    several = {"static": "wordllama", "l2": [0.001, 10.0]}
+    weak = [several, {**several, "truth": 0.25}]
+    experiment = asked(tmp_path, weak=weak, methods=["naive"])
+    store = Store(tmp_path / "store")
+    made = run(experiment, store=store, out=tmp_path / "o")
+    plain, mixed = ([row for row in made.runs if row["weak"] == entry] for entry in weak)
+    for before, after in zip(plain, mixed, strict=True):
+        assert before["chosen_l2"]["weak"] == after["chosen_l2"]["weak"] in (0.001, 10.0)
+        assert before["weak_parameters"] == after["weak_parameters"] == 32_000 * 256
+    # The choice is read for the results, so it is made again where the store has lost it.
+    own = next(one.supervisor.parents["weak_labels"] for one in prepare(experiment, store, Machine()).runs[2:])
+    shutil.rmtree(store.open(own.key))
+    assert run(experiment, store=store, out=tmp_path / "again").runs == made.runs
 
 
 def test_the_whole_truth_teaches_what_the_ceiling_learns(tmp_path: Path) -> None:

@@ -114,7 +114,9 @@ def test_plot_gives_them_too(run: Path) -> None:
     [
         (["--width", "8.5"], "--width is for --figures"),
         (["--figures", "f", "--width", "0.2"], "--width 0.2: a figure is 4 to 100 centimetres wide"),
-        (["--figures", "f", "--width", "nan"], "--width nan: a figure is 4 to 100 centimetres wide"),
+        (["--figures", "f", "--width", "nan"], '"nan" is not a width: write a number of centimetres, as in 8.5'),
+        (["--figures", "f", "--width", "12mm"], "--width 12mm: a figure is 4 to 100 centimetres wide"),
+        (["--figures", "f", "--width", "8,5 cm"], '"8,5 cm" is not a width'),
     ],
 )
 def test_widths_that_are_none(run: Path, words: list[str], sentence: str) -> None:

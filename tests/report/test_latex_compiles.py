@@ -96,6 +96,20 @@ def test_usual_tables_are_not_made_smaller(tmp_path: Path) -> None:
     assert max(widths) <= 345
 
 
+def test_letters_that_pdflatex_does_not_know_are_named(tmp_path: Path) -> None:
+    tasks = {"感情分析": TWO_TASKS["sciq"], "Größe – naïve ‘Łódź’…": TWO_TASKS["b"]}
+    cells = read_run(folder(tmp_path / "run", tasks)).results.cells
+    needs = papers.table(cells).splitlines()[:2]
+    assert needs == [
+        papers.NEEDS,
+        "% xelatex or lualatex, and a font (fontspec's \\setmainfont) that has 感情分析",
+    ]
+    assert papers.pivot(cells, "task").splitlines()[1] == needs[1]
+    latin = papers.table([cell for cell in cells if "naïve" in cell["task"]])
+    assert "xelatex" not in latin
+    compiled(document([latin]), tmp_path)
+
+
 def test_what_all_rows_share_becomes_a_comment(tmp_path: Path) -> None:
     cells = read_run(folder(tmp_path / "run", {"a": TWO_TASKS["sciq"]})).results.cells
     lines = papers.table(cells).splitlines()

@@ -21,11 +21,12 @@ def report(
         typer.Option("--only", help="With --figures: which, such as pgr,accuracy, or all. [default: the usual few]"),
     ] = None,
     width: Annotated[
-        float | None, typer.Option("--width", help="With --figures: how wide, in centimetres. [default: 17]")
+        str | None, typer.Option("--width", help="With --figures: how wide, as 8.5cm, 85mm or 3.3in. [default: 17cm]")
     ] = None,
 ) -> None:
     """Write a run's report, or one of several runs together. Nothing is trained."""
     from outgrow.core.errors import UsageError
+    from outgrow.core.text.units import centimetres
     from outgrow.report import page
     from outgrow.report.figures.choice import chosen, named
     from outgrow.report.scene import Scene, read
@@ -36,8 +37,9 @@ def report(
         raise UsageError("report: --only is for --figures; say where with --figures DIR")
     if width is not None and figures is None:
         raise UsageError("report: --width is for --figures; say where with --figures DIR")
-    if width is not None and not 4 <= width <= 100:
-        raise UsageError(f"report: --width {width:g}: a figure is 4 to 100 centimetres wide")
+    wide = None if width is None else centimetres(width)
+    if wide is not None and not 4 <= wide <= 100:
+        raise UsageError(f"report: --width {width}: a figure is 4 to 100 centimetres wide")
     asked = named(only)
     out = out or folders[0] / "report.html"
     if out.is_dir():
@@ -51,7 +53,7 @@ def report(
 
         choice = chosen(asked, Scene(runs))
         with disk.sentences(figures, "the folder of figures", "--figures"):
-            files = write(choice.figures, figures, WIDTH if width is None else round(width * POINTS))
+            files = write(choice.figures, figures, WIDTH if wide is None else round(wide * POINTS))
         say(f"wrote {len(files)} files into {figures}")
         if text := choice.described():
             say(text)

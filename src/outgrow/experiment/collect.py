@@ -165,9 +165,11 @@ def _facts(run: Run, pool: Pool, transfer: Any, weak: Any, open_step: Open) -> d
     student, tries = _chosen_method(run, open_step)
     facts |= tries
     chosen_l2 = {}
+    if run.weak.able.budget is not None:  # the supervisor beneath chooses, and true labels are put among its own
+        found = _told(run.supervisor.parents["weak_labels"], open_step)
+        chosen_l2 = {"weak": found["l2"]} if "l2" in found else {}
     for role, step in (("weak", run.supervisor), ("student", student), ("ceiling", run.ceiling)):
-        says = kind_of(step.kind).facts if step is not None else None
-        found = dict(says(step, open_step(step))) if step is not None and says is not None else {}
+        found = _told(step, open_step)
         if "l2" in found:
             chosen_l2[role] = found["l2"]
         if role == "weak":
@@ -177,6 +179,12 @@ def _facts(run: Run, pool: Pool, transfer: Any, weak: Any, open_step: Open) -> d
     facts |= _learned(student, pool.groups, transfer, covered, open_step)
     facts |= _prior(run, student, pool, transfer, open_step)
     return {**facts, "chosen_l2": chosen_l2} if chosen_l2 else facts
+
+
+def _told(step: Step | None, open_step: Open) -> Mapping[str, Any]:
+    """What a step says of the model that it made."""
+    says = kind_of(step.kind).facts if step is not None else None
+    return says(step, open_step(step)) if step is not None and says is not None else {}
 
 
 def _chosen_method(run: Run, open_step: Open) -> tuple[Step, dict[str, Any]]:

@@ -41,6 +41,8 @@ ESCAPES = {
     "…": r"\ldots{}",
 }
 NEEDS = r"% \usepackage{booktabs,graphicx}"
+# What pdflatex does not set from UTF-8 by itself: all but Latin letters and the usual quotes and dashes.
+BEYOND_LATIN = re.compile("[^\\u0000-\\u017f\\u2013\\u2014\\u2018-\\u201e\\u2022\\u2026\\u20ac]")
 FITS = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"  # smaller where it would leave its column
 SIGNS = {"--": "--: undefined", "n.d.": "n.d.: not determined, an interval that reaches below -1 and above 2"}
 
@@ -134,9 +136,16 @@ def _tabular(columns: Sequence[_Column], notes: Sequence[str], keep: bool = Fals
     body = []
     for lines in zip(*(column.lines for column in kept), strict=True):
         body += [[line[part] for line in lines] for part in (0, 1) if part == 0 or any(line[part] for line in lines)]
+    set_as = "".join(" & ".join(row) for row in [*body, [_stacked(column) for column in kept]])
+    letters = list(dict.fromkeys(BEYOND_LATIN.findall(set_as)))
     return "\n".join(
         [
             NEEDS,
+            *(
+                [f"% xelatex or lualatex, and a font (fontspec's \\setmainfont) that has {''.join(letters[:8])}"]
+                if letters
+                else []
+            ),
             *(f"% {' '.join(note.split())}" for note in found),
             FITS,
             r"\small\setlength{\tabcolsep}{3pt}%",

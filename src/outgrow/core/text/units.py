@@ -7,6 +7,7 @@ import re
 from outgrow.core.errors import UsageError
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_CENTIMETRES = {"cm": 1.0, "mm": 0.1, "in": 2.54, "": 1.0}
 _BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
@@ -18,6 +19,16 @@ def duration(text: str) -> float:
             f'"{text}" is not a time: write a number of up to 12 digits and one of s, m, h, d, w, as in 30d'
         )
     return float(match[1]) * _SECONDS[match[2]]
+
+
+def centimetres(text: str) -> float:
+    """Centimetres in `8.5`, `8.5cm`, `85mm` or `3.25in`. Raises UsageError."""
+    match = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,12})?)\s*(cm|mm|in|)", text.strip().lower())
+    if not match:
+        raise UsageError(
+            f'"{text}" is not a width: write a number of centimetres, as in 8.5, or one of cm, mm, in, as in 85mm'
+        )
+    return float(match[1]) * _CENTIMETRES[match[2]]
 
 
 def size(text: str) -> int:

@@ -69,7 +69,8 @@ class Run:
         trained = [step for step in (self.supervisor, self.student, self.ceiling) if step is not None]
         further = [step for test in self.also_test.values() for step in test.wanted]
         order = [] if self.order is None else [self.order]
-        return [self.pool, self.split, *order, *trained, *reporting(trained), *self.extras.values(), *further]
+        beneath = [] if self.weak.able.budget is None else [self.supervisor.parents["weak_labels"]]
+        return [self.pool, self.split, *order, *trained, *beneath, *reporting(trained), *self.extras.values(), *further]
 
 
 def more_than_ceiling(run: Run) -> str | None:
@@ -107,8 +108,14 @@ def plan(experiment: Experiment, ground: Resolved, pools: Mapping[str, Pool]) ->
         for method in experiment.methods
         for seed in experiment.seeds
     ]
-    counts = {spec.name: spec.able.count_parameters(ground.locations.get(spec.name)) for spec in experiment.models}
+    counts = {spec.name: _parameters(spec, ground) for spec in experiment.models}
     return Plan(experiment, tuple(runs), ground.sources, {name: count for name, count in counts.items() if count})
+
+
+def _parameters(spec: ModelSpec, ground: Resolved) -> int | None:
+    """How many parameters a model has; of a supervisor with a budget of truth, those of the one beneath."""
+    own = spec if spec.able.budget is None else spec.beneath[0]
+    return own.able.count_parameters(ground.locations.get(own.name))
 
 
 def _tasks(experiment: Experiment, ground: Resolved, pools: Mapping[str, Pool]) -> list[TaskPlan]:
