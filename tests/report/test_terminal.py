@@ -52,6 +52,23 @@ def test_a_table_fits_and_cuts_no_name_inside_a_word(width: int) -> None:
             assert word in known or (word.endswith("…") and any(name.startswith(word[:-1]) for name in known)), word
 
 
+def test_names_that_are_cut_still_tell_rows_apart() -> None:
+    weak, methods = ["static:wordllama", "given:crowd.csv"], ["naive", "confidence"]
+    for strong, student_whole in (
+        (["probe:minilm", "probe:mpnet"], True),
+        (["probe:minilm-a", "probe:minilm-b"], False),
+    ):
+        rows = [{**cell, "task": task} for task in ("sentiment", "news") for cell in cells(weak, strong, methods)]
+        text = printed(terminal(rows, width=80), 80)
+        assert max(map(len, text.splitlines())) <= 80
+        assert all(number(cell["pgr"]) in text for cell in rows)
+        # The student's interval yields where two students would look alike.
+        assert all((number(cell["student_accuracy"]) in text) is student_whole for cell in rows)
+        body = [line for line in text.splitlines() if line.startswith(("sentiment", "news"))]
+        shown = {tuple(line.split()[:4]) for line in body}
+        assert len(body) == len(shown) == 16
+
+
 def test_what_all_cells_share_is_in_the_title() -> None:
     text = printed(terminal(LONG, width=120), 120)
     assert "task reviews; ceiling .900 [.880, .920]" in " ".join(text.split())

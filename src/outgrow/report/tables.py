@@ -101,7 +101,8 @@ def agreement_view(cells: Cells) -> View:
 def terminal(cells: Cells, shows: View = ACCURACIES, width: int = 140) -> Table:
     """A rich table within `width` characters, the best PGR first, with bars; what all cells share is in its title.
 
-    Where it does not fit, the bars leave first, then the intervals of supervisor and ceiling, then these columns.
+    Where it does not fit, the bars leave first, then the intervals of supervisor and ceiling, then these columns; the
+    student's intervals, then those of PGR, where names would look alike without their room.
     """
     cells, bars = _by_recovery(cells, shows)
     names = [Column(TITLES[name], [display(cell[name]) for cell in cells], is_name=True) for name in names_of(cells)]
@@ -111,7 +112,7 @@ def terminal(cells: Cells, shows: View = ACCURACIES, width: int = 140) -> Table:
         texts = [number(interval) if interval["estimate"] is not None else _reason(interval) for interval in intervals]
         estimates = [text.partition(" [")[0] for text in texts]
         leaves = {"student": 0, "PGR": 0, "gain": 1, "weak": 2, "ceiling": 2}.get(title, 3 + place)
-        numbers.append(Column(title, texts, estimates if leaves else None, leaves))
+        numbers.append(Column(title, texts, estimates if leaves or title in ("student", "PGR") else None, leaves))
     if any(bars):
         numbers.append(Column("0 to 1", bars, leaves=100))
     if len(cells) == 1:

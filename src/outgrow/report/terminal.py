@@ -19,7 +19,8 @@ class Column:
     """A column of texts.
 
     shorter: texts for where these do not fit. leaves: the column of the highest number leaves first, after its shorter
-    texts were tried; 0: it stays. is_name: it wraps at spaces, and a word that is too long ends in …; others are not cut.
+    texts were tried; 0: it stays, with its shorter texts where names would be cut so that two look alike. is_name: it wraps
+    at spaces, and a word that is too long ends in …; others are not cut.
     """
 
     title: str
@@ -62,21 +63,55 @@ def fitted(columns: Sequence[Column], width: int, title: str = "", caption: str 
             shown[place] = Column(column.title, column.shorter, None, column.leaves, column.is_name)
         else:
             del shown[place]
-    words = LONGEST_WORD
-    while _needed(shown, tight, words) > width and words > SHORTEST_WORD:
-        words -= 1
-    look: dict[str, Any] = {"box": SIMPLE_HEAD, "show_edge": False, "pad_edge": False} if tight else {"box": HEAVY_HEAD}
+    lengths = _lengths(shown, tight, width)
+    for place, column in enumerate(shown):
+        if lengths is None and column.shorter is not None:
+            shown[place] = Column(column.title, column.shorter, None, 0, column.is_name)
+            lengths = _lengths(shown, tight, width)
+    lengths = lengths or [SHORTEST_WORD] * len(shown)
+    narrow = {"box": SIMPLE_HEAD, "show_edge": False, "pad_edge": False, "padding": (0, 1, 0, 0)}
+    look: dict[str, Any] = narrow if tight else {"box": HEAVY_HEAD}
     table = Table(title=title or None, caption=caption or None, **look)
-    for column in shown:
+    spare = width - _needed(shown, tight, lengths)
+    for column, length in zip(shown, lengths, strict=True):
         if column.is_name:
-            table.add_column(column.title, overflow="ellipsis", min_width=column.width(words))
+            room = column.width(length)
+            more = max(0, min(spare, max(map(len, column.texts), default=0) - room))  # whole names on one line
+            spare -= more
+            table.add_column(column.title, overflow="ellipsis", width=room + more)
         else:
-            table.add_column(column.title, no_wrap=True)
+            table.add_column(column.title, no_wrap=True, min_width=min(column.width(), width))
     for row in zip(*(column.texts for column in shown), strict=True):
         table.add_row(*map(Text, row))
     return table
 
 
-def _needed(columns: Sequence[Column], tight: bool, longest_word: int = LONGEST_WORD) -> int:
-    between = 3 * len(columns) - 3 if tight else 3 * len(columns) + 1  # a tight table has no edge
-    return sum(column.width(longest_word) for column in columns) + between
+def _lengths(columns: Sequence[Column], tight: bool, width: int) -> list[int] | None:
+    """How long words of each column's names may be: as much as there is room for, and enough to tell them apart.
+
+    None where there is not enough room for that.
+    """
+    least = [_least(column) for column in columns]
+    for longest in range(LONGEST_WORD, SHORTEST_WORD - 1, -1):
+        lengths = [max(longest, one) for one in least]
+        if _needed(columns, tight, lengths) <= width:
+            return lengths
+    return None
+
+
+def _least(column: Column) -> int:
+    """The shortest length at which a column's names are told apart once longer words are cut."""
+    names = {tuple(name.split()) for name in column.texts} if column.is_name else set()
+    longest = max((len(word) for name in names for word in name), default=0)
+    for length in range(SHORTEST_WORD, longest):
+        if len({tuple(word[: length - 1] if len(word) > length else word for word in name) for name in names}) == len(
+            names
+        ):
+            return length
+    return max(longest, SHORTEST_WORD)
+
+
+def _needed(columns: Sequence[Column], tight: bool, lengths: Sequence[int] | None = None) -> int:
+    between = 2 * len(columns) - 2 if tight else 3 * len(columns) + 1  # a tight table has no edge
+    each = lengths or [LONGEST_WORD] * len(columns)
+    return sum(column.width(length) for column, length in zip(columns, each, strict=True)) + between
