@@ -83,7 +83,7 @@ _HOME = {
 
 def __dir__() -> list[str]:
     """What completion offers, without loading any of it."""
-    return sorted({*globals(), *__all__})
+    return sorted({*(name for name in globals() if name.startswith("__")), *__all__})
 
 
 def __getattr__(name: str) -> Any:

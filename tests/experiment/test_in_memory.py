@@ -226,4 +226,4 @@ def test_the_api_is_listed_without_loading_it() -> None:
 
     for name in outgrow.__all__:
         assert callable(getattr(outgrow, name)), name
-    assert {"teach", "predict", "run", "latex", "quotes", "plot"} <= set(dir(outgrow))
+    assert {name for name in dir(outgrow) if not name.startswith("__")} == set(outgrow.__all__)

@@ -44,7 +44,20 @@ def test_the_best_of_several_has_a_wider_interval(tmp_path: Path) -> None:
     assert best["student_accuracy"]["estimate"] == max(one["this"]["student_accuracy"]["estimate"] for one in found)
     alone = recovery(*tables, part.groups[open_])["pgr"]
     assert best["pgr"]["low"] < alone.low < alone.high < best["pgr"]["high"]
-    assert "The best of 4 is submission" in " ".join(sentences(found[-1]))
+    first, second, *_ = sentences(found[-1])
+    assert first.startswith("Submission 4 of 4: accuracy 0.8")
+    assert first.endswith("], with intervals as if it were the only attempt.")
+    assert second.startswith(f"The best of 4 is submission {best['submission']}: accuracy 0.8")
+    assert second.endswith(
+        "], an interval that holds for all 4 at once (Bonferroni) where none of them was chosen by the scores of others."
+    )
+    undefined = {"estimate": None, "low": None, "high": None, "status": "undefined: ceiling not above weak"}
+    changed = {"this": {**found[-1]["this"], "pgr": undefined}, "best": {**best, "pgr": undefined, "holdout_pgr": None}}
+    told = sentences({**found[-1], **changed, "again": True, "holdout_left": 1})
+    assert told[0].startswith("Submission 4 of 4 (the same file as before, counted once): accuracy 0.8")
+    for sentence in told[:2]:
+        assert sentence.endswith("PGR undefined: ceiling not above weak.")
+    assert told[2].endswith("1 answer of the holdout is left for submissions whose halves differ.")
     again = submit(tmp_path / "key", files[0])
     assert again["again"] is True
     assert (again["submission"], again["submissions"], again["this"]) == (1, 4, found[0]["this"])

@@ -75,24 +75,31 @@ def submit(folder: Path, answers: Path) -> dict[str, Any]:
 def sentences(found: dict[str, Any]) -> list[str]:
     """The sentences on a submission."""
     best, this, n = found["best"], found["this"], found["submissions"]
+    alone = ", with intervals as if it were the only attempt" if this["pgr"]["estimate"] is not None else ""
     lines = [
         f"Submission {found['submission']} of {n}"
-        + (", which was there before and counts once" if found["again"] else "")
-        + f": accuracy {this['student_accuracy']['estimate']:.3f} on the open half, PGR {_shown(this['pgr'])} as if it were "
-        "the only attempt."
+        + (" (the same file as before, counted once)" if found["again"] else "")
+        + f": accuracy {this['student_accuracy']['estimate']:.3f} on the open half, PGR {_shown(this['pgr'])}{alone}."
     ]
     if n > 1:
+        at_once = (
+            f", an interval that holds for all {n} at once (Bonferroni) where none of them was chosen by the scores of others"
+            if best["pgr"]["estimate"] is not None
+            else ""
+        )
         lines.append(
-            f"The best of {n} is submission {best['submission']}: PGR {_shown(best['pgr'])}, an interval that holds for "
-            f"all {n} at once (Bonferroni) where none of them was chosen by the scores of others."
+            f"The best of {n} is submission {best['submission']}: accuracy {best['student_accuracy']['estimate']:.3f}, "
+            f"PGR {_shown(best['pgr'])}{at_once}."
         )
     if best["holdout_accuracy"] is None:
         lines.append("The holdout has answered as often as it may: it gives no answer for this submission.")
     else:
-        shown = "not defined" if best["holdout_pgr"] is None else f"{best['holdout_pgr']:.3f}"
+        pgr = "" if best["holdout_pgr"] is None else f", PGR {best['holdout_pgr']:.3f}"
+        whose = f"submission {best['submission']} has" if n > 1 else "it has"
         lines.append(
-            f"The second half as reusable holdout (Thresholdout): accuracy {best['holdout_accuracy']:.3f}, PGR {shown} for "
-            f"{'the best' if n > 1 else 'it'}; it may answer {found['holdout_left']} more times where the halves are apart."
+            f"On the second half, a reusable holdout (Thresholdout), {whose} accuracy {best['holdout_accuracy']:.3f}{pgr}; "
+            f"{plural(found['holdout_left'], 'answer')} of the holdout {'is' if found['holdout_left'] == 1 else 'are'} left "
+            "for submissions whose halves differ."
         )
     return [*lines, f"Ledger: {plural(n, 'line')}, the last hash is {found['ledger']}."]
 
