@@ -133,7 +133,7 @@ def compare(
 
 def score(
     answers: Annotated[
-        Path | None, typer.Argument(metavar="[ANSWERS]", help="With --sealed: what was answered.")
+        Path | None, typer.Argument(metavar="ANSWERS", help="With --sealed: what was answered.")
     ] = None,
     sealed: Annotated[Path | None, typer.Option("--sealed", help="The sealed part that `outgrow seal` wrote.")] = None,
     serve: Annotated[
