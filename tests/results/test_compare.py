@@ -20,10 +20,11 @@ from outgrow.core.answers import Answers
 from outgrow.report.comparison_sentences import quotable
 from outgrow.report.comparison_tables import best_first, rows, shown
 from outgrow.report.comparison_tables import csv_text as compared_csv
+from outgrow.report.paper_texts import latex
 from outgrow.report.papers import pivot
 from outgrow.report.papers import table as latex_table
 from outgrow.report.sentences import agreements
-from outgrow.report.tables import agreement_view, csv_text, markdown, short, terminal, view
+from outgrow.report.tables import agreement_view, csv_text, markdown, number, short, terminal, view
 from outgrow.report.tables import rows as cell_rows
 from outgrow.results.compare import compare, in_seeds_and_rows, reference
 from outgrow.results.metrics.scores import metric_named
@@ -297,6 +298,23 @@ def test_tasks_become_columns(tmp_path: Path) -> None:
             assert rf"\textbf{{{short(cell['pgr']['estimate'])}}}" in shown
     with pytest.raises(UsageError, match='there is no such axis; did you mean "task"'):
         pivot(cells, "tasks")
+    # Another number than PGR, which is undefined in one of the tasks; accuracies are all above 0, and none is bold.
+    for of, key in (("gain", "gain"), ("Student", "student_accuracy")):
+        body = pivot(cells, "task", latex=False, of=of).splitlines()[2:]
+        found = {line.split("|")[1].strip(): [part.strip() for part in line.split("|")[2:4]] for line in body}
+        for cell in cells:
+            estimate, _, ends = number(cell[key]).partition(" ")
+            shown_in_bold = key == "gain" and (cell[key]["low"] > 0 or cell[key]["high"] < 0)
+            wanted = f"**{estimate}** {ends}" if shown_in_bold else f"{estimate} {ends}"
+            assert found[cell["method"]]["ab".index(cell["task"])] == wanted
+    assert any(cell["gain"]["low"] > 0 for cell in cells)
+    assert "% student\n" in pivot(cells, "task", of="student")
+    assert latex(Results.read(tmp_path), pivot="task", of="gain") == pivot(cells, "task", of="gain")
+    with pytest.raises(UsageError, match='--of gian: there is no such number; did you mean "gain"'):
+        pivot(cells, "task", of="gian")
+    ran = CliRunner().invoke(app, ["show", str(tmp_path), "--markdown", "--pivot", "task", "--of", "gain"])
+    assert ran.output == pivot(cells, "task", latex=False, of="gain")
+    assert "--of is for --pivot" in str(CliRunner().invoke(app, ["show", str(tmp_path), "--of", "gain"]).exception)
 
 
 def test_a_run_read_back_keeps_every_fact(tmp_path: Path) -> None:

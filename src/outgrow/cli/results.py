@@ -40,6 +40,9 @@ def show(
     pivot: Annotated[
         str | None, typer.Option("--pivot", help="With --latex or --markdown: PGR with a column for each task.")
     ] = None,
+    of: Annotated[
+        str | None, typer.Option("--of", help="With --pivot: gain, student, weak or ceiling in place of PGR.")
+    ] = None,
     sentences: Annotated[
         bool, typer.Option("--sentences", help="A sentence for each cell, not three for all.")
     ] = False,
@@ -56,6 +59,8 @@ def show(
         raise UsageError("show: ask for one of --json, --csv, --markdown and --latex at a time")
     if pivot is not None and not (latex or markdown):
         raise UsageError("show: --pivot is for --latex and --markdown")
+    if of is not None and pivot is None:
+        raise UsageError("show: --of is for --pivot, as in --latex --pivot task --of gain")
     if agreement + sensitivity + margin + (metric != "accuracy") > 1:
         raise UsageError("show: ask for one of --metric, --agreement, --sensitivity and --margin at a time")
     asked = metric_named(metric)
@@ -78,7 +83,7 @@ def show(
     elif csv:
         say(tables.csv_text(cells, shows), end="")
     elif pivot is not None:
-        say(papers.pivot(cells, pivot, shows, latex=latex), end="")
+        say(papers.pivot(cells, pivot, shows, latex=latex, of=of), end="")
     elif markdown:
         say(tables.markdown(tables.rows(cells, shows)), end="")
     elif latex:
@@ -132,9 +137,7 @@ def compare(
 
 
 def score(
-    answers: Annotated[
-        Path | None, typer.Argument(metavar="ANSWERS", help="With --sealed: what was answered.")
-    ] = None,
+    answers: Annotated[Path | None, typer.Argument(metavar="ANSWERS", help="With --sealed: what was answered.")] = None,
     sealed: Annotated[Path | None, typer.Option("--sealed", help="The sealed part that `outgrow seal` wrote.")] = None,
     serve: Annotated[
         bool, typer.Option("--serve", help="With --sealed: take answers over HTTP, from this machine alone.")

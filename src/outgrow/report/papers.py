@@ -23,6 +23,7 @@ from outgrow.report.tables import (
     short,
     undetermined,
 )
+from outgrow.results.cells import ROLES
 from outgrow.results.compare import Comparison, in_seeds_and_rows
 
 ESCAPES = {
@@ -99,30 +100,35 @@ def differences(found: Comparison) -> str:
     return _tabular(columns, [f"against {found.by} {found.against}"])
 
 
-def pivot(cells: Cells, axis: str, shows: View = ACCURACIES, *, latex: bool = True) -> str:
-    """One column per value of an axis, the last number of `shows` (PGR) in each; bold where its interval leaves 0 out.
+def pivot(cells: Cells, axis: str, shows: View = ACCURACIES, *, latex: bool = True, of: str | None = None) -> str:
+    """One column per value of an axis, one number of `shows` in each; bold where its interval leaves 0 out.
 
-    Raises UsageError where there is no such axis, and where two cells would share a place.
+    of: the title of that number, such as gain; None: the last, PGR. Raises UsageError where there is no such axis or number.
     """
     if axis not in NAMES:
         raise UsageError(f"show: --pivot {axis}: there is no such axis{nearest(axis, NAMES)}")
+    titles = list(shows.columns.values())
+    what = next((title for title in titles if title.lower() == of.lower()), None) if of is not None else titles[-1]
+    if what is None:
+        raise UsageError(f"show: --of {of}: there is no such number{nearest(str(of), titles)}")
+    place = titles.index(what)
     columns = list(dict.fromkeys(display(cell[axis]) for cell in cells))
     others = [name for name in NAMES if name != axis and len({display(cell[name]) for cell in cells}) > 1]
     rows: dict[tuple[str, ...], dict[str, Mapping[str, Any]]] = {}
     for cell in cells:
         key = tuple(display(cell[name]) for name in others)
-        rows.setdefault(key, {})[display(cell[axis])] = shows.intervals(cell)[-1]
+        rows.setdefault(key, {})[display(cell[axis])] = shows.intervals(cell)[place]
     header = [*(TITLES[name] for name in others), *columns]
-    what = list(shows.columns.values())[-1]
+    bold = what not in ROLES  # accuracies are all above 0
     if not latex:
-        body = [[*key, *(_marked(found.get(column)) for column in columns)] for key, found in rows.items()]
+        body = [[*key, *(_marked(found.get(column), bold) for column in columns)] for key, found in rows.items()]
         return markdown([header, *body])
     keys, places = list(rows), list(rows.values())
     columns_of_names = [
         _texts(TITLES[name], [key[place] for key in keys], is_name=True) for place, name in enumerate(others)
     ]
-    numbers = [_numbers(column, [found.get(column) for found in places], bold=True) for column in columns]
-    notes = [f"{what}; bold where the 95% interval leaves 0 out"]
+    numbers = [_numbers(column, [found.get(column) for found in places], bold=bold) for column in columns]
+    notes = [f"{what}; bold where the 95% interval leaves 0 out" if bold else what]
     return _tabular([*columns_of_names, *numbers], notes, keep=True)
 
 
@@ -208,8 +214,8 @@ def _bold(interval: Mapping[str, Any] | None) -> str:
     return rf"\textbf{{{_estimate(interval)}}}" if _leaves_0_out(interval) else _estimate(interval)
 
 
-def _marked(interval: Mapping[str, Any] | None) -> str:
+def _marked(interval: Mapping[str, Any] | None, bold: bool) -> str:
     if interval is None or interval["estimate"] is None:
         return "–"
     estimate, bracket, ends = number(interval).partition(" [")
-    return f"{f'**{estimate}**' if _leaves_0_out(interval) else estimate}{bracket}{ends}"
+    return f"{f'**{estimate}**' if bold and _leaves_0_out(interval) else estimate}{bracket}{ends}"
