@@ -29,7 +29,7 @@ from outgrow.teaching.joins import best_join
 HERE = Path(__file__).parent
 DATA = HERE.parents[2] / "shared" / "data"
 CROWDS = ("CF", "ZenCrowd_us", "bluebird", "d_sentiment", "dog", "rte", "web")
-RULES: tuple[Rule, ...] = ("majority", "dawid_skene", "pseudo_votes", "one_coin")
+RULES: tuple[Rule, ...] = ("majority", "dawid_skene", "pseudo_votes", "one_coin", "wawa", "mace", "glad")
 CAREFUL, DRAWS = (50, 200), 100
 
 # name -> file, and the text and label of a row
@@ -79,27 +79,33 @@ def _csv(name: str) -> list[dict[str, str]]:
 
 
 def rule_set(name: str, each: int, words: int) -> tuple[Mapping[Rule, NDArray[np.bool_]], dict[str, Any]]:
-    """What each join of keyword rules gets right, on the texts of which one speaks.
-
-    A rule names its class where one of its words occurs: the words that the class uses more than others in some labelled
-    texts, dealt to its rules.
-    """
+    """What each join of keyword rules gets right, on the texts of which one speaks."""
     file, of_row = TEXTS[name]
     with gzip.open(DATA / f"{file}.jsonl.gz", "rt", encoding="utf-8") as lines:
         known = dict(of_row(json.loads(line)) for line in lines)
     texts = sorted(known, key=content_id)[:6000]
     classes = sorted(set(known.values()))
     truth = np.array([classes.index(known[text]) for text in texts])
+    answers = rules_for(texts, truth, len(classes), each, words)
+    found = {by: right(join_answers(answers, len(classes), by).probabilities, truth[LEARNED:]) for by in RULES}
+    about = {"items": len(found["majority"]), "voters": answers.shape[1], "classes": len(classes)}
+    return found, {**about, "usual": rules(3, one_sided=True)}
+
+
+def rules_for(texts: Sequence[str], truth: Ints, classes: int, each: int, words: int) -> Ints:
+    """What keyword rules say of all texts but the first, `[n, rules]`, -1 where nothing; their words are those of the first.
+
+    A rule names its class where one of its words occurs: the words that the class uses more than others in some labelled
+    texts, dealt to its rules.
+    """
     of_text = [set(re.findall(r"[a-z']+", text.lower())) for text in texts]
-    counts = [
-        Counter(w for row in np.flatnonzero(truth[:LEARNED] == c) for w in of_text[row]) for c in range(len(classes))
-    ]
+    counts = [Counter(w for row in np.flatnonzero(truth[:LEARNED] == c) for w in of_text[row]) for c in range(classes)]
     total = Counter[str]()
     for one in counts:
         total.update(one)
-    sizes, spoken = np.bincount(truth[:LEARNED], minlength=len(classes)), []
+    sizes, spoken = np.bincount(truth[:LEARNED], minlength=classes), []
     random = np.random.default_rng(0)
-    for c in range(len(classes)):
+    for c in range(classes):
         odds = {
             w: (counts[c][w] + 0.5) / (sizes[c] + 1) / ((n - counts[c][w] + 0.5) / (LEARNED - sizes[c] + 1))
             for w, n in sorted(total.items())
@@ -107,10 +113,7 @@ def rule_set(name: str, each: int, words: int) -> tuple[Mapping[Rule, NDArray[np
         }
         best = random.permutation(sorted(odds, key=lambda w: -odds[w] * np.log(total[w]))[: each * words * 2])
         spoken += [(c, set(best[place * words : (place + 1) * words].tolist())) for place in range(each)]
-    answers = np.array([[c if some & said else -1 for c, some in spoken] for said in of_text[LEARNED:]])
-    found = {by: right(join_answers(answers, len(classes), by).probabilities, truth[LEARNED:]) for by in RULES}
-    about = {"items": len(found["majority"]), "voters": len(spoken), "classes": len(classes)}
-    return found, {**about, "usual": rules(3, one_sided=True)}
+    return np.array([[c if some & said else -1 for c, some in spoken] for said in of_text[LEARNED:]])
 
 
 def measured(found: Mapping[Rule, NDArray[np.bool_]], tried: Sequence[Rule]) -> dict[str, float]:
@@ -145,7 +148,7 @@ def main() -> list[dict[str, Any]]:
     return rows
 
 
-COLUMNS = ("majority", "dawid_skene", "one_coin", "pseudo_votes", "safest", "chosen by 50", "chosen by 200")
+COLUMNS = (*RULES, "safest", "chosen by 50", "chosen by 200")
 
 
 def table(found: Sequence[Mapping[str, Any]]) -> str:

@@ -72,7 +72,7 @@ def work(tmp_path_factory: pytest.TempPathFactory, tiny: str) -> Work:
 
 def test_careful_labels_choose_the_join(work: Work) -> None:
     accuracy = {one["by"]: one["accuracy"] for one in work.joins.described}
-    assert list(accuracy) == ["pseudo_votes", "majority", "one_coin"]
+    assert list(accuracy) == ["pseudo_votes", "majority", "one_coin", "mace"]
     assert accuracy["majority"] > accuracy["pseudo_votes"] + 0.05
     assert work.joins.best.by == "majority"
     assert work.plan.labels.params["by"] == "majority"
@@ -82,7 +82,7 @@ def test_careful_labels_choose_the_join(work: Work) -> None:
 def test_no_fold_has_a_part_in_its_own_join(work: Work) -> None:
     """Whatever the careful labels of a fold are, its students learn from the same labels, and its labels score the same."""
     parts = folds(work.evidence.careful_groups, 0)
-    close = np.ones((3, len(work.joins.both)))
+    close = np.ones((len(work.joins.tried), len(work.joins.both)))
     close[0, [part[0] for part in parts[:4]]] = 0
     close[1:, [part[0] for part in parts[4:6]]] = 0
     joins = Joins(work.joins.tried, close, work.joins.both, seed=0)

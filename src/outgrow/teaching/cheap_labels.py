@@ -106,23 +106,30 @@ class GivenLabels:
         """
         if by == "mean":
             return shares(self.counts), []
-        # Of the majority, which has no habits, the model's are given: the share that it repeats is not an accuracy.
+        # Of rules without the habits of Dawid & Skene, the model's are given: the share that a majority repeats is no accuracy.
         model = by if by in MODELS else "pseudo_votes"
+        found = self._by_rule(model)
         if self.kind == "votes":
-            labelled = np.flatnonzero(self.answers[:, 0] >= 0)
-            votes = Votes(self.rows[labelled], self.voter[labelled], self.answers[labelled, 0])
-            found = join_votes(votes, self.texts, self.voters, len(self.classes), model).probabilities
-            owners = [labelled[votes.voter == place] for place in range(self.voters)]
+            owners = [np.flatnonzero((self.answers[:, 0] >= 0) & (self.voter == place)) for place in range(self.voters)]
             columns = [0] * self.voters
         else:
-            found = join_answers(self.answers, len(self.classes), model, row=self.rows).probabilities
             owners = [np.flatnonzero(column >= 0) for column in self.answers.T]
             columns = list(range(len(owners)))
         habits = []
         for lines, column in zip(owners, columns, strict=True):
             right = found[self.rows[lines], self.answers[lines, column]]
             habits.append({"covers": len(lines) / len(self.rows), "right": float(right.mean()) if len(lines) else 0.0})
-        return found if by == model else shares(self.counts), habits
+        return found if by == model else self._by_rule(by), habits
+
+    def _by_rule(self, by: Rule) -> Floats:
+        """Class probabilities of each text, joined by a rule of three or more voters."""
+        if by == "majority":
+            return shares(self.counts)
+        if self.kind == "votes":
+            line = np.flatnonzero(self.answers[:, 0] >= 0)
+            votes = Votes(self.rows[line], self.voter[line], self.answers[line, 0])
+            return join_votes(votes, self.texts, self.voters, len(self.classes), by).probabilities
+        return join_answers(self.answers, len(self.classes), by, row=self.rows).probabilities
 
     def save(self, path: Path) -> None:
         """Write one .npz file."""

@@ -12,6 +12,9 @@ JOINS = {
     "majority": "majority",
     "pseudo_votes": "the Dawid-Skene model with pseudo-votes",
     "one_coin": "the one-coin Dawid-Skene model",
+    "wawa": "Wawa",
+    "mace": "MACE",
+    "glad": "GLAD",
 }
 Numbers = Mapping[str, Any]
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats, Ints, Strings, harden
+from outgrow.models.label_sources.crowd_models import trusted
 from outgrow.models.label_sources.dawid_skene import LEAST, DawidSkene, Votes, column_votes, dawid_skene, one_sided
 
-Rule = Literal["mean", "majority", "dawid_skene", "pseudo_votes", "one_coin", "safest"]
+Rule = Literal["mean", "majority", "dawid_skene", "pseudo_votes", "one_coin", "wawa", "mace", "glad", "safest"]
 MODELS: Mapping[Rule, Mapping[str, Any]] = {  # what each rule asks of the model of Dawid & Skene
     "dawid_skene": {},
     "pseudo_votes": {"pseudo": 5.0},
@@ -24,7 +25,7 @@ FEWEST = 3  # voters for the Dawid-Skene model: with two that disagree nothing i
 
 @dataclass(frozen=True)
 class Aggregated:
-    """Labels `[n, classes]`, NaN where every voter is silent; what Dawid-Skene took each voter's accuracy to be."""
+    """Labels `[n, classes]`, NaN where every voter is silent; what a model took each voter's accuracy to be."""
 
     probabilities: Floats
     accuracies: Sequence[float] = ()
@@ -39,11 +40,14 @@ def rules(voters: int, *, one_sided: bool) -> Sequence[Rule]:
     """The rules worth trying on class names by careful labels; the first is the safest where there are none.
 
     one_sided: a voter never names some class, as a rule does. Such rules are less independent than the model of Dawid &
-    Skene takes them to be, and the majority is safer; for crowds it is pseudo-votes: benchmarks/science/joins.py.
+    Skene takes them to be, and the majority is safer; for crowds it is pseudo-votes: benchmarks/science/joins.py. MACE takes
+    what a rule always says for its habit, and gives all classes one half.
     """
     if voters < FEWEST:
         return ("mean",)
-    return ("majority", "pseudo_votes", "one_coin") if one_sided else ("pseudo_votes", "majority", "one_coin")
+    if one_sided:
+        return ("majority", "pseudo_votes", "one_coin", "wawa")
+    return ("pseudo_votes", "majority", "one_coin", "mace")
 
 
 def join(voters: Sequence[Floats], ids: Strings, fitted: Ints, by: Rule) -> Aggregated:
@@ -75,12 +79,13 @@ def join_answers(
     silent = one_sided(answers[fitted], classes)
     if by == "safest":
         by = rules(answers.shape[1], one_sided=bool(silent.any()))[0]
-    silent &= by != "one_coin"  # whose accuracy is of classes: a silence that names none cannot be right
+    # An accuracy is of classes: a silence that names none cannot be right.
+    silent &= by in MODELS and by != "one_coin"
     votes = column_votes(answers, classes, row, silent)
     n = len(answers) if row is None else int(row.max(initial=-1)) + 1
-    if by not in MODELS:
-        return join_votes(votes, n, answers.shape[1], classes, by)
     of_fitted = column_votes(answers[fitted], classes, None if row is None else row[fitted], silent)
+    if by not in MODELS:
+        return join_votes(votes, n, answers.shape[1], classes, by, of_fitted)
     model = dawid_skene(
         of_fitted.row,
         of_fitted.voter,
@@ -93,16 +98,22 @@ def join_answers(
     return _by_model(model, votes, n)
 
 
-def join_votes(votes: Votes, n: int, voters: int, classes: int, by: Rule) -> Aggregated:
-    """Join votes about n rows, each of one of `voters`, as of a crowd whose silence is chance."""
+def join_votes(votes: Votes, n: int, voters: int, classes: int, by: Rule, fitted: Votes | None = None) -> Aggregated:
+    """Join votes about n rows, each of one of `voters`, as of a crowd whose silence is chance.
+
+    fitted: votes that Wawa, MACE and GLAD learn from how far each voter is to be trusted, in n rows at most; default: all.
+    """
     if by == "safest":
         by = rules(voters, one_sided=False)[0]
     if by in MODELS:
         model = dawid_skene(votes.row, votes.voter, votes.answer, n, voters, classes, **MODELS[by])
         return _by_model(model, votes, n)
-    naming = votes.answer < classes
     counts = np.zeros((n, classes))
-    np.add.at(counts, (votes.row[naming], votes.answer[naming]), 1)
+    np.add.at(counts, (votes.row, votes.answer), 1)
+    if by == "wawa" or by == "mace" or by == "glad":
+        found, right = trusted(by, votes, votes if fitted is None else fitted, n, voters, classes)
+        found[counts.sum(axis=1) == 0] = np.nan
+        return Aggregated(found, right.tolist())
     return Aggregated(shares(counts))
 
 

@@ -52,10 +52,13 @@ class Join(Model):
 
     mean: of their probabilities. majority: of their hardened votes, as shares. dawid_skene: votes weighed by how often each
     voter seems to be right (Dawid & Skene 1979), which is estimated on transfer, without any truth. pseudo_votes: the same,
-    each voter given five votes a class of what all do, so that few votes decide little. one_coin: the same, with one
-    accuracy a voter instead of one a class. safest: majority where a voter never names some class, as a rule does, else
-    pseudo_votes. EM ends where a round raises the likelihood bound of a vote by less than .00001; crowd-kit goes on until that
-    of all votes together rises so little. Default: safest for three or more that give class names, else mean.
+    each voter given five votes a class of what all do, so that few votes decide little. one_coin: the same, with one accuracy
+    a voter instead of one a class. wawa: the majority, each vote weighed by how often its voter agrees with the majority.
+    mace: a voter knows the class, or answers by a habit of its own (Hovy et al. 2013); not for rules, whose one answer would
+    be a habit. glad: how often a voter is right depends on its ability and on how easy the row is (Whitehill et al. 2009).
+    safest: majority where a voter never names some class, as a rule does, else pseudo_votes. EM ends where a round raises the
+    likelihood bound of a vote by less than .00001; crowd-kit goes on until that of all votes together rises so little.
+    Default: safest for three or more that give class names, else mean.
     """
 
     reads = ANY
