@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,25 @@ def backbone(family: str, folder: Path) -> Path:
                 vision_config={**SIZES, **PATCHES}, text_config={**SIZES, "vocab_size": 40}, projection_dim=8
             )
             processor = hf.CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=size)
+        case "dinov2 with registers":
+            config = hf.Dinov2WithRegistersConfig(**SIZES, **PATCHES, num_register_tokens=2)
+            processor = hf.BitImageProcessorPil(size={"shortest_edge": 32}, crop_size=size)
+        case "clip's part for pictures":
+            config = hf.CLIPVisionConfig(**SIZES, **PATCHES)
+            processor = hf.CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=size)
+        case "dinov3":
+            config = hf.DINOv3ViTConfig(**SIZES, **PATCHES, num_register_tokens=4)
+            processor.image_mean, processor.image_std = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+        case "dinov3 convnext":
+            config = hf.DINOv3ConvNextConfig(**STAGES)
         case "resnet":
             config = hf.ResNetConfig(embedding_size=8, layer_type="basic", **STAGES)
         case _:
             config = hf.ConvNextConfig(num_stages=4, **STAGES)
     hf.AutoModel.from_config(config).save_pretrained(folder)
     processor.save_pretrained(folder)
+    if family.startswith("dinov3"):  # as the hub's checkpoints name it
+        written = json.loads((folder / "preprocessor_config.json").read_text())
+        written["image_processor_type"] = "DINOv3ViTImageProcessorFast"
+        (folder / "preprocessor_config.json").write_text(json.dumps(written))
     return folder

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 import torch
 import transformers as hf
@@ -54,6 +55,33 @@ def test_the_mean_over_places_of_a_convolutional_network(family: str, tmp_path: 
     assert np.allclose(read(folder, IMAGES[1:2]), read(folder)[1:2], atol=1e-5)
     with pytest.raises(UsageError, match="pooling is `mean` for these pictures' features, not `cls`"):
         read(folder, pooling="cls")
+
+
+@pytest.mark.parametrize(
+    ("family", "leading"),
+    [("dinov2 with registers", 3), ("clip's part for pictures", 1), ("dinov3", 5), ("dinov3 convnext", None)],
+)
+def test_a_checkpoint_that_names_its_processor_reads_pictures(family: str, leading: int | None, tmp_path: Path) -> None:
+    """Also one whose processor transformers has for torchvision alone: it is ViT's, on pictures scaled by Pillow."""
+    folder = backbone(family, tmp_path)
+    model = hf.AutoModel.from_pretrained(folder).eval()
+    mean, deviation = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]) if family == "dinov3" else ([0.5] * 3, [0.5] * 3)
+    image = Image.of(noise(7, 48))
+    if family.startswith("dinov3"):
+        scaled = np.asarray(image.rgb().resize((32, 32), PIL.Image.Resampling.BILINEAR)) / 255
+        values = torch.tensor((scaled - mean) / deviation, dtype=torch.float32).permute(2, 0, 1)[None]
+    else:
+        values = hf.AutoImageProcessor.from_pretrained(folder, backend="pil")(image.rgb(), return_tensors="pt")[
+            "pixel_values"
+        ]
+    with torch.no_grad():
+        states = model(values).last_hidden_state[0]
+    if leading is None:
+        states = states.flatten(1).T if states.ndim == 3 else states
+        assert np.allclose(read(folder, [image])[0], states.mean(0), atol=1e-5)
+        return
+    assert np.allclose(read(folder, [image])[0], states[0], atol=1e-5)
+    assert np.allclose(read(folder, [image], pooling="mean")[0], states[leading:].mean(0), atol=1e-5)
 
 
 def test_a_processor_of_another_size_changes_the_fingerprint(tmp_path: Path) -> None:

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from outgrow.core.errors import OutgrowError, UsageError
+from outgrow.core.files.json_file import parse_json
 from outgrow.models.checkpoints.loading import quiet_load, read_config, read_weights
 from outgrow.models.checkpoints.weight_files import quiet
 from outgrow.models.contract import LinearHead
 
+# Processors that transformers has for torchvision alone; with Pillow, ViT's does the same: resize, rescale, normalise.
+LIKE_VIT = frozenset({"DINOv3ViTImageProcessor"})
 HEAD_ONLY = ("0", "1")  # classes where nobody asks for them
 
 
@@ -48,14 +51,27 @@ def read_processor(where: str, folder: Path, config: Any) -> Any:
     from transformers.models.auto import image_processing_auto
 
     auto: Any = image_processing_auto
-    if config.model_type not in auto.IMAGE_PROCESSOR_MAPPING_NAMES:
+    declared = _declared(folder)
+    if not declared and config.model_type not in auto.IMAGE_PROCESSOR_MAPPING_NAMES:
         raise UsageError(
             f"{where}: a {config.model_type!r} model reads no pictures: name a checkpoint of the ViT, DINOv2, ResNet, "
             "ConvNeXt, CLIP, EfficientNet or a like family"
         )
+    if declared in LIKE_VIT:
+        from transformers import ViTImageProcessorPil
+
+        return ViTImageProcessorPil.from_pretrained(folder, local_files_only=True)
     return auto.AutoImageProcessor.from_pretrained(
         folder, backend="pil", trust_remote_code=False, local_files_only=True
     )
+
+
+def _declared(folder: Path) -> str:
+    """The processor that the checkpoint names, which its model's type need not be known for; nothing where it names none."""
+    path = folder / "preprocessor_config.json"
+    content = parse_json(path.read_bytes()) if path.is_file() else {}
+    name = content.get("image_processor_type") if isinstance(content, dict) else None
+    return str(name or "").removesuffix("Fast")
 
 
 def open_classifier(where: str, folder: Path, classes: Sequence[str] | None = HEAD_ONLY) -> ImageClassifier:
@@ -70,7 +86,10 @@ def open_classifier(where: str, folder: Path, classes: Sequence[str] | None = HE
         from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
 
         if config.model_type not in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES:
-            raise UsageError(f"{where}: transformers has no image classifier for a {config.model_type!r} model")
+            raise UsageError(
+                f"{where}: transformers has no image classifier for a {config.model_type!r} model, which finetuned and kept "
+                "students are; `probe:` reads its features in `outgrow run`"
+            )
         if classes is not None:
             config.id2label = dict(enumerate(classes))
             config.label2id = {name: number for number, name in enumerate(classes)}
