@@ -31,10 +31,10 @@ from outgrow.execution.progress import Silent
 from outgrow.execution.store import Store
 from outgrow.results.statistics.chosen import accuracy_of_choice, best_of, over_deals, scores_of_choice
 from outgrow.results.statistics.intervals import Interval, accuracy
-from outgrow.teaching.dataset import Dataset
-from outgrow.teaching.label_form import Form
+from outgrow.teaching.labels.dataset import Dataset
+from outgrow.teaching.labels.label_form import Form
+from outgrow.teaching.labels.reading import Reading
 from outgrow.teaching.options import learning
-from outgrow.teaching.reading import Reading
 from outgrow.teaching.steps import FOLDS, dataset_step
 from outgrow.teaching.students import no_progress, trained
 from outgrow.teaching.teach import Laboratory, teach, usual

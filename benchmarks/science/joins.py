@@ -24,7 +24,7 @@ from outgrow.core.examples import Floats, Ints, harden
 from outgrow.core.identity import content_id
 from outgrow.models.label_sources.aggregate import Rule, join_answers, join_votes, rules
 from outgrow.models.label_sources.dawid_skene import Votes
-from outgrow.teaching.joins import best_join
+from outgrow.teaching.labels.joins import best_join
 
 HERE = Path(__file__).parent
 DATA = HERE.parents[2] / "shared" / "data"

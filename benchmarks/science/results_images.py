@@ -18,7 +18,7 @@ from outgrow import Experiment, Machine, Results, run
 from outgrow.core.text.entry_names import display
 from outgrow.execution.store import Store, default_store
 from outgrow.experiment.spec.paths import BASE
-from outgrow.report.tables import markdown, rows
+from outgrow.report.tables.cell_tables import markdown, rows
 
 DATA = ROOT.parent / "shared" / "data" / "cifar10"
 

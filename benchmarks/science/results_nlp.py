@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from outgrow import Machine, Results, run
-from outgrow.report.tables import markdown, number, rows, short
+from outgrow.report.tables.cell_tables import markdown, number, rows, short
 from outgrow.results.compare import compare
 from outgrow.results.diagnostics.margins import by_margin
 from outgrow.results.run_folder import read_run

@@ -32,9 +32,9 @@ from outgrow.core.examples import Floats, Ints
 from outgrow.execution.machine import Machine
 from outgrow.execution.progress import Silent
 from outgrow.execution.store import Store
-from outgrow.teaching.label_form import Form
+from outgrow.teaching.labels.label_form import Form
+from outgrow.teaching.labels.reading import Reading
 from outgrow.teaching.options import Candidate, Learner, for_labels, learning
-from outgrow.teaching.reading import Reading
 from outgrow.teaching.steps import dataset_step
 from outgrow.teaching.students import no_progress, trained
 from outgrow.teaching.teach import Laboratory, Work, work_on

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from outgrow.experiment.spec.schema import Experiment
     from outgrow.methods.contract import Method
     from outgrow.models.contract import FeatureModel, Features, Model
-    from outgrow.report.paper_texts import latex, quotes
     from outgrow.report.plot import plot
+    from outgrow.report.tables.paper_texts import latex, quotes
     from outgrow.results.metrics.scores import Metric
     from outgrow.results.run_results import Results
     from outgrow.results.statistics.intervals import Limits
     from outgrow.tasks.contract import RawTask
     from outgrow.teaching.estimator.classifier import WeakToStrongClassifier
-    from outgrow.teaching.predict_files import predict_files as predict
+    from outgrow.teaching.saved.predict_files import predict_files as predict
     from outgrow.teaching.teach_files import teach_files as teach
 
 
@@ -72,10 +72,10 @@ _HOME = {
     "Results": "results.run_results",
     "UsageError": "core.errors",
     "WeakToStrongClassifier": "teaching.estimator.classifier",
-    "latex": "report.paper_texts",
+    "latex": "report.tables.paper_texts",
     "plot": "report.plot",
-    "predict": "teaching.predict_files:predict_files",
-    "quotes": "report.paper_texts",
+    "predict": "teaching.saved.predict_files:predict_files",
+    "quotes": "report.tables.paper_texts",
     "run": "experiment.pipeline",
     "teach": "teaching.teach_files:teach_files",
 }

@@ -16,7 +16,7 @@ from outgrow.execution.store import Store
 from outgrow.experiment.pipeline import prepare
 from outgrow.experiment.planning.plan import Plan
 from outgrow.experiment.spec.method_entries import method_spec
-from outgrow.report.sentences import verdicts
+from outgrow.report.words.sentences import verdicts
 from outgrow.results.run_folder import read_run
 
 METHODS = ["naive", {"self_train": {"rounds": 2}}, {"confidence": {"alpha": [0.3, 0.6]}}]

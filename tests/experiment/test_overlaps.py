@@ -12,8 +12,8 @@ from outgrow.execution.machine import Machine
 from outgrow.execution.store import Store
 from outgrow.experiment.pipeline import prepare, run
 from outgrow.experiment.spec.schema import Experiment
-from outgrow.report.sentences import agreements
-from outgrow.report.tables import agreement_view
+from outgrow.report.tables.cell_tables import agreement_view
+from outgrow.report.words.sentences import agreements
 from outgrow.results.metrics.overlap import overlap
 
 ASKED: dict[str, Any] = {

@@ -15,7 +15,7 @@ from outgrow.execution.machine import Machine
 from outgrow.execution.step import walk
 from outgrow.execution.store import Store
 from outgrow.experiment.pipeline import prepare
-from outgrow.report.sensitivity import at_each_strength, most_moved, sensitivities
+from outgrow.report.words.sensitivity import at_each_strength, most_moved, sensitivities
 from outgrow.results.run_folder import read_run
 
 L2S = {"l2": [0.001, 0.3]}

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from outgrow.core.files.sums import SUMS
-from outgrow.teaching.sealed import sealed
+from outgrow.teaching.saved.sealed import sealed
 
 READERS = [["show"], ["show", "--metric", "brier"], ["show", "--csv"], ["show", "--json"], ["compare"]]
 EXAMPLES = int(os.environ.get("OUTGROW_FUZZ", "8"))  # of each property

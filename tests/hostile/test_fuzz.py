@@ -17,9 +17,9 @@ from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.files.streams import chunks, writer
 from outgrow.core.files.tables import read_table
 from outgrow.experiment.spec.schema import Experiment
-from outgrow.teaching.cheap_labels import read_cheap_labels
-from outgrow.teaching.label_form import Form
-from outgrow.teaching.reading import Reading
+from outgrow.teaching.labels.cheap_labels import read_cheap_labels
+from outgrow.teaching.labels.label_form import Form
+from outgrow.teaching.labels.reading import Reading
 
 FUZZ = settings(
     max_examples=int(os.environ.get("OUTGROW_FUZZ", "8")) * 5,

@@ -27,9 +27,9 @@ from outgrow.experiment.steps.labels import changed_labels
 from outgrow.experiment.steps.training_request import TaskPlan
 from outgrow.methods.contract import Rows
 from outgrow.methods.elicitation import Ccs, Icm, KMeans, _coherent, named
-from outgrow.report.sentences import equivalents
-from outgrow.report.tables import rows as table_rows
-from outgrow.report.tables import view
+from outgrow.report.tables.cell_tables import rows as table_rows
+from outgrow.report.tables.cell_tables import view
+from outgrow.report.words.sentences import equivalents
 from outgrow.results.metrics.scores import ACCURACY
 
 

@@ -12,7 +12,7 @@ from outgrow.cli.app import app
 from outgrow.core.errors import UsageError
 from outgrow.questions.abstain import abstention, from_file
 from outgrow.tasks.sentiment import sentiment
-from outgrow.teaching.saved_student import load
+from outgrow.teaching.saved.saved_student import load
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -15,7 +15,7 @@ from outgrow.questions.estimate import estimate_files
 from outgrow.questions.join import join_files
 from outgrow.questions.material import Place
 from outgrow.questions.next_rows import next_rows
-from outgrow.teaching.saved_student import load
+from outgrow.teaching.saved.saved_student import load
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 VOTERS = ["rule", "model", "person"]

@@ -11,7 +11,7 @@ from outgrow.cli.app import app
 from outgrow.core.errors import UsageError
 from outgrow.questions.next_rows import measure, next_rows
 from outgrow.tasks.sentiment import sentiment
-from outgrow.teaching.saved_student import load
+from outgrow.teaching.saved.saved_student import load
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 POOL = list(dict.fromkeys(sentiment().inputs))[10:410]
@@ -69,7 +69,7 @@ def test_the_batch_is_the_files_rows_with_their_probability(student: Path, pool:
 
 def test_accuracy_by_a_filled_batch(student: Path, pool: Path, tmp_path: Path) -> None:
     """Three labels of four are the student's own answer: weighted, what is said is that share of the weights."""
-    from outgrow.teaching.predict_files import predict_file
+    from outgrow.teaching.saved.predict_files import predict_file
 
     batch = tmp_path / "batch.csv"
     next_rows(load(student), pool, batch, rows=60, random=0.3, device="cpu")
@@ -123,7 +123,7 @@ def test_bad_input(student: Path, pool: Path, tmp_path: Path) -> None:
 def test_a_student_of_other_inputs_is_refused(student: Path, pool: Path) -> None:
     from dataclasses import replace
 
-    from outgrow.teaching.reading import Reading
+    from outgrow.teaching.labels.reading import Reading
 
     choices = replace(load(student), reading=Reading.of({"chosen": "text", "rejected": "id"}))
     with pytest.raises(UsageError, match="only rows of texts are drawn"):

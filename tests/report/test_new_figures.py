@@ -15,9 +15,9 @@ from outgrow.report.figures.figure import Figure, drawn, ends, panel_key
 from outgrow.report.figures.forms import ROW, finished, start_chart
 from outgrow.report.page import render
 from outgrow.report.scene import Scene, read
+from outgrow.report.section import Data, Section
 from outgrow.report.sections.catalogue import SECTIONS
-from outgrow.report.sections.section import Data, Section
-from outgrow.report.tables import short
+from outgrow.report.tables.cell_tables import short
 
 
 def bars(scene: Scene) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from browser import Opened, column, written
 from grids import grid
 
-from outgrow.report.tables import number, short
+from outgrow.report.tables.cell_tables import number, short
 from outgrow.results.run_results import Results
 
 

@@ -17,15 +17,15 @@ from typer.testing import CliRunner
 from outgrow import OutgrowError, UsageError
 from outgrow.cli.app import app
 from outgrow.core.answers import Answers
-from outgrow.report.comparison_sentences import quotable
-from outgrow.report.comparison_tables import best_first, rows, shown
-from outgrow.report.comparison_tables import csv_text as compared_csv
-from outgrow.report.paper_texts import latex
-from outgrow.report.papers import pivot
-from outgrow.report.papers import table as latex_table
-from outgrow.report.sentences import agreements
-from outgrow.report.tables import agreement_view, csv_text, markdown, number, short, terminal, view
-from outgrow.report.tables import rows as cell_rows
+from outgrow.report.tables.cell_tables import agreement_view, csv_text, markdown, number, short, terminal, view
+from outgrow.report.tables.cell_tables import rows as cell_rows
+from outgrow.report.tables.comparison_tables import best_first, rows, shown
+from outgrow.report.tables.comparison_tables import csv_text as compared_csv
+from outgrow.report.tables.paper_texts import latex
+from outgrow.report.tables.papers import pivot
+from outgrow.report.tables.papers import table as latex_table
+from outgrow.report.words.comparison_sentences import quotable
+from outgrow.report.words.sentences import agreements
 from outgrow.results.compare import compare, in_seeds_and_rows, reference
 from outgrow.results.metrics.scores import metric_named
 from outgrow.results.run_folder import read_run, with_metric

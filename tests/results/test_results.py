@@ -14,9 +14,9 @@ from scipy import stats
 
 from outgrow import OutgrowError, Results
 from outgrow.core.identity import content_id
-from outgrow.report.papers import escaped, table
-from outgrow.report.sentences import verdicts
-from outgrow.report.tables import csv_text, markdown, number, rows, short, terminal
+from outgrow.report.tables.cell_tables import csv_text, markdown, number, rows, short, terminal
+from outgrow.report.tables.papers import escaped, table
+from outgrow.report.words.sentences import verdicts
 from outgrow.results.cells import Entry, RunToScore
 from outgrow.results.external.score import score_accuracies
 from outgrow.results.predictions import HeldOut, ModelKey, Predictions

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from outgrow import Results, UsageError
 from outgrow.cli.app import app
-from outgrow.report.sentences import verdicts
+from outgrow.report.words.sentences import verdicts
 from outgrow.results.external.score import cells_json, score_accuracies, score_predictions
 from outgrow.results.predictions import Predictions
 

@@ -7,7 +7,7 @@ import numpy as np
 from outgrow.methods.losses import Naive
 from outgrow.models.heads.solver import Problem, Solver, predict, solve
 from outgrow.teaching.options import learner, student_spec
-from outgrow.teaching.saved_student import save
+from outgrow.teaching.saved.saved_student import save
 from outgrow.teaching.students import HeadStudent, no_progress
 
 TEXTS = [

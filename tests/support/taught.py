@@ -11,10 +11,10 @@ import numpy as np
 from outgrow.core.pool import Pool
 from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.tasks.sentiment import sentiment
-from outgrow.teaching.dataset import Dataset, Evidence, read_dataset
-from outgrow.teaching.dataset_notes import notes
-from outgrow.teaching.label_form import Form
-from outgrow.teaching.reading import Reading
+from outgrow.teaching.labels.dataset import Dataset, Evidence, read_dataset
+from outgrow.teaching.labels.dataset_notes import notes
+from outgrow.teaching.labels.label_form import Form
+from outgrow.teaching.labels.reading import Reading
 
 
 def write(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> Path:

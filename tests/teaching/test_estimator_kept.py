@@ -23,7 +23,7 @@ from outgrow import OutgrowError, UsageError, WeakToStrongClassifier
 from outgrow.cli.app import app
 from outgrow.execution.machine import Machine
 from outgrow.teaching.report import Report
-from outgrow.teaching.saved_student import load
+from outgrow.teaching.saved.saved_student import load
 from outgrow.teaching.teach_files import teach_files
 
 pytestmark = pytest.mark.usefixtures("one_thread")

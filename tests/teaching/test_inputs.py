@@ -16,12 +16,12 @@ from outgrow.cli.app import app
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.inputs.choice import Choice
 from outgrow.tasks.sentiment import sentiment
-from outgrow.teaching.dataset import read_dataset
-from outgrow.teaching.dataset_notes import notes
-from outgrow.teaching.label_form import Form
-from outgrow.teaching.predict_files import predict_file
-from outgrow.teaching.reading import Reading
-from outgrow.teaching.saved_student import load
+from outgrow.teaching.labels.dataset import read_dataset
+from outgrow.teaching.labels.dataset_notes import notes
+from outgrow.teaching.labels.label_form import Form
+from outgrow.teaching.labels.reading import Reading
+from outgrow.teaching.saved.predict_files import predict_file
+from outgrow.teaching.saved.saved_student import load
 from outgrow.teaching.students import no_progress
 from outgrow.teaching.teach_files import teach_files
 

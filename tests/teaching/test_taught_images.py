@@ -20,8 +20,8 @@ from outgrow import UsageError
 from outgrow.cli.app import app
 from outgrow.core.inputs.image import Image
 from outgrow.execution.machine import Machine
-from outgrow.teaching.predict_files import predict_file
-from outgrow.teaching.saved_student import load
+from outgrow.teaching.saved.predict_files import predict_file
+from outgrow.teaching.saved.saved_student import load
 from outgrow.teaching.students import no_progress
 from outgrow.teaching.teach_files import teach_files
 

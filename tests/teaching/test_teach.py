@@ -17,11 +17,11 @@ from outgrow.execution.store import Store
 from outgrow.experiment.spec.model_entries import model_spec
 from outgrow.methods.losses import Confidence, Naive
 from outgrow.teaching.calibration import tempered
-from outgrow.teaching.label_form import Form
+from outgrow.teaching.labels.label_form import Form
+from outgrow.teaching.labels.reading import Reading
 from outgrow.teaching.options import Learner, candidates, for_labels, learning_method, student_spec
 from outgrow.teaching.options import learning as learning_of
-from outgrow.teaching.reading import Reading
-from outgrow.teaching.saved_student import load
+from outgrow.teaching.saved.saved_student import load
 from outgrow.teaching.sentences import sentences
 from outgrow.teaching.steps import dataset_step
 from outgrow.teaching.students import no_progress

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from outgrow.cli.app import app
 from outgrow.core.errors import UsageError
-from outgrow.teaching.saved_student import load
+from outgrow.teaching.saved.saved_student import load
 from outgrow.teaching.sentences import sentences
 from outgrow.teaching.students import no_progress
 from outgrow.teaching.teach_files import teach_files

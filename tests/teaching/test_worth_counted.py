@@ -12,7 +12,7 @@ from taught import make_files, read, write
 from typer.testing import CliRunner
 
 from outgrow.cli.app import app
-from outgrow.teaching.saved_student import load
+from outgrow.teaching.saved.saved_student import load
 from outgrow.teaching.students import no_progress
 from outgrow.teaching.teach_files import teach_files
 

@@ -175,7 +175,7 @@ def next_(
     from outgrow.execution.progress import display
     from outgrow.questions.next_rows import LABEL, RANDOM, next_rows
     from outgrow.questions.next_rows import measure as measured
-    from outgrow.teaching.saved_student import load
+    from outgrow.teaching.saved.saved_student import load
 
     kept = load(student)
     if measure:

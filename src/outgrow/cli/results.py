@@ -12,7 +12,7 @@ import typer
 from outgrow.cli.printing import console_of, say, say_json
 
 if TYPE_CHECKING:
-    from outgrow.report.tables import View
+    from outgrow.report.tables.cell_tables import View
     from outgrow.results.run_results import Results
 
 
@@ -49,8 +49,9 @@ def show(
 ) -> None:
     """Print a run's cells as a table, and what came out in three sentences."""
     from outgrow.core.errors import UsageError
-    from outgrow.report import papers, tables
-    from outgrow.report.sensitivity import SENSITIVITY, at_each_strength
+    from outgrow.report.tables import cell_tables as tables
+    from outgrow.report.tables import papers
+    from outgrow.report.words.sensitivity import SENSITIVITY, at_each_strength
     from outgrow.results.diagnostics.margins import by_margin
     from outgrow.results.metrics.scores import metric_named
     from outgrow.results.run_folder import read_run, with_metric
@@ -108,9 +109,10 @@ def compare(
     from json import dumps
 
     from outgrow.core.errors import UsageError
-    from outgrow.report import papers, tables
-    from outgrow.report.comparison_sentences import quotable
-    from outgrow.report.comparison_tables import csv_text, rows, shown
+    from outgrow.report.tables import cell_tables as tables
+    from outgrow.report.tables import papers
+    from outgrow.report.tables.comparison_tables import csv_text, rows, shown
+    from outgrow.report.words.comparison_sentences import quotable
     from outgrow.results.compare import compare as compared
     from outgrow.results.compare import reference
     from outgrow.results.run_folder import read_run
@@ -165,7 +167,7 @@ def score(
 ) -> None:
     """The same statistics for results that any program made."""
     from outgrow.core.errors import UsageError
-    from outgrow.report import tables
+    from outgrow.report.tables import cell_tables as tables
     from outgrow.results.external import score as scores
     from outgrow.results.external.reference_folder import score_folder
     from outgrow.results.metrics.scores import metric_named
@@ -221,11 +223,11 @@ def score(
 
 def print_results(results: Results, shows: View | None = None, *, sentences: bool = False) -> None:
     """A table of the cells, and what it says in three sentences; with `sentences`, in one for each cell."""
-    from outgrow.report import sentences as words
-    from outgrow.report import tables
-    from outgrow.report.method_sentences import besides_training
-    from outgrow.report.sensitivity import SENSITIVITY, at_each_strength, most_moved, sensitivities
-    from outgrow.report.summary import summary
+    from outgrow.report.tables import cell_tables as tables
+    from outgrow.report.words import sentences as words
+    from outgrow.report.words.method_sentences import besides_training
+    from outgrow.report.words.sensitivity import SENSITIVITY, at_each_strength, most_moved, sensitivities
+    from outgrow.report.words.summary import summary
     from outgrow.results.metrics.scores import ACCURACY
 
     shows = shows or tables.view(ACCURACY, results.cells)

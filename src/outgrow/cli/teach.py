@@ -241,8 +241,8 @@ def predict(
     from outgrow.core.registry import remember_file
     from outgrow.execution.progress import display
     from outgrow.questions.abstain import from_file
-    from outgrow.teaching.predict_files import predict_file
-    from outgrow.teaching.saved_student import load
+    from outgrow.teaching.saved.predict_files import predict_file
+    from outgrow.teaching.saved.saved_student import load
 
     for path in plugin or ():
         remember_file(path)

@@ -19,8 +19,8 @@ from outgrow.core.files.tables import read_table
 from outgrow.core.inputs.input_type import TEXT
 from outgrow.execution.machine import resolve_device
 from outgrow.questions.measures.sampling import margins
-from outgrow.teaching.reading import Reading
-from outgrow.teaching.saved_student import Kept
+from outgrow.teaching.labels.reading import Reading
+from outgrow.teaching.saved.saved_student import Kept
 from outgrow.teaching.students import no_progress
 
 TRIED = 8  # thresholds at most

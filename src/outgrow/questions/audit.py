@@ -22,8 +22,8 @@ from outgrow.questions.measures.copies import MOST, Neighbourhood, neighbourhood
 from outgrow.questions.measures.label_quality import GivenBy, quality
 from outgrow.questions.review_page import page
 from outgrow.questions.strays import Stray, strays, without
-from outgrow.teaching.dataset_notes import notes
-from outgrow.teaching.label_form import Form
+from outgrow.teaching.labels.dataset_notes import notes
+from outgrow.teaching.labels.label_form import Form
 
 CAREFUL = "careful"  # what the source of careful labels is called
 SHOWN = 60  # characters of a text in a finding

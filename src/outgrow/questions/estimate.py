@@ -16,7 +16,7 @@ from outgrow.core.text.units import plural
 from outgrow.questions.material import Material, Place, gather
 from outgrow.questions.measures.powered import Powered, powered
 from outgrow.questions.population import Rows, predictions, read_rows
-from outgrow.teaching.label_form import Form
+from outgrow.teaching.labels.label_form import Form
 
 FEWEST = 10  # careful labels of a group: with fewer, there is no estimate
 

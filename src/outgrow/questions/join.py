@@ -16,12 +16,12 @@ from outgrow.execution.step import Step
 from outgrow.models.label_sources.aggregate import Rule
 from outgrow.questions.measures.sampling import margins
 from outgrow.results.statistics.intervals import Interval, accuracy
-from outgrow.teaching.careful_labels import Gold, Rows, check_gold, matched, read_gold
-from outgrow.teaching.cheap_labels import CheapLabels, GivenLabels, read_cheap_labels
-from outgrow.teaching.dataset import Evidence, one_hot
-from outgrow.teaching.joins import Join, Joins
-from outgrow.teaching.label_form import Form
-from outgrow.teaching.reading import Reading
+from outgrow.teaching.labels.careful_labels import Gold, Rows, check_gold, matched, read_gold
+from outgrow.teaching.labels.cheap_labels import CheapLabels, GivenLabels, read_cheap_labels
+from outgrow.teaching.labels.dataset import Evidence, one_hot
+from outgrow.teaching.labels.joins import Join, Joins
+from outgrow.teaching.labels.label_form import Form
+from outgrow.teaching.labels.reading import Reading
 
 FEWEST = 5  # careful labels of a voter's texts: with fewer, there is no estimate of its accuracy by them
 

@@ -16,11 +16,11 @@ from outgrow.execution.machine import Machine
 from outgrow.execution.progress import Display, Silent
 from outgrow.execution.step import Step
 from outgrow.execution.store import Store, default_store
-from outgrow.teaching.correction import PARTS, dealt
-from outgrow.teaching.dataset import Dataset
-from outgrow.teaching.label_form import Form
+from outgrow.teaching.labels.correction import PARTS, dealt
+from outgrow.teaching.labels.dataset import Dataset
+from outgrow.teaching.labels.label_form import Form
+from outgrow.teaching.labels.reading import Reading
 from outgrow.teaching.options import CORRECTED_WEIGHT, DOUBTED, Candidate, Learner, learning, learning_method
-from outgrow.teaching.reading import Reading
 from outgrow.teaching.steps import dataset_step
 from outgrow.teaching.teach import Laboratory, Work, work_on
 

@@ -20,7 +20,7 @@ from outgrow.execution.machine import resolve_device
 from outgrow.execution.progress import Display, Silent
 from outgrow.models.heads.solver import Solver, predict
 from outgrow.questions.measures.sampling import inclusion, margins, spread, systematic, weighted
-from outgrow.teaching.saved_student import Kept
+from outgrow.teaching.saved.saved_student import Kept
 from outgrow.teaching.students import HeadStudent, no_progress
 
 RANDOM = 0.5  # the share of uniform draws: see docs/guide/label-next.md

@@ -18,8 +18,8 @@ from outgrow.core.errors import OutgrowError
 from outgrow.core.files import disk
 from outgrow.report.markup import embedded, safe
 from outgrow.report.scene import Live, ReportedRun, Scene
+from outgrow.report.section import PARTS, Section
 from outgrow.report.sections.catalogue import SECTIONS
-from outgrow.report.sections.section import PARTS, Section
 from outgrow.report.vega import bundle
 
 
@@ -87,7 +87,7 @@ def _policy(scripts: Sequence[str], live: bool) -> str:
 
 
 def _template() -> Any:
-    from outgrow.report.sections.section import environment
+    from outgrow.report.section import environment
 
     return environment(PARTS).get_template("report.html.j2")
 

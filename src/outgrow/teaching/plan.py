@@ -13,8 +13,8 @@ from outgrow.experiment.planning.supervision import student_step
 from outgrow.experiment.planning.training import training_step
 from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.experiment.steps.training_request import NAIVE, TRUTH, TaskPlan, Terms
-from outgrow.teaching.correction import PARTS
-from outgrow.teaching.dataset import Evidence
+from outgrow.teaching.labels.correction import PARTS
+from outgrow.teaching.labels.dataset import Evidence
 from outgrow.teaching.options import CORRECTED_WEIGHT, Candidate, Learner
 from outgrow.teaching.steps import FOLDS, Careful, careful_order_step, corrected_step, folds, lesson_step
 

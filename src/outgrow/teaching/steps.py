@@ -17,11 +17,11 @@ from outgrow.core.pool import Pool
 from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.steps.job_files import save
 from outgrow.models.label_sources.aggregate import Rule
-from outgrow.teaching.careful_labels import careful_files
-from outgrow.teaching.correction import PARTS, Clues, corrected, dealt, lengths
-from outgrow.teaching.dataset import Dataset, Evidence, read_dataset, truth_in
-from outgrow.teaching.label_form import Form
-from outgrow.teaching.reading import Reading
+from outgrow.teaching.labels.careful_labels import careful_files
+from outgrow.teaching.labels.correction import PARTS, Clues, corrected, dealt, lengths
+from outgrow.teaching.labels.dataset import Dataset, Evidence, read_dataset, truth_in
+from outgrow.teaching.labels.label_form import Form
+from outgrow.teaching.labels.reading import Reading
 
 FOLDS = 10
 Careful = Literal["none", "all"] | tuple[Literal["fold", "others"], int]  # which of the careful rows

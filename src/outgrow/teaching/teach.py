@@ -25,9 +25,9 @@ from outgrow.results.statistics.intervals import accuracy
 from outgrow.results.statistics.worth import best_by_others, sizes
 from outgrow.results.statistics.worth import worth as worth_by
 from outgrow.teaching.calibration import Calibration, calibration
-from outgrow.teaching.dataset import Dataset, Evidence
-from outgrow.teaching.dataset_notes import far_from_labels
-from outgrow.teaching.joins import Join, Joins
+from outgrow.teaching.labels.dataset import Dataset, Evidence
+from outgrow.teaching.labels.dataset_notes import far_from_labels
+from outgrow.teaching.labels.joins import Join, Joins
 from outgrow.teaching.options import Candidate, Learner, for_labels
 from outgrow.teaching.plan import TeachPlan
 from outgrow.teaching.report import Report

@@ -16,15 +16,15 @@ from outgrow.core.text.units import named
 from outgrow.execution.machine import Machine
 from outgrow.execution.progress import Display, Silent
 from outgrow.execution.store import Store, default_store
-from outgrow.teaching.careful_labels import careful_files
-from outgrow.teaching.dataset import Dataset
-from outgrow.teaching.dataset_notes import notes
-from outgrow.teaching.described import described
-from outgrow.teaching.label_form import Form
+from outgrow.teaching.labels.careful_labels import careful_files
+from outgrow.teaching.labels.dataset import Dataset
+from outgrow.teaching.labels.dataset_notes import notes
+from outgrow.teaching.labels.label_form import Form
+from outgrow.teaching.labels.reading import Reading
 from outgrow.teaching.options import learning
-from outgrow.teaching.reading import Reading
 from outgrow.teaching.report import Report
-from outgrow.teaching.saved_student import check_place, save
+from outgrow.teaching.saved.described import described
+from outgrow.teaching.saved.saved_student import check_place, save
 from outgrow.teaching.steps import dataset_step
 from outgrow.teaching.students import calibrated, graph_problems, trained
 from outgrow.teaching.teach import Laboratory, Taught, teach, usual

@@ -10,7 +10,7 @@ import pytest
 from folders import guesses, held_out
 
 from outgrow import Results
-from outgrow.report.sentences import controls, equivalents
+from outgrow.report.words.sentences import controls, equivalents
 from outgrow.results.cells import NO_LESSON, Entry, RunToScore
 from outgrow.results.diagnostics.no_supervisor import UNTRAINED
 from outgrow.results.predictions import HeldOut, ModelKey, Predictions

@@ -9,7 +9,7 @@ from typing import Any
 from outgrow.core.text.entry_names import display
 from outgrow.report.figures.one_scale import on_one_scale
 from outgrow.report.scene import Scene, names
-from outgrow.report.tables import short
+from outgrow.report.tables.cell_tables import short
 
 BY_SEED = "by_seed"
 Row = Mapping[str, Any]

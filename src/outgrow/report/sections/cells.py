@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from outgrow.report.markup import brief
-from outgrow.report.method_sentences import besides_training
 from outgrow.report.scene import Scene, names
-from outgrow.report.sections.section import Data, Section
-from outgrow.report.sentences import equivalents
-from outgrow.report.tables import number, over
+from outgrow.report.section import Data, Section
+from outgrow.report.tables.cell_tables import number, over
+from outgrow.report.words.method_sentences import besides_training
+from outgrow.report.words.sentences import equivalents
 from outgrow.results.diagnostics.no_supervisor import BEYOND
 
 NUMBERS = (

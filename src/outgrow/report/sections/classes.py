@@ -9,8 +9,8 @@ import numpy as np
 
 from outgrow.core.examples import Floats
 from outgrow.report.scene import ReportedRun, Scene
-from outgrow.report.sections.section import Data, Section
-from outgrow.report.tables import number
+from outgrow.report.section import Data, Section
+from outgrow.report.tables.cell_tables import number
 from outgrow.results.cells import ROLES, RunToScore, Scored, cells_of, written
 from outgrow.results.metrics.per_class import ByClass, by_class
 from outgrow.results.metrics.scores import MACRO_F1

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from outgrow.report.comparison_sentences import quotable
-from outgrow.report.comparison_tables import TOLD, mean_rows, rows
 from outgrow.report.scene import Scene
-from outgrow.report.sections.section import Data, Section
+from outgrow.report.section import Data, Section
+from outgrow.report.tables.comparison_tables import TOLD, mean_rows, rows
+from outgrow.report.words.comparison_sentences import quotable
 from outgrow.results.compare import Comparison
 
 PLURALS = {"method": "methods", "strong": "students", "weak": "supervisors"}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from outgrow.report.scene import Scene
-from outgrow.report.sections.section import Data, Section
+from outgrow.report.section import Data, Section
 
 ORDER = {"failed": 0, "noticed": 1, "ok": 2}
 

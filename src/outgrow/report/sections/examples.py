@@ -11,7 +11,7 @@ from outgrow.core.examples import Ints
 from outgrow.core.inputs.input_type import Preview, cut, image_of, texts_of
 from outgrow.report.markup import packed
 from outgrow.report.scene import ReportedRun
-from outgrow.report.sections.section import Data, Section
+from outgrow.report.section import Data, Section
 from outgrow.results.cells import ROLES, RunToScore, Scored, cells_of
 from outgrow.results.predictions import HeldOut, ModelKey
 

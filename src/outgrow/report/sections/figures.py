@@ -9,7 +9,7 @@ from outgrow.report.figures.catalogue import FIGURES as LISTED
 from outgrow.report.figures.figure import Drawn, drawn
 from outgrow.report.markup import brief
 from outgrow.report.scene import Scene
-from outgrow.report.sections.section import Data, Section
+from outgrow.report.section import Data, Section
 
 MOST_ABREAST = 6  # panels of a figure that stand beside one another; of more, a list chooses one
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from outgrow.report.markup import isolated, sentence
 from outgrow.report.scene import Scene
+from outgrow.report.section import Data, Section
 from outgrow.report.sections.controls import failed_first
-from outgrow.report.sections.section import Data, Section
-from outgrow.report.summary import summary
-from outgrow.report.which import which
+from outgrow.report.words.summary import summary
+from outgrow.report.words.which import which
 
 
 def _data(scene: Scene) -> Data:

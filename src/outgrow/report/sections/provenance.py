@@ -8,7 +8,7 @@ from typing import Any
 
 from outgrow.core.text.units import shown_duration
 from outgrow.report.scene import Scene
-from outgrow.report.sections.section import Data, Section
+from outgrow.report.section import Data, Section
 from outgrow.results.run_results import Results
 
 FIRST = ("outgrow", "python", "torch", "transformers", "numpy", "device", "threads", "platform")

@@ -7,11 +7,11 @@ from typing import Any
 
 from outgrow.core.text.entry_names import display
 from outgrow.core.text.units import plural
-from outgrow.report.comparison_tables import p_text
 from outgrow.report.scene import Scene
-from outgrow.report.sections.section import Data, Section
-from outgrow.report.summary import SHOWN
-from outgrow.report.tables import NAMES, TITLES, number
+from outgrow.report.section import Data, Section
+from outgrow.report.tables.cell_tables import NAMES, TITLES, number
+from outgrow.report.tables.comparison_tables import p_text
+from outgrow.report.words.summary import SHOWN
 from outgrow.results.between_runs import between
 from outgrow.results.run_folder import Reading
 from outgrow.results.statistics.comparison import holm

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from outgrow.report.scene import Scene, names
+from outgrow.report.section import Data, Section
 from outgrow.report.sections.cells import TITLES
-from outgrow.report.sections.section import Data, Section
-from outgrow.report.sensitivity import SENSITIVITY as SHOWS
-from outgrow.report.sensitivity import sensitivities
-from outgrow.report.tables import number
+from outgrow.report.tables.cell_tables import number
+from outgrow.report.words.sensitivity import SENSITIVITY as SHOWS
+from outgrow.report.words.sensitivity import sensitivities
 
 
 def _data(scene: Scene) -> Data | None:

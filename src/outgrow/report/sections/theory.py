@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from outgrow.report.scene import Scene, names
+from outgrow.report.section import Data, Section
 from outgrow.report.sections.cells import TITLES
-from outgrow.report.sections.section import Data, Section
-from outgrow.report.sentences import correlations
-from outgrow.report.tables import NOTHING, agreement_view, number
+from outgrow.report.tables.cell_tables import NOTHING, agreement_view, number
+from outgrow.report.words.sentences import correlations
 from outgrow.results.cells import OVERLAP
 
 SHOWN = ("gain", "misfit", "gain_per_misfit", "misfit_residual", OVERLAP)

@@ -16,9 +16,9 @@ from outgrow.core.errors import UsageError
 from outgrow.core.examples import Floats, class_name
 from outgrow.core.files.tables import Table
 from outgrow.core.inputs.input_type import TEXT, Read
-from outgrow.teaching.careful_labels import Gold, Rows, check_gold
-from outgrow.teaching.cheap_labels import CheapLabels
-from outgrow.teaching.dataset import Dataset, assembled
+from outgrow.teaching.labels.careful_labels import Gold, Rows, check_gold
+from outgrow.teaching.labels.cheap_labels import CheapLabels
+from outgrow.teaching.labels.dataset import Dataset, assembled
 
 WEAK, TRUTH = "weak labels", "truth"  # what sentences call them
 

@@ -17,13 +17,13 @@ from outgrow.core.examples import Floats, harden
 from outgrow.core.identity import content_id
 from outgrow.core.inputs.input_type import TEXT
 from outgrow.execution.machine import Machine, resolve_device
-from outgrow.teaching.described import described
 from outgrow.teaching.estimator.arrays import careful_labels, dataset
 from outgrow.teaching.estimator.arrays import weak_labels as weak_labels_of
 from outgrow.teaching.estimator.training import Place, distinct, taught, weighted
 from outgrow.teaching.options import for_labels, learning
 from outgrow.teaching.report import Report
-from outgrow.teaching.saved_student import load, save
+from outgrow.teaching.saved.described import described
+from outgrow.teaching.saved.saved_student import load, save
 from outgrow.teaching.students import no_progress
 from outgrow.teaching.teach import usual
 

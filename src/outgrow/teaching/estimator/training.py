@@ -17,9 +17,9 @@ from outgrow.execution.step import Step
 from outgrow.execution.store import Store
 from outgrow.experiment.planning.supervision import student_step
 from outgrow.experiment.steps.training_request import TaskPlan
-from outgrow.teaching.dataset import Dataset
-from outgrow.teaching.dataset_notes import notes
 from outgrow.teaching.estimator.arrays import TRUTH, WEAK
+from outgrow.teaching.labels.dataset import Dataset
+from outgrow.teaching.labels.dataset_notes import notes
 from outgrow.teaching.options import Candidate, Learner
 from outgrow.teaching.plan import fitted
 from outgrow.teaching.report import Report

@@ -1,0 +1,1 @@
+"""Cells and comparisons as tables: for the terminal, Markdown, LaTeX and CSV."""

@@ -1,0 +1,1 @@
+"""What came out, in sentences that are written from the numbers."""
