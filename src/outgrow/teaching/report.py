@@ -35,6 +35,7 @@ class Report:
     voters: Mapping[str, Mapping[str, float]] = field(
         default_factory=dict
     )  # column -> coverage, accuracy by Dawid-Skene
+    without: Sequence[Mapping[str, Any]] = ()  # `column`, and how much a student of cheap labels alone loses without it
     joined_by: str | None = None  # the rule that joined several voters
     joins: Sequence[Mapping[str, Any]] = ()  # of several rules tried, `by` and accuracy on careful texts with votes
     chosen: int = 0  # further texts with careful labels that were chosen and not drawn: learned from, never scored
@@ -60,7 +61,7 @@ class Report:
         if (found := numbers.get("worth")) is not None:
             ends = {end: math.inf if found[end] is None else found[end] for end in ("estimate", "low", "high")}
             known["worth"] = Worth(**{**found, **ends, "points": tuple(Point(**point) for point in found["points"])})
-        for name in ("tried", "joins", "notes"):
+        for name in ("tried", "without", "joins", "notes"):
             known[name] = tuple(numbers.get(name, ()))
         return cls(**known)
 

@@ -99,16 +99,18 @@ def _path(file: Mapping[str, str], reading: Reading, context: Context) -> Path:
     return path
 
 
-def cheap_labels_step(pool: Step, by: Rule) -> Step:
-    """The cheap labels of the pool's rows, joined by a rule."""
-    return Step("cheap_labels", {"by": by}, {"pool": pool}, label=f"join the cheap labels by {by}")
+def cheap_labels_step(pool: Step, by: Rule, *, without: int | None = None) -> Step:
+    """The cheap labels of the pool's rows, joined by a rule. without: a column that is left out."""
+    params: dict[str, Any] = {"by": by} if without is None else {"by": by, "without": without}
+    return Step("cheap_labels", params, {"pool": pool}, label=f"join the cheap labels by {by}")
 
 
 def cheap_labels(jobs: Sequence[Job], context: Context) -> None:
     """Probabilities of every row of the pool, NaN where there is no cheap label; facts: what each voter covers."""
     for job in jobs:
         data = Dataset.load(job.parents["pool"])
-        probabilities, voters = data.given.joined(job.params["by"])
+        given = data.given.without(job.params["without"]) if "without" in job.params else data.given
+        probabilities, voters = given.joined(job.params["by"])
         save(job.folder, data.over_pool(probabilities), voters=voters)
 
 

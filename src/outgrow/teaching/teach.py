@@ -32,6 +32,7 @@ from outgrow.teaching.options import Candidate, Learner, for_labels
 from outgrow.teaching.plan import TeachPlan
 from outgrow.teaching.report import Report
 from outgrow.teaching.steps import cheap_labels_step, folds
+from outgrow.teaching.without_rules import without_rules
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,8 @@ def teach(
         picks = [choices[best_of(np.delete(right, part, axis=1))] for part in parts]
         measured = work.calibration(picks, choices[best])
         report = replace(report, calibration=measured)
+    if worth and report.voters:
+        report = replace(report, without=without_rules(work, choices[best], list(report.voters)))
     taught = work.taught(student, report)
     if not worth:
         return taught

@@ -20,6 +20,7 @@ from outgrow.teaching.labels.joins import Joins, best_join
 from outgrow.teaching.labels.label_form import Form
 from outgrow.teaching.labels.reading import Reading
 from outgrow.teaching.options import learning
+from outgrow.teaching.report import Report
 from outgrow.teaching.sentences import sentences
 from outgrow.teaching.steps import dataset_step, folds
 from outgrow.teaching.teach import Laboratory, Work, work_on
@@ -118,6 +119,11 @@ def test_the_account_says_how_voters_were_joined(tmp_path: Path, tiny: str) -> N
     assert any("The cheap labels, joined by majority, are right on" in one for one in sentences(report.plain()))
     card = (tmp_path / "student" / "README.md").read_text()
     assert "joined by majority (chosen by the careful labels; right on: " in card
+    assert [one["column"] for one in report.without] == [f"v{place}" for place in range(7)]
+    for one in report.without:
+        does = "loses" if one["estimate"] >= 0 else "gains"
+        assert f"Without it, a student of the cheap labels alone {does} {abs(100 * one['estimate']):.1f} points" in card
+    assert Report.read(report.plain()).without == report.without
     assert json.loads((tmp_path / "student" / "student.json").read_text())["numbers"]["joined_by"] == "majority"
 
 

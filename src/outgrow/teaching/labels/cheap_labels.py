@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,10 @@ class GivenLabels:
             lines, columns = np.nonzero(self.answers >= 0)
             np.add.at(counts, (self.rows[lines], self.answers[lines, columns]), 1)
         return counts
+
+    def without(self, column: int) -> GivenLabels:
+        """The labels of all other columns."""
+        return replace(self, answers=np.delete(self.answers, column, axis=1))
 
     def joined(self, by: Rule) -> tuple[Floats, list[dict[str, float]]]:
         """Class probabilities of each text, `[texts, classes]`, NaN where it has no label; and of each voter the share

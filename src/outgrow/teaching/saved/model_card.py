@@ -94,9 +94,11 @@ def _data(made: Mapping[str, Any], numbers: Mapping[str, Any]) -> str:
         how += f" (chosen by the careful labels; right on: {tried})"
     where = f": column{'s' if several else ''} {columns}{how}" if columns else ""
     lines = [f"- Cheap labels of {numbers['taught']:,} distinct texts{where}."]
+    without = {one["column"]: one for one in numbers.get("without", ())}
     lines += [
         f"  - `{_plain(name)}` labels {100 * habits['covers']:.0f}% of the rows, and is right on "
         f"{100 * habits['right']:.0f}% of them, as the Dawid-Skene model has it."
+        + (f" {_lost(without[name])}" if name in without else "")
         for name, habits in numbers["voters"].items()
     ]
     if numbers["careful"]:
@@ -120,6 +122,16 @@ def _data(made: Mapping[str, Any], numbers: Mapping[str, Any]) -> str:
         lines.append(f"- Method, regularisation and that weight were chosen among {count} by the careful labels.")
     lines += [f"- {_plain(note)}." for note in numbers["notes"]]
     return "\n".join(lines)
+
+
+def _lost(without: Mapping[str, Any]) -> str:
+    """What a student of cheap labels alone loses without a column."""
+    points, low, high = (100 * without[end] for end in ("estimate", "low", "high"))
+    does, ends = ("loses", (low, high)) if points >= 0 else ("gains", (-high, -low))
+    return (
+        f"Without it, a student of the cheap labels alone {does} {abs(points):.1f} points on the careful texts "
+        f"(95%: {ends[0]:+.1f} … {ends[1]:+.1f})."
+    )
 
 
 def _table(numbers: Mapping[str, Any]) -> str:
