@@ -52,6 +52,16 @@ def test_a_table_fits_and_cuts_no_name_inside_a_word(width: int) -> None:
             assert word in known or (word.endswith("…") and any(name.startswith(word[:-1]) for name in known)), word
 
 
+def test_titles_and_names_are_on_one_line_where_there_is_room() -> None:
+    rows = cells(["static:a rows=20", "static:b"], ["probe:s", "probe:t"], ["naive"])
+    for row in rows:
+        row["test_set"] = "meals"
+    text = printed(terminal([*rows, {**rows[0], "test_set": "test"}], width=140), 140)
+    assert "test set" in text
+    assert "weak supervisor" in text
+    assert "static:a rows=20" in text
+
+
 def test_names_that_are_cut_still_tell_rows_apart() -> None:
     weak, methods = ["static:wordllama", "given:crowd.csv"], ["naive", "confidence"]
     for strong, student_whole in (

@@ -76,7 +76,8 @@ def fitted(columns: Sequence[Column], width: int, title: str = "", caption: str 
     for column, length in zip(shown, lengths, strict=True):
         if column.is_name:
             room = column.width(length)
-            more = max(0, min(spare, max(map(len, column.texts), default=0) - room))  # whole names on one line
+            whole = max(map(len, (column.title, *column.texts)))  # on one line
+            more = max(0, min(spare, whole - room))
             spare -= more
             table.add_column(column.title, overflow="ellipsis", width=room + more)
         else:
