@@ -1,4 +1,4 @@
-"""Runs examples/images.yaml for the section on images of docs/results.md, and writes its tables there again.
+"""Runs examples/images.yaml for the section on images of docs/results.md, and writes its tables and its figure there again.
 
 python benchmarks/science/results_images.py     an hour of one core; what the store has is not made again. It reads
 ../shared/data/cifar10 and needs the packages that the example names.
@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 from results_nlp import PAGE, ROOT, filled, narrow
 
-from outgrow import Experiment, Machine, Results, run
+from outgrow import Experiment, Machine, Results, plot, run
 from outgrow.core.text.entry_names import display
 from outgrow.execution.store import Store, default_store
 from outgrow.experiment.spec.paths import BASE
@@ -36,6 +36,7 @@ def main() -> None:
         "chosen": chosen(made),
     }
     PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), tables, "images"), encoding="utf-8")
+    plot(made, "paper").save(PAGE.with_name("results-images.png"), scale_factor=2)
 
 
 def asked() -> Experiment:

@@ -79,6 +79,19 @@ def test_students_of_known_size_are_placed_by_it_and_others_by_name(tmp_path: Pa
         assert "log" not in str(paper.spec)
 
 
+def test_each_of_several_supervisors_has_a_panel_with_its_own_line(tmp_path: Path) -> None:
+    made = Scene(read([grid(tmp_path / "two", weak=["static:a", "static:b"], n=60)]))
+    (paper,) = drawn(FOR_PAPERS, made)
+    (rows,) = paper.panels.values()
+    assert paper.spec["facet"]["sort"] == ["reviews, by static:a", "reviews, by static:b"]
+    assert {row["series"] for row in rows} == {"naive", "confidence", "the truth"}
+    for weak in ("static:a", "static:b"):
+        own = {row["weak"] for row in rows if row["task"].endswith(weak) and row["series"] != "the truth"}
+        cells = [cell for cell in made.cells if cell["weak"] == weak]
+        assert own == {cells[0]["weak_accuracy"]["estimate"]}
+        assert sum(row["task"].endswith(weak) for row in rows) == len(cells) + len({cell["strong"] for cell in cells})
+
+
 def test_one_task_has_no_figure_over_tasks(tmp_path: Path) -> None:
     made = folder(tmp_path / "run", {"zebra": ACCURACIES["zebra"]}, n=60)
     assert [one.name for one in drawn(FOR_PAPERS, Scene(read([made])))] == ["paper"]

@@ -25,16 +25,20 @@ def _task(cell: Mapping[str, Any]) -> str:
     return who["task"] if cell["test_set"] == OWN else f"{who['task']}, {who['test_set']}"
 
 
+def _panel(scene: Scene, cell: Mapping[str, Any]) -> str:
+    """The panel of a cell: its task, and its supervisor where there are several."""
+    several = len({display(one["weak"]) for one in scene.cells}) > 1
+    return f"{_task(cell)}, by {names(cell)['weak']}" if several else _task(cell)
+
+
 def _by_task(scene: Scene) -> Rows:
-    """Accuracies of all students of a run, by task: taught by a supervisor with a method, and taught the truth."""
+    """Accuracies of all students of a run, by task and supervisor: taught with a method, and taught the truth."""
     rows: dict[Key, list[dict[str, Any]]] = {}
     seen: set[tuple[Key, str, str, str]] = set()
     sizes = _sizes(scene)
-    weak_too = len({display(cell["weak"]) for cell in scene.cells}) > 1
     for cell in scene.cells:
-        who, key, task = names(cell), panel_key(cell, "run"), _task(cell)
-        taught = f"{who['method']}, by {who['weak']}" if weak_too else who["method"]
-        for series, role in ((taught, "student"), (TRUTH, "ceiling")):
+        who, key, task = names(cell), panel_key(cell, "run"), _panel(scene, cell)
+        for series, role in ((who["method"], "student"), (TRUTH, "ceiling")):
             found = cell[f"{role}_accuracy"]
             place = (key, task, who["strong"], series)
             if found["estimate"] is None or place in seen:
@@ -68,7 +72,7 @@ def _beside(panel: Sequence[Mapping[str, Any]], sizes: Mapping[str, int]) -> lis
 
 
 def _facets(scene: Scene) -> dict[str, Any]:
-    """A panel for each task: accuracy by student, methods beside one another, the supervisor's own accuracy in grey.
+    """A panel for each task and supervisor: accuracy by student, methods beside one another, the supervisor's own in grey.
 
     Students are placed by their number of parameters where it is known, and each method's are joined by a line.
     """
@@ -101,7 +105,7 @@ def _facets(scene: Scene) -> dict[str, Any]:
         spans.encode(y=alt.Y("low:Q"), y2="high:Q", stroke=colour, tooltip=shown),
         points(base, "series", 55).encode(y=y, tooltip=shown),
     )
-    return _faceted(layers, "task", list(dict.fromkeys(map(_task, scene.cells))))
+    return _faceted(layers, "task", list(dict.fromkeys(_panel(scene, cell) for cell in scene.cells)))
 
 
 def _over_tasks(scene: Scene) -> Rows:
@@ -151,10 +155,10 @@ def _faceted(layers: Any, by: str, order: Sequence[str]) -> dict[str, Any]:
 PAPER = Figure(
     "paper",
     "Students of weak labels and of the truth",
-    "After Burns et al. 2023 (arXiv 2312.09390, figures 2 and 3): for each task the accuracy of strong students taught "
-    "weak labels by each method, and of the same students taught the truth, with 95% intervals over seeds and test "
-    "examples; the grey line is the weak supervisor's own accuracy. Students are placed by their number of parameters, on a "
-    "logarithmic axis, where it is known.",
+    "After Burns et al. 2023 (arXiv 2312.09390, figures 2 and 3): for each task and supervisor the accuracy of strong "
+    "students taught weak labels by each method, and of the same students taught the truth, with 95% intervals over "
+    "seeds and test examples; the grey line is the weak supervisor's own accuracy. Students are placed by their number of "
+    "parameters, on a logarithmic axis, where it is known.",
     ("task", "strong", "parameters", "at", "series", "weak", "estimate", "low", "high"),
     _by_task,
     _facets,
