@@ -47,16 +47,14 @@ def over_deals(scores: Floats, weights: Sequence[float]) -> Interval:
     counts twice, not 1 + 1 / deals times, since it also stands for what is undecided of the kept choice's own accuracy.
     benchmarks/science/choose.py has the coverage, docs/audit.md the table.
     """
-    made: list[Crossed] = []
-    for deal in scores:
-        table, (row,) = project(deal[:, None], None, weights)
-        made.append(crossed(table))
+    tables = [project(deal[:, None], None, weights)[0] for deal in scores]
+    made = [crossed(table) for table in tables]
     means = np.array([one.means[0] for one in made])
     within = np.mean([one.examples for one in made], axis=0)
     carriers = np.mean([one.carriers for one in made], axis=0)
     first, nothing = made[0], np.zeros((1, 1))
     spread = Crossed(
-        np.array([means.mean()]),
+        np.array([np.mean(tables)]),  # of whole numbers: no rounding where all deals are alike
         nothing,
         within + UNDECIDED * means.var(ddof=1),
         nothing,
@@ -65,7 +63,7 @@ def over_deals(scores: Floats, weights: Sequence[float]) -> Interval:
         first.units,
         carriers,
     )
-    return interval(spread, 0, reach(row, UNIT))
+    return interval(spread, 0, reach(np.array(weights, dtype=np.float64), UNIT))
 
 
 def accuracy_of_choice(scores: ArrayLike) -> Interval:
