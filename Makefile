@@ -19,7 +19,7 @@ test: .venv/test .venv/models  ## install and run every test, the slow ones too
 	@command -v chromium >/dev/null || echo "The report is tested in a browser where there is one: apt-get install chromium"
 	$(BIN)/python -m pytest $(PARALLEL)
 
-test-fast: .venv/test  ## the tests without the slow ones: a quarter of an hour on two cores
+test-fast: .venv/test  ## the tests without the slow ones: seven to ten minutes on two cores
 	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
 
 lint: .venv/test  ## formatting, lint, wording and the floors that imports must keep

@@ -50,6 +50,7 @@ def test_words_are_completed(words: str, completed: list[str]) -> None:
     assert ("_OUTGROW_COMPLETE=complete_bash" in shown.stdout, shown.stderr) == (True, "")
 
 
+@pytest.mark.slow
 def test_quiet_prints_nothing_but_failures(folder: Path, tmp_path: Path) -> None:
     answer = outgrow("run", "small.yaml", "--out", tmp_path / "out", "-q", cwd=folder)
     assert (answer.code, answer.out, answer.said) == (0, "", [])

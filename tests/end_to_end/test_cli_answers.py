@@ -32,6 +32,7 @@ FAULTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("change", "sentences"), FAULTS)
 def test_bad_input(change: tuple[str, str], sentences: list[str], folder: Path, tmp_path: Path) -> None:
     shutil.copy(folder / "reviews.csv", tmp_path)
@@ -153,6 +154,7 @@ thing = 3
 """
 
 
+@pytest.mark.slow
 def test_check(tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(PLUGINS)
     assert "ok: makes a pool of 40 distinct rows (0 20, 1 20)" in good(
@@ -211,6 +213,7 @@ def test_prune_says_what_it_needs(tmp_path: Path) -> None:
 # What is undefined is said, and never a number
 
 
+@pytest.mark.slow
 def test_unlabelled_rows_with_given_labels_and_a_labelled_test_file(tmp_path: Path) -> None:
     some = ROWS[::11]
     table(tmp_path / "train.csv", [("text",), *((text,) for text, _ in some[:180])])
@@ -239,6 +242,7 @@ def test_unlabelled_rows_with_given_labels_and_a_labelled_test_file(tmp_path: Pa
     assert cell["pgr"]["low"] is None
 
 
+@pytest.mark.slow
 def test_given_labels_that_leave_rows_out_and_a_supervisor_that_is_never_wrong(tmp_path: Path) -> None:
     some = ROWS[::11]
     table(tmp_path / "reviews.csv", [("text", "label"), *some])

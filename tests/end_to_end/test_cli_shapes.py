@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 from commands import FILES, cells_of, table
 
 from outgrow import Experiment, Machine, Results, run
@@ -16,6 +17,7 @@ from outgrow.tasks.sentiment import sentiment
 # Other shapes of data
 
 
+@pytest.mark.slow
 def test_six_classes_groups_and_a_template(tmp_path: Path) -> None:
     raw = sentiment()
     assert raw.columns is not None
@@ -62,6 +64,7 @@ def test_six_classes_groups_and_a_template(tmp_path: Path) -> None:
 # The same from Python
 
 
+@pytest.mark.slow
 def test_python_gives_the_same(folder: Path, tmp_path: Path) -> None:
     out = folder / "runs" / "small"
     made = run(

@@ -38,6 +38,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_effect_is_true(ran: Path) -> None:
     cells = json.loads((ran / "runs/demo" / "results.json").read_text())["cells"]
     assert len(cells) == 4
@@ -49,6 +50,7 @@ def test_the_effect_is_true(ran: Path) -> None:
         assert cell["pgr"]["low"] > 0
 
 
+@pytest.mark.slow
 def test_readme_prints_these_numbers(ran: Path) -> None:
     command = [str(OUTGROW), "show", str(ran / "runs/demo"), "--markdown"]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -61,6 +63,7 @@ def test_readme_prints_these_numbers(ran: Path) -> None:
     assert all(abs(float(here) - float(there)) <= 0.002 for here, there in pairs)
 
 
+@pytest.mark.slow
 def test_readme_says_where_the_gap_comes_from(ran: Path) -> None:
     cells = json.loads((ran / "runs/demo" / "results.json").read_text())["cells"]
     few, many = cells[0]["weak_accuracy"]["estimate"], cells[2]["weak_accuracy"]["estimate"]
@@ -73,6 +76,7 @@ def test_readme_says_where_the_gap_comes_from(ran: Path) -> None:
         assert float(text) == pytest.approx(value, abs=0.002)
 
 
+@pytest.mark.slow
 def test_the_second_time_answers_from_the_store(ran: Path) -> None:
     before = (ran / "runs/demo" / "results.json").read_bytes()
     again = demo(ran)

@@ -114,6 +114,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     return Undisturbed(experiment, folder / "store", folder / "out", time.monotonic() - begin)
 
 
+@pytest.mark.slow
 def test_the_experiment_is_worth_interrupting(undisturbed: Undisturbed) -> None:
     content = json.loads((undisturbed.out / "results.json").read_text())
     assert len(content["cells"]) == 8
@@ -126,6 +127,7 @@ def test_the_experiment_is_worth_interrupting(undisturbed: Undisturbed) -> None:
     assert kinds == {"pool", "split", "given", "features", "head", "choose"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("many", KILLS)
 def test_killed_at_many_moments_it_ends_as_if_undisturbed(undisturbed: Undisturbed, tmp_path: Path, many: int) -> None:
     """Half of the moments are drawn over a run's whole duration, a quarter soon after a step begins, a quarter at that moment.
@@ -178,6 +180,7 @@ def whole(root: Path) -> None:
     assert store.warnings == []
 
 
+@pytest.mark.slow
 def test_workers_end_with_a_killed_parent(undisturbed: Undisturbed, tmp_path: Path) -> None:
     store, out = tmp_path / "store", tmp_path / "out"
     process = start(undisturbed.experiment, store, out, jobs=2)
@@ -202,6 +205,7 @@ def alive(group: int) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_two_processes_on_one_store_and_one_run_folder(undisturbed: Undisturbed, tmp_path: Path) -> None:
     store, out = tmp_path / "store", tmp_path / "out"
     racers = [start(undisturbed.experiment, store, out) for _ in range(2)]
@@ -212,6 +216,7 @@ def test_two_processes_on_one_store_and_one_run_folder(undisturbed: Undisturbed,
     assert disk.entries(store / "damaged") == []
 
 
+@pytest.mark.slow
 def test_the_number_of_processes_changes_no_byte(undisturbed: Undisturbed, tmp_path: Path) -> None:
     finish(start(undisturbed.experiment, tmp_path / "store", tmp_path / "out", jobs=2))
     same(tmp_path / "out", undisturbed)
@@ -232,6 +237,7 @@ def artifacts(store: Path, kind: str) -> list[Path]:
     )
 
 
+@pytest.mark.slow
 def test_damaged_results_are_noticed_and_made_again(undisturbed: Undisturbed, copied: Path, tmp_path: Path) -> None:
     choice, pool = (artifacts(copied, kind)[0] for kind in ("choose", "pool"))
     for features in artifacts(copied, "features"):
@@ -258,6 +264,7 @@ def test_damaged_results_are_noticed_and_made_again(undisturbed: Undisturbed, co
     same(tmp_path / "out", undisturbed)
 
 
+@pytest.mark.slow
 def test_results_that_were_removed_are_made_again(undisturbed: Undisturbed, copied: Path, tmp_path: Path) -> None:
     """Pruning may take any part: here what heads were learned from, while the heads stay."""
     for folder in artifacts(copied, "features") + artifacts(copied, "split")[:1] + artifacts(copied, "given"):
@@ -266,6 +273,7 @@ def test_results_that_were_removed_are_made_again(undisturbed: Undisturbed, copi
     same(tmp_path / "out", undisturbed)
 
 
+@pytest.mark.slow
 def test_a_full_disk_under_the_store(undisturbed: Undisturbed, small_disk: Path, tmp_path: Path) -> None:
     store, out = small_disk / "store", tmp_path / "out"
     said = finish(start(undisturbed.experiment, store, out), code=1)
@@ -281,6 +289,7 @@ def test_a_full_disk_under_the_store(undisturbed: Undisturbed, small_disk: Path,
     assert kept <= {path.name for path in store.glob("objects/*/*")}
 
 
+@pytest.mark.slow
 def test_a_full_disk_under_the_run_folder(undisturbed: Undisturbed, small_disk: Path) -> None:
     out = small_disk / "out"
     (small_disk / "bulk.bin").write_bytes(bytes(2**20 - 16384))
@@ -309,6 +318,7 @@ def group() -> Iterator[list[subprocess.Popen[str]]]:
         assert not alive(process.pid)
 
 
+@pytest.mark.slow
 def test_stopped_by_a_signal_it_says_so_and_goes_on_later(
     undisturbed: Undisturbed, tmp_path: Path, group: list[subprocess.Popen[str]]
 ) -> None:

@@ -13,6 +13,7 @@ from outgrow import Experiment, run
 EXAMPLE = EXAMPLES / "one_cell.py"
 
 
+@pytest.mark.slow
 def test_the_example_by_hand_prints_what_a_run_finds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     by_hand = runpy.run_path(str(EXAMPLE))["main"](2)
     printed = capsys.readouterr().out

@@ -57,6 +57,7 @@ def first_texts(file: str, key: str, count: int) -> list[str]:
     return list(found)
 
 
+@pytest.mark.slow
 def test_six_classes_run_as_they_are(tmp_path: Path) -> None:
     lines = [
         {"question": text, "kind": kind}

@@ -135,6 +135,7 @@ def test_no_process_at_all_is_refused(tmp_path: Path) -> None:
 # Kills and races
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_killed_at_random_moments_it_ends_with_the_same(tmp_path: Path, jobs: int) -> None:
     execute(toys.slow_graph(), Store(tmp_path / "undisturbed"), toys.machine())

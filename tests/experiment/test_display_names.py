@@ -41,6 +41,7 @@ def test_names_are_no_part_of_any_key(tmp_path: Path) -> None:
     assert first.method.name == "bootstrap through=[WordLlama]"
 
 
+@pytest.mark.slow
 def test_every_output_has_the_names(tmp_path: Path) -> None:
     out = tmp_path / "out"
     made = run(asked(tmp_path, names=NAMES, sensitivity={"l2": [0.01]}), store=tmp_path / "store", out=out)

@@ -114,6 +114,7 @@ def test_results_stand_where_the_report_cannot_be_drawn(
     assert not (tmp_path / "out" / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_the_same_run_again_is_read_from_its_folder_and_any_other_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from outgrow.experiment.seal import seal
 from outgrow.results.sealed.envelope import read_envelope
 
 
+@pytest.mark.slow
 def test_the_public_part_tells_nothing_and_the_sealed_part_scores(tmp_path: Path) -> None:
     experiment = asked(tmp_path, methods=["naive"])
     (tmp_path / "x.yaml").write_text(experiment.to_yaml())

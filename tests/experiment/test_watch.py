@@ -108,6 +108,7 @@ def test_unchanged_is_said_in_a_word(served: tuple[Board, str]) -> None:
     assert "3 of 10 steps are made" in " ".join(content.decode().split())
 
 
+@pytest.mark.slow
 def test_finished_cells_appear_and_the_rest_are_pending(
     served: tuple[Board, str], experiment: Experiment, tmp_path: Path
 ) -> None:
@@ -183,6 +184,7 @@ def _end(experiment: Experiment, store: Store, folder: Path, board: Board) -> No
     run(experiment, store=store, out=folder / "out", machine=Machine(1, 1, "cpu"), observer=board)
 
 
+@pytest.mark.slow
 def test_a_closed_browser_stops_nothing(served: tuple[Board, str], experiment: Experiment, tmp_path: Path) -> None:
     board, address = served
     with chromium() as browser:

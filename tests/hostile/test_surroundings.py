@@ -47,6 +47,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 
+@pytest.mark.slow
 def test_no_utf_8(place: Path) -> None:
     code, _, said = ended("outgrow run e.yaml", place, **ASCII)
     assert code == 1
@@ -57,6 +58,7 @@ def test_no_utf_8(place: Path) -> None:
     assert (place / "runs" / "café" / "results.json").is_file()
 
 
+@pytest.mark.slow
 def test_no_docstrings(place: Path) -> None:
     code, _, said = ended("outgrow run e.yaml --out bare", place, PYTHONOPTIMIZE="2")
     assert code == 1
@@ -83,6 +85,7 @@ def test_little_memory(capsys: pytest.CaptureFixture[str], error: Exception) -> 
     assert failure(error).sentences == (sentence,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["show run", "show run --json", "list models", "--version", "teach --help"])
 def test_an_output_that_is_full_or_closed(place: Path, command: str) -> None:
     code, _, said = ended(f"outgrow {command} > /dev/full", place)

@@ -26,6 +26,7 @@ def objects(store: Path) -> dict[Path, int]:
     return {path: path.stat().st_ino for path in store.glob("objects/*/*/artifact.json")}
 
 
+@pytest.mark.slow
 def test_it_writes_what_audit_writes_and_trains_nothing_twice(files: Path, tmp_path: Path) -> None:
     given = [files / "labels.csv", "--text", "text", "--label", "rule,model,person", "--truth", files / "gold.csv"]
     given += ["--student", "wordllama", "--store", tmp_path / "store", "--device", "cpu"]

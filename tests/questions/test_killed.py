@@ -76,6 +76,7 @@ COMMANDS: dict[str, tuple[Callable[[Path], list[object]], list[str], Call]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "at"),
     [

@@ -265,6 +265,7 @@ def test_the_keyboard_reaches_all(opened: Any) -> None:
     } <= reached
 
 
+@pytest.mark.slow
 def test_500_cells_are_under_3_mb(browser: Any, tmp_path: Path) -> None:
     folder = grid(
         tmp_path / "large",

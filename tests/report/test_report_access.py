@@ -112,6 +112,7 @@ def test_hostile_data_do_nothing(browser: Any, hostile: Path) -> None:
     shown.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_serious_fault_of_access(browser: Any, run: Path, scheme: str) -> None:
     from importlib.resources import files

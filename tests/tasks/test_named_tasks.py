@@ -42,6 +42,7 @@ def data() -> Path:
     return DATA
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SEEN)
 def test_every_task_whose_rows_lie_here_is_read_in_each_form(data: Path, name: str) -> None:
     task, folder = TASKS[name], data / FOLDERS.get(name, name)

@@ -125,6 +125,7 @@ def test_is_the_head_that_outgrow_run_solves(reviews: Reviews) -> None:
     assert made.score(texts, labels) == (made.predict(texts) == labels).mean()
 
 
+@pytest.mark.slow
 def test_cross_validation_pipeline_and_grid(reviews: Reviews) -> None:
     texts, labels = reviews
     lower = FunctionTransformer(lambda rows: [text.lower() for text in rows])

@@ -69,6 +69,7 @@ def answers(folder: Path, texts: list[str], place: Path) -> tuple[list[str], lis
     return names, [[float(row[f"p_{name}"]) for name in names] for row in told]
 
 
+@pytest.mark.slow
 def test_it_is_the_student_that_teach_makes_of_the_same_rows(
     files: Path, rows: Rows, fitted: WeakToStrongClassifier, tmp_path: Path
 ) -> None:
@@ -157,6 +158,7 @@ def test_soft_labels_keep_their_class_names(rows: Rows, tmp_path: Path) -> None:
         WeakToStrongClassifier(STUDENT).fit(texts, names, classes=["praise", "complaint"])
 
 
+@pytest.mark.slow
 def test_careful_labels_of_soft_ones_and_folds_of_both(rows: Rows) -> None:
     """What scikit-learn deals into folds, it deals with the careful label of each text."""
     labelled = [place for place, label in enumerate(rows[1]) if label is not None][-160:]

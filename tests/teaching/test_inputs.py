@@ -66,6 +66,7 @@ def answers(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_preferences_teach_a_student_that_outgrows_them(preferences: Path) -> None:
     report = json.loads((preferences / "report.json").read_text())
     assert report["cheap_accuracy"]["estimate"] == pytest.approx(0.8, abs=0.08)
@@ -146,6 +147,7 @@ assert "outgrow" not in sys.modules
 """
 
 
+@pytest.mark.slow
 def test_a_finetuned_reward_model_is_loaded_by_transformers_alone(tmp_path: Path) -> None:
     words = tiny_models.SENTENCE.split()
     rows = [{"good": " ".join(words[at : at + 9]), "bad": " ".join(words[at : at + 3])} for at in range(9)]
@@ -186,6 +188,7 @@ def questions(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_questions_with_several_answers_and_voters(tmp_path: Path) -> None:
     folder = questions(tmp_path)
     report = teach_files(
@@ -260,6 +263,7 @@ class Spelled(Static):
 """
 
 
+@pytest.mark.slow
 def test_a_type_and_a_model_of_ones_own_are_taught_kept_and_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,7 @@ def results(place: Path) -> dict[str, int]:
     return {path.parent.name: path.stat().st_ino for path in place.glob("store/objects/*/*/head.safetensors")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", ["head", "lesson"])
 def test_a_killed_teach_goes_on_where_it_was(tmp_path: Path, at: str) -> None:
     """Killed when a candidate was trained, or all of them; with two processes, as with one."""
@@ -51,6 +52,7 @@ def test_a_killed_teach_goes_on_where_it_was(tmp_path: Path, at: str) -> None:
         assert (killed / path).read_bytes() == (whole / path).read_bytes(), path
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_older_student(tmp_path: Path, small_disk: Path) -> None:
     """safetensors has an error of its own for it, which ends in the same sentence as the file system's."""
     files, place = make_files(tmp_path), small_disk

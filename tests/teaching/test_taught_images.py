@@ -65,6 +65,7 @@ def table(folder: Path, rows: int = 30) -> Path:
     return folder / "labels.csv"
 
 
+@pytest.mark.slow
 def test_transformers_alone_gives_the_probabilities_of_a_kept_student(tmp_path: Path) -> None:
     families = ["vit", "dinov2", "clip", "resnet", "convnext"]
     class_folder(tmp_path / "pictures", rows=20, shift=12)

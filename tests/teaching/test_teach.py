@@ -124,6 +124,7 @@ def test_no_score_is_of_a_row_that_was_learned_from(files: Path, tmp_path: Path,
     assert learned - careful == set(made.evidence.taught.tolist())
 
 
+@pytest.mark.slow
 def test_choosing_among_guesses_does_not_look_better_than_guessing(files: Path, tmp_path: Path) -> None:
     scores, best = [], []
     for world in range(12):
@@ -152,6 +153,7 @@ def test_a_student_whose_classes_are_far_from_its_labels_is_noted(files: Path, t
 # The numbers, by hand.
 
 
+@pytest.mark.slow
 def test_the_numbers_are_those_of_the_student(files: Path, tmp_path: Path) -> None:
     report = teach_files(
         files / "labels.csv",
@@ -192,6 +194,7 @@ def test_the_numbers_are_those_of_the_student(files: Path, tmp_path: Path) -> No
     )
 
 
+@pytest.mark.slow
 def test_careful_labels_count_as_many_cheap_ones_as_cross_validation_finds_best(files: Path, tmp_path: Path) -> None:
     """Cheap labels that are wrong nearly half of the time, in one class only: the careful ones should decide."""
     rows = [
@@ -231,6 +234,7 @@ def test_careful_labels_count_as_many_cheap_ones_as_cross_validation_finds_best(
     np.testing.assert_array_equal(said.argmax(axis=1), expected.argmax(axis=1))
 
 
+@pytest.mark.slow
 def test_the_same_command_gives_the_same_student(files: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
         arguments = ["teach", str(files / "labels.csv"), "--text", "text", "--label", "rule,model", "--label", "person"]
@@ -246,6 +250,7 @@ def test_the_same_command_gives_the_same_student(files: Path, tmp_path: Path) ->
     assert "Your 680 cheap labels alone are worth" in ran.output
 
 
+@pytest.mark.slow
 def test_the_card(files: Path, tmp_path: Path) -> None:
     out = tmp_path / "student"
     teach_files(

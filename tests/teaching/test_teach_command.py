@@ -212,6 +212,7 @@ assert "outgrow" not in sys.modules
 """
 
 
+@pytest.mark.slow
 def test_a_finetuned_student_is_loaded_by_transformers_alone(tmp_path: Path, files: Path) -> None:
     texts = [*dict.fromkeys(tiny_models.TEXTS), tiny_models.SENTENCE * 20]
     write(tmp_path / "labels.csv", ["text", "rule"], [(text, ["bad", "good"]["film" in text]) for text in texts])

@@ -37,6 +37,7 @@ def curves(place: Path) -> int:
     return sum(b'"careful_order"' in path.read_bytes() for path in place.glob("store/objects/*/*/artifact.json"))
 
 
+@pytest.mark.slow
 def test_no_worth_leaves_that_out_and_nothing_else(files: Path, tmp_path: Path) -> None:
     given = {"text": "text", "columns": ["person"], "student": "wordllama", "truth": files / "gold.csv"}
     command = ["teach", files / "labels.csv", "--text", "text", "--label", "person", "--student", "wordllama"]
@@ -70,6 +71,7 @@ def start(files: Path, place: Path, **environment: str) -> subprocess.Popen[str]
     return started(command, **environment)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["SIGKILL", "SIGINT"])
 def test_a_finetuned_student_is_there_before_its_worth_is_counted(files: Path, tmp_path: Path, by: str) -> None:
     process = start(files, tmp_path, **dying(DIES_AT="careful_order", DIES_AFTER="finetune", DIES_BY=by))

@@ -220,6 +220,7 @@ def test_hf_hub_offline_is_obeyed_and_a_snapshot_downloaded_before_is_found(tmp_
     assert f"hub='some/model', revision='{commit}', fingerprint='{commit}', parameters=17" in answer
 
 
+@pytest.mark.slow
 def test_a_hub_that_never_answers_is_given_up_within_15_seconds() -> None:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))

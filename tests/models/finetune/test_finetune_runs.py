@@ -61,6 +61,7 @@ if os.environ.get("RANK", "0") == "0":
 """
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_losses_of_one(tmp_path: Path) -> None:
     """Data parallel by gloo, as torchrun starts it; 21 texts in batches of 4 leave one process without any at the end."""
     folder = tiny.make("gpt2", tmp_path / "gpt2", resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0)
@@ -184,6 +185,7 @@ def test_an_experiment_from_supervisor_to_curves(made: Callable[[str], Path], tm
     assert all(folder.stat().st_ino == at for folder, at in before.items())
 
 
+@pytest.mark.slow
 def test_a_killed_training_starts_again_and_ends_the_same(made: Callable[[str], Path], tmp_path: Path) -> None:
     asked = experiment(
         tmp_path, made("bert"), made("gpt2"), methods=["naive"], strong=[{"finetune": str(made("gpt2")), "lr": 1e-3}]
@@ -233,6 +235,7 @@ def test_a_rate_may_be_written_as_5e_5(made: Callable[[str], Path], tmp_path: Pa
 # --- real models ---
 
 
+@pytest.mark.slow
 def test_minilm_learns_sentiment(tmp_path: Path) -> None:
     """The real model on the sentences of the package: far above the chance of .5 after 256 of them."""
     from outgrow.tasks.sentiment import sentiment

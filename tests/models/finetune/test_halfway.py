@@ -142,6 +142,7 @@ def command(experiment: Path, store: Path) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_within_a_training(tmp_path: Path) -> None:
     """The command, killed by SIGKILL in the middle of finetuning."""
     student = tiny.make("gpt2", tmp_path / "tiny")

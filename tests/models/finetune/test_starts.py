@@ -109,6 +109,7 @@ def experiment(**changes: Any) -> Experiment:
     return Experiment(**{**whole, **changes})
 
 
+@pytest.mark.slow
 def test_finetuned_students_take_every_method(made: Callable[[str], Path], tmp_path: Path) -> None:
     student = {"finetune": str(made("gpt2")), "epochs": 1, "lr": 1e-3, "max_length": 16}
     methods: list[Any] = [

@@ -185,6 +185,7 @@ def test_the_terminal_sorts_by_recovery() -> None:
         assert max(map(len, text.splitlines())) <= width
 
 
+@pytest.mark.slow
 def test_figures_as_files(tmp_path: Path) -> None:
     folder = grid(tmp_path / "run", curves=True, methods=["naive", "=1+1"], seeds=[0, 1], n=80)
     figures = tmp_path / "figures"
@@ -210,6 +211,7 @@ def test_figures_as_files(tmp_path: Path) -> None:
     assert {row["method"] for row in rows} == {"naive", "'=1+1"}
 
 
+@pytest.mark.slow
 def test_the_usual_figures_where_none_is_named(tmp_path: Path) -> None:
     strong = [f"probe:{number}" for number in range(7)]
     folder = grid(tmp_path / "run", weak=["static:w"], strong=strong, seeds=[0, 1], n=60)

@@ -22,6 +22,7 @@ def test_the_simulation_has_the_accuracies_it_claims(accuracies: tuple[float, fl
     assert np.mean(means, axis=0) == pytest.approx(accuracies, abs=0.003)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_seeds", probit.SEEDS)
 def test_intervals_hold_the_truth_as_often_as_they_say(n_seeds: int) -> None:
     crossed_pgr, seeds_only_pgr = [], []

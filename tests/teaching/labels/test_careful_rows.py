@@ -52,6 +52,7 @@ def test_chosen_rows_are_learned_and_never_scored(files: Path) -> None:
     assert any(note.startswith("1 text of --learn is in gold.csv too") for note in found.notes)
 
 
+@pytest.mark.slow
 def test_every_lesson_has_the_chosen_rows_and_none_is_scored(files: Path, tmp_path: Path) -> None:
     sources: dict[str, Any] = {}
     pool = dataset_step(

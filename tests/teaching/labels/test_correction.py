@@ -120,6 +120,7 @@ def made(labels: Path, place: Path, **options: Any) -> Report:
     return teach_files(labels, **{**given, "out": place / "student", **options})
 
 
+@pytest.mark.slow
 def test_correction_beats_the_labels_that_it_corrects(files: Path, tmp_path: Path) -> None:
     labels, truth = files / "labels.csv", files / "gold.csv"
     usual = made(labels, tmp_path, truth=truth, out=tmp_path / "usual")
@@ -132,6 +133,7 @@ def test_correction_beats_the_labels_that_it_corrects(files: Path, tmp_path: Pat
     assert "corrected by the careful ones" in (tmp_path / "usual" / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_without_overlap_the_weight_is_chosen(files: Path, tmp_path: Path) -> None:
     """Nothing says where cheap labels are wrong if no text has both."""
     gold = {text for text, _ in read(files / "gold.csv")}

@@ -105,6 +105,7 @@ def test_careful_texts_are_found_in_another_spelling(tmp_path: Path) -> None:
     assert "1 further spelling in labels.csv of texts of gold.csv is left out" in found.notes
 
 
+@pytest.mark.slow
 def test_gold_that_overlaps_nothing_measures_the_student_only(tmp_path: Path, files: Path) -> None:
     rows = read(files / "gold.csv")[120:]
     (tmp_path / "labels.csv").write_bytes((files / "labels.csv").read_bytes())

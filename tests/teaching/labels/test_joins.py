@@ -102,6 +102,7 @@ def test_no_fold_has_a_part_in_its_own_join(work: Work) -> None:
     assert [plan.labels for plan in work.of_folds] == [join.step for join in work.joins.of_folds]
 
 
+@pytest.mark.slow
 def test_the_account_says_how_voters_were_joined(tmp_path: Path, tiny: str) -> None:
     files(tmp_path)
     report = teach_files(

@@ -39,6 +39,7 @@ def teach(files: Path, out: Path, student: Any, **options: Any) -> list[str]:
     return [row[0] for row in read(files / "labels.csv")]
 
 
+@pytest.mark.slow
 @exports
 @pytest.mark.parametrize(
     "family",

@@ -165,6 +165,7 @@ def peak(folder: Path, source: Path, out: str, stdin: bytes | None = None) -> tu
     return int(ran.stderr.split()[-1]), ran.stdout
 
 
+@pytest.mark.slow
 def test_a_file_of_200_000_rows_takes_no_more_memory_than_a_short_one(tmp_path: Path) -> None:
     saved(tmp_path / "student", "static:wordllama")
     long, short = tmp_path / "long.csv", tmp_path / "short.csv"

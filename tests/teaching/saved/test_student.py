@@ -60,6 +60,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Path, np.ndarra
     return list(zip(folders, ours, map(np.array, json.loads(ran.stdout)), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", range(len(STUDENTS)))
 def test_sentence_transformers_alone_says_the_same(both: list[tuple[Path, np.ndarray, np.ndarray]], place: int) -> None:
     folder, ours, theirs = both[place]
