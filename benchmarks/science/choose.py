@@ -111,13 +111,15 @@ def one(of: World, rows: Draw, labels: Ints, folder: Path, asked: Mapping[str, A
     sources: dict[str, Any] = {}
     pool = dataset_step(file, Reading.of("text"), Form.of(["label"]), gold, "label", sources)
     method, choose, mix = asked.get("method"), asked.get("choose", False), asked.get("mix")
-    found, choices = learning(of.name, method, careful=True, choose=choose, mix=mix)
-    laboratory = Laboratory(Store(folder / "store"), Machine(device="cpu"), {**sources, **found.sources}, Silent())
+    choices = learning(of.name, method, careful=True, choose=choose, mix=mix)
+    laboratory = Laboratory(
+        Store(folder / "store"), Machine(device="cpu"), {**sources, **choices[0].learner.sources}, Silent()
+    )
     if method is None and not choose:
-        choices = usual(found, choices, Dataset.load(*laboratory.made([pool])), careful=True)
-    made = teach(pool, found, choices, laboratory, worth=False)
+        choices = usual(choices, Dataset.load(*laboratory.made([pool])), careful=True)
+    made = teach(pool, choices, laboratory, worth=False)
     step = laboratory.trained(made.student)
-    student = trained(found.spec, found.location, step.params, laboratory.opened(step))
+    student = trained(made.learner.spec, made.learner.location, step.params, laboratory.opened(step))
     answers = student.reader("cpu")([words[row] for row in rows.unseen], no_progress).argmax(axis=1)
     right = (answers == truth[rows.unseen]).astype(np.float64)
     of_labels = (labels[rows.unseen] == truth[rows.unseen]).astype(np.float64)

@@ -180,7 +180,8 @@ def test_confidence_takes_the_shares_of_the_classes_from_the_labels(reviews: Rev
 def test_clone_copy_and_pickle(reviews: Reviews) -> None:
     texts, labels = reviews
     made = WeakToStrongClassifier(STUDENT, l2=0.1).fit(texts, labels)
-    assert made.get_params() == {"device": "auto", "l2": 0.1, "method": None, "seed": 0, "student": STUDENT}
+    given = {"budget": None, "device": "auto", "l2": 0.1, "method": None, "seed": 0, "student": STUDENT}
+    assert made.get_params() == given
     assert not hasattr(clone(made), "classes_")
     assert clone(made).get_params() == made.get_params()
     assert made.set_params(l2=0.2).l2 == 0.2

@@ -104,7 +104,7 @@ def taught(files: Path, folder: Path, found: Learner, *, choose: bool, mix: bool
     names = found.methods if choose else found.methods[:1]
     weights = (1.0,) if mix else (0.0,)  # a model of this kind takes no others
     choices = candidates(found, [learning_method(one) for one in names], None, choose, weights)
-    return teach(pool, found, choices, laboratory), laboratory
+    return teach(pool, choices, laboratory), laboratory
 
 
 @pytest.mark.parametrize("mix", [False, True])
@@ -286,6 +286,6 @@ def test_confidence_takes_the_shares_of_the_labels() -> None:
 
 
 def test_more_than_two_classes_are_learned_by_naive_unless_told_otherwise() -> None:
-    _, choices = learning_of("wordllama", None)
+    choices = learning_of("wordllama", None)
     assert [one.method.name for one in for_labels(choices, 2, 0)] == ["confidence"]
     assert [one.method.name for one in for_labels(choices, 3, 0)] == ["naive"]

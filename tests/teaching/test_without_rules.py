@@ -38,16 +38,18 @@ def work(folder: Path, columns: list[str], labels: str) -> tuple[Work, Candidate
     sources: dict[str, Any] = {}
     form = Form.of(columns)
     pool = dataset_step(folder / labels, Reading.of("text"), form, folder / "gold.csv", "label", sources)
-    learner, choices = learning("wordllama", "naive", careful=True)
-    laboratory = Laboratory(Store(folder / "store"), Machine(device="cpu"), {**sources, **learner.sources}, Silent())
-    return work_on(pool, learner, laboratory, 0), choices[0]
+    choices = learning("wordllama", "naive", careful=True)
+    laboratory = Laboratory(
+        Store(folder / "store"), Machine(device="cpu"), {**sources, **choices[0].learner.sources}, Silent()
+    )
+    return work_on(pool, laboratory, 0), choices[0]
 
 
 def right(of: Work, choice: Candidate, by: Any) -> np.ndarray:
     """1 where a student of the labels joined by a rule is right, of the careful texts."""
     step = cheap_labels_step(of.plan.pool, by)
     evidence = Join.read(by, step, of.data, of.laboratory.made([step])[0]).evidence
-    student = TeachPlan(of.plan.learner, evidence, of.plan.pool, step, 0).taught(choice)
+    student = TeachPlan(evidence, of.plan.pool, step, 0).taught(choice)
     of.laboratory.made([student])
     return of.right(student, of.evidence.careful)
 

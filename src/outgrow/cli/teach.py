@@ -17,7 +17,7 @@ from outgrow.cli.options import (
     ThreadsOption,
 )
 from outgrow.cli.printing import say
-from outgrow.core.text.units import plural
+from outgrow.core.text.units import duration, plural
 
 
 def teach(
@@ -62,7 +62,11 @@ def teach(
     voter: Annotated[str | None, typer.Option("--voter", help="Each row is a vote: the column of who gave it.")] = None,
     student: Annotated[
         str | None,
-        typer.Option("--student", help="Such as mpnet, or '{finetune: minilm}'. [default: of texts minilm]"),
+        typer.Option("--student", help="Such as mpnet, '{finetune: minilm}' or auto. [default: of texts minilm]"),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option("--budget", help="Of --student auto: how long students are tried, as 5m. [default: 10m]"),
     ] = None,
     method: Annotated[
         str | None, typer.Option("--method", help="Such as naive. [default: confidence; of finetuned students naive]")
@@ -118,6 +122,8 @@ def teach(
 
     machine = Machine(jobs, threads, device, executor=executor, address=address)
     taught_by = None if student is None else option_value(student, "--student")
+    seconds = None if budget is None else duration(budget)
+    audited_by = "minilm" if taught_by in (None, "auto") else taught_by
     columns = _inputs(inputs, {"chosen": chosen, "rejected": rejected, "prompt": prompt, "image": image})
     given: dict[str, Any] = {
         "text": text,
@@ -132,7 +138,7 @@ def teach(
         from outgrow.questions.beside_teach import check_audit
 
         others = {"--inputs": columns, "--confidence": confidence, "--truth-voter": truth_voter, "--learn": learn}
-        check_audit(audit, out, taught_by or "minilm", {**others, "all but one --truth": len(truth or ()) > 1})
+        check_audit(audit, out, audited_by, {**others, "all but one --truth": len(truth or ()) > 1})
     audited_labels = None
     with display(quiet=quiet) as shown:
         report = teach_files(
@@ -151,6 +157,7 @@ def teach(
             mix=mix,
             worth=not no_worth,
             onnx=onnx,
+            budget=seconds,
             store=store,
             machine=machine,
             display=shown,
@@ -163,7 +170,7 @@ def teach(
                 labels,
                 **given,
                 out=audit,
-                student=taught_by or "minilm",
+                student=audited_by,
                 truth=truth[0] if truth else None,
                 place=Place(store, machine, shown),
             )

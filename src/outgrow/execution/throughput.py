@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -117,18 +117,29 @@ def rate_name(step: Step, device: str, threads: int) -> str:
     return "/".join([step.kind, digest(model)[:12] if model else "-", device, str(threads)])
 
 
-def matrix_product() -> float:
-    """FLOPs a second of a float32 matrix product on this machine's processor, measured for a quarter of a second."""
-    import numpy as np
-
-    size, done = 1024, 0
-    left = np.ones((size, size), dtype=np.float32)
-    left @ left  # the first one starts the threads
+def matrix_product(device: str = "cpu") -> float:
+    """FLOPs a second of a float32 matrix product on a device, measured for a quarter of a second."""
+    size, done = (1024 if device == "cpu" else 4096), 0
+    product = _product(device, size)
+    product()  # the first one starts the threads
     begin = perf_counter()
     while (elapsed := perf_counter() - begin) < 0.25 or not done:
-        left @ left
+        product()
         done += 1
     return done * 2.0 * size**3 / elapsed
+
+
+def _product(device: str, size: int) -> Callable[[], object]:
+    """A product of two square matrices; of the processor without loading torch."""
+    if device == "cpu":
+        import numpy as np
+
+        matrix = np.ones((size, size), dtype=np.float32)
+        return lambda: matrix @ matrix
+    import torch
+
+    values = torch.ones((size, size), device=device)
+    return lambda: (values @ values)[0, 0].item()  # reading a value waits for the product
 
 
 def _mapping(values: dict[str, Any], name: str) -> list[tuple[str, Any]]:

@@ -51,6 +51,7 @@ class Material:
     """A data set, its cheap labels joined, and students each of which left a part of it out."""
 
     work: Work
+    learner: Learner
     opinion: Floats  # [pool, classes] by a student that learned neither text nor label; NaN where there is no label
     features: Floats  # [pool, d]
     students: Sequence[Step]  # the heads that have these opinions
@@ -94,8 +95,8 @@ def gather(
     laboratory = place.laboratory({**sources, **learned.sources})
     data = Dataset.load(laboratory.opened(pool))
     method = ["confident_learning", "naive"] if data.alone >= DOUBTED else "naive"
-    choice = Candidate(learning_method(method), None, CORRECTED_WEIGHT if truth is not None else 0.0)
-    work = work_on(pool, learned, laboratory, seed)
+    choice = Candidate(learned, learning_method(method), None, CORRECTED_WEIGHT if truth is not None else 0.0)
+    work = work_on(pool, laboratory, seed)
     steps = work.plan.opinions(choice)
     folders = laboratory.made(steps)
     evidence = work.evidence
@@ -105,12 +106,13 @@ def gather(
         rows = np.concatenate([dealt(group, PARTS)[part] for group in groups])
         opinion[rows] = np.load(folder / "probabilities.npy", mmap_mode="r")[rows]
     features = laboratory.opened(laboratory.trained(steps[0]).parents["features"]) / "features.npy"
-    return Material(work, opinion, np.load(features, mmap_mode="r"), [laboratory.trained(step) for step in steps])
+    students = [laboratory.trained(step) for step in steps]
+    return Material(work, learned, opinion, np.load(features, mmap_mode="r"), students)
 
 
 def head_of(student: Any, *, careful: bool = False, option: str = "--student") -> Learner:
     """The head that is named, with what its trainings read. Raises UsageError for other students. option: who asks for one."""
-    learned, _ = learning(student, "naive", careful=careful)
+    learned = learning(student, "naive", careful=careful)[0].learner
     if not learned.spec.able.has_features:
         raise UsageError(
             f"{option}: {learned.spec.name}: is not a head on frozen features; take one, such as minilm, whose five "

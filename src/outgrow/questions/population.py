@@ -78,9 +78,9 @@ def _of_new_texts(material: Material, ids: Sequence[str], texts: Sequence[str]) 
         pool.save(folder)
         content = digest({path.name: digest_file(path) for path in folder.iterdir()})
         step = Step("handed_over", {"digest": content}, label="rows")
-        task = TaskPlan("rows", pool, step, {}, work.plan.learner.locations)
+        task = TaskPlan("rows", pool, step, {}, material.learner.locations)
         laboratory = replace(work.laboratory, sources={**work.laboratory.sources, content: str(folder)})
-        (features,) = laboratory.made([features_step(task, work.plan.learner.spec)])
+        (features,) = laboratory.made([features_step(task, material.learner.spec)])
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     heads = []

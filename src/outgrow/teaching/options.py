@@ -25,20 +25,6 @@ STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3)  # what is tried where a strength of r
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """How a student may learn: a method, a strength of regularisation, and the weight of a careful label.
-
-    l2 None: the student's own. weight: how many cheap labels a careful one counts as; 0: it is not learned from.
-    rounds: how often the cheap labels are corrected by careful ones before they are learned.
-    """
-
-    method: MethodSpec
-    l2: float | None
-    weight: float = 0.0
-    rounds: int = 0
-
-
-@dataclass(frozen=True)
 class Learner:
     """A student with all that its trainings read."""
 
@@ -72,6 +58,21 @@ class Learner:
     def strengths(self) -> tuple[float, ...]:
         """The strengths of regularisation to choose among; none where there is no such option."""
         return STRENGTHS if hasattr(self.spec.options, "l2") else ()
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """How a student may learn: its model, a method, a strength of regularisation, and the weight of a careful label.
+
+    l2 None: the student's own. weight: how many cheap labels a careful one counts as; 0: it is not learned from.
+    rounds: how often the cheap labels are corrected by careful ones before they are learned.
+    """
+
+    learner: Learner
+    method: MethodSpec
+    l2: float | None
+    weight: float = 0.0
+    rounds: int = 0
 
 
 def student_spec(written: Any) -> ModelSpec:
@@ -140,8 +141,8 @@ def learning(
     careful: bool = False,
     choose: bool = False,
     mix: bool | None = None,
-) -> tuple[Learner, list[Candidate]]:
-    """The student, with all that its methods need, and the candidates to choose among.
+) -> list[Candidate]:
+    """The candidates to choose among, of one student with all that its methods need.
 
     method: as written, or None for the student's usual one, with `choose` all there are to choose among. careful:
     whether there are careful labels. mix: whether they are learned from too; None: where trainings are cheap, and as
@@ -162,7 +163,7 @@ def learning(
     usual = found.methods if choose else found.methods[:1]
     methods = [given] if given is not None else [learning_method(one) for one in usual]
     weights = _weights(found, methods, careful, mix)
-    return _with_methods(found, methods, mix=mix is True), candidates(found, methods, l2, choose, weights)
+    return candidates(_with_methods(found, methods, mix=mix is True), methods, l2, choose, weights)
 
 
 def for_labels(choices: Sequence[Candidate], classes: int, both: int, alone: int = 0) -> list[Candidate]:
@@ -172,8 +173,10 @@ def for_labels(choices: Sequence[Candidate], classes: int, both: int, alone: int
     have a cheap and a careful one, enough to know where the cheap ones are wrong: the cheap ones corrected, and no choice.
     Where `alone` cheap labels are all that is learned, in such trainings: less those that confident learning doubts.
     """
-    # Confidence hardens more than two classes at many times the cost, and gains nothing: docs/develop/log.md.
-    usual = choices[0].method if classes == 2 else learning_method("naive")
+    usual = choices[0].method
+    if classes > 2 and usual.name == "confidence":
+        # It hardens more than two classes at many times the cost, and gains nothing: docs/develop/log.md.
+        usual = learning_method("naive")
     if len(choices) > 1 and both >= OVERLAP:
         return [replace(choices[0], method=usual, weight=CORRECTED_WEIGHT, rounds=CORRECTIONS)]
     if alone >= DOUBTED:
@@ -227,7 +230,9 @@ def candidates(
         raise UsageError("--choose: nothing is left to choose; take away --method or --l2")
     if choose and len(weights) > 2:
         weights = [weights[0], weights[-2]] if weights[0] == 0 else [weights[-2]]  # method and l2 are choice enough
-    return [Candidate(one, strength, weight) for one in methods for strength in strengths for weight in weights]
+    return [
+        Candidate(learner, one, strength, weight) for one in methods for strength in strengths for weight in weights
+    ]
 
 
 def _unjudged(method: MethodSpec, mix: bool) -> list[str]:

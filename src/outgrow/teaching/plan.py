@@ -25,9 +25,8 @@ SEEN = 2.0  # cheap labels that a careful one counts as, to the students by whos
 
 @dataclass(frozen=True)
 class TeachPlan:
-    """The steps of teaching one learner from one data set."""
+    """The steps of teaching from one data set."""
 
-    learner: Learner
     evidence: Evidence
     pool: Step
     labels: Step  # the cheap labels, joined
@@ -53,19 +52,19 @@ class TeachPlan:
         return [self._student(candidate, learn, "none", keep=False, leave=part) for part in range(PARTS)]
 
     def curve(
-        self, sizes: Sequence[int], strengths: Sequence[float | None]
+        self, learner: Learner, sizes: Sequence[int], strengths: Sequence[float | None]
     ) -> dict[tuple[int, float | None], list[Step]]:
         """Students that learned some careful labels alone, by size and strength, a step per repeat.
 
         A repeat's smaller sets are the beginnings of its larger ones.
         """
-        orders = [careful_order_step(self.pool, self.seed, repeat) for repeat in range(self.learner.repeats)]
+        orders = [careful_order_step(self.pool, self.seed, repeat) for repeat in range(learner.repeats)]
         careful = len(self.evidence.careful)
         found = {}
         for size in sizes:
-            task = self._task(size, careful)
+            task = self._task(learner, size, careful)
             for strength in strengths:
-                model = fitted(self.learner, strength, size, keep=False)
+                model = fitted(learner, strength, size, keep=False)
                 terms = Terms(rows=size, predict_on=("validation",))
                 found[size, strength] = [
                     training_step(task, model, "transfer", order, TRUTH, NAIVE, self.seed, terms) for order in orders
@@ -111,8 +110,8 @@ class TeachPlan:
             method = method.for_task(np.average(targets, axis=0, weights=weights).tolist())
         judged = {"none": 0, "all": len(evidence.careful)}.get(str(judge), math.ceil(len(evidence.careful) / FOLDS))
         return student_step(
-            self._task(len(targets), judged),
-            fitted(self.learner, candidate.l2, len(targets), keep=keep),
+            self._task(candidate.learner, len(targets), judged),
+            fitted(candidate.learner, candidate.l2, len(targets), keep=keep),
             method,
             lesson,
             lesson if len(learned) or len(evidence.chosen) else labels,
@@ -124,11 +123,11 @@ class TeachPlan:
         """How many cheap labels a careful one counts as that was chosen and not drawn: as those that are learned from."""
         if not len(self.evidence.chosen):
             return 1.0
-        return candidate.weight or (CORRECTED_WEIGHT if self.learner.cheap else 1.0)
+        return candidate.weight or (CORRECTED_WEIGHT if candidate.learner.cheap else 1.0)
 
-    def _task(self, learned: int, judged: int) -> TaskPlan:
+    def _task(self, learner: Learner, learned: int, judged: int) -> TaskPlan:
         sizes = {"weak_train": 0, "transfer": learned, "validation": judged}
-        return TaskPlan("teach", self.evidence.pool, self.pool, sizes, self.learner.locations)
+        return TaskPlan("teach", self.evidence.pool, self.pool, sizes, learner.locations)
 
 
 def fitted(learner: Learner, l2: float | None, rows: int, *, keep: bool) -> ModelSpec:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from outgrow.core.text.units import named, plural
@@ -50,9 +50,29 @@ def _account(report: Numbers) -> list[str]:
     lines.append(
         f"The student is right on {share(report['student_accuracy'])} of all {report['careful']:,}.{_gain(report['gain'])}"
     )
+    lines += _students(report)
     lines += _calibrated(report)
     lines.append(_worth(report))
     return lines
+
+
+def _students(report: Numbers) -> list[str]:
+    """Of several students, what the best choice of each is right on, where they were tried."""
+    best = best_by_student(report.get("tried", ()))
+    if len(best) < 2:
+        return []
+    kept = max(best, key=best.__getitem__)  # of equals the first, as it was chosen
+    rest = ", ".join(f"{name} {_short(right)}" for name, right in best.items() if name != kept)
+    return [f"Of {len(best)} students it is the one that is right most often: {kept} {_short(best[kept])}; {rest}."]
+
+
+def best_by_student(tried: Sequence[Numbers]) -> dict[str, float]:
+    """The accuracy of each student's best choice, of what was tried."""
+    best: dict[str, float] = {}
+    for one in tried:
+        name = one.get("student", "")  # older versions tried one student
+        best[name] = max(one["accuracy"], best.get(name, 0.0))
+    return best
 
 
 def _calibrated(report: Numbers) -> list[str]:

@@ -24,6 +24,7 @@ from outgrow.results.statistics.chosen import accuracy_of_choice, best_of, over_
 from outgrow.results.statistics.intervals import accuracy
 from outgrow.results.statistics.worth import best_by_others, sizes
 from outgrow.results.statistics.worth import worth as worth_by
+from outgrow.teaching.auto import of_students, within
 from outgrow.teaching.calibration import Calibration, calibration
 from outgrow.teaching.labels.dataset import Dataset, Evidence
 from outgrow.teaching.labels.dataset_notes import far_from_labels
@@ -40,6 +41,7 @@ class Taught:
     """The step of the student that is kept, and what is known of it and of its data."""
 
     student: Step
+    learner: Learner
     report: Report
     evidence: Evidence
     data: Dataset
@@ -77,12 +79,12 @@ class Laboratory:
 
 def teach(
     pool: Step,
-    learner: Learner,
     choices: Sequence[Candidate],
     laboratory: Laboratory,
     *,
     seed: int = 0,
     worth: bool = True,
+    budget: float | None = None,
     before_worth: Callable[[Taught], None] | None = None,
 ) -> Taught:
     """Train a student on the cheap labels, and on careful ones where a choice gives them weight, and measure it.
@@ -90,53 +92,67 @@ def teach(
     pool: the step of the data set. Of several choices, the one with the best accuracy on the careful labels, each scored
     by students that did not learn it. The student's own accuracy is then measured by cross-validation: each row is scored
     by the choice that the rows of other parts make, over many deals into parts.
+    budget: seconds for which students are tried, the cheapest first; None: all are.
     worth: whether what the cheap labels are worth is counted, which is most of the trainings; before_worth gets the student
     and all else that is known of it before that.
     Whatever was trained is in the store: after a kill, the same call goes on where it was.
     """
-    work = work_on(pool, learner, laboratory, seed)
+    work = work_on(pool, laboratory, seed)
     evidence = work.evidence
     _check_judged(choices, evidence)
     if len(evidence.careful) == 0:
         student = work.plan.taught(choices[0])
         laboratory.made([student])
-        return work.taught(student, work.report(choices[0], student))
+        return work.taught(choices[0], student, work.report(choices[0], student))
+    choices, untried = (choices, []) if budget is None else within(work, choices, budget)
     right = work.cross_fitted(choices)
     scores = scores_of_choice(right, evidence.careful_groups, seed)
     best = best_of(right)
-    student, alone = work.plan.kept(choices[best]), work.plan.taught(choices[best])
+    kept = choices[best]
+    student, alone = work.plan.kept(kept), work.plan.taught(kept)
     laboratory.made([student, alone] if worth else [student])
     tried = [
-        {"method": choice.method.name, "l2": choice.l2, "weight": choice.weight, "accuracy": float(row.mean())}
+        {
+            "student": choice.learner.spec.name,
+            "method": choice.method.name,
+            "l2": choice.l2,
+            "weight": choice.weight,
+            "accuracy": float(row.mean()),
+        }
         for choice, row in zip(choices, right, strict=True)
     ]
-    report = work.report(choices[best], student, scores, tried if len(choices) > 1 else ())
+    report = work.report(kept, student, scores, tried if len(choices) > 1 else ())
+    report = replace(report, notes=(*report.notes, *untried))
     if evidence.pool.input_type.name == "text":
         parts = folds(evidence.careful_groups, seed)
         picks = [choices[best_of(np.delete(right, part, axis=1))] for part in parts]
-        measured = work.calibration(picks, choices[best])
+        measured = work.calibration(picks, kept)
         report = replace(report, calibration=measured)
     if worth and report.voters:
-        report = replace(report, without=without_rules(work, choices[best], list(report.voters)))
-    taught = work.taught(student, report)
+        report = replace(report, without=without_rules(work, kept, list(report.voters)))
+    taught = work.taught(kept, student, report)
     if not worth:
         return taught
     if before_worth is not None and sizes(len(evidence.careful)):
         before_worth(taught)
-    heads = TUNED if learner.spec.able.strengths else ()
-    curve = work.curve(list(dict.fromkeys([*(choice.l2 for choice in choices), *heads])))
-    worth_of = scores.mean(axis=0) if student == alone else work.alone(choices[best])
+    strengths = [choice.l2 for choice in choices if choice.learner == kept.learner]
+    heads = TUNED if kept.learner.spec.able.strengths else ()
+    curve = work.curve(kept.learner, list(dict.fromkeys([*strengths, *heads])))
+    worth_of = scores.mean(axis=0) if student == alone else work.alone(kept)
     found = worth_by(worth_of, curve) if curve else None
     return replace(taught, report=replace(report, worth=found, worth_counted=True))
 
 
-def usual(learner: Learner, choices: Sequence[Candidate], data: Dataset, *, careful: bool) -> list[Candidate]:
+def usual(choices: Sequence[Candidate], data: Dataset, *, careful: bool) -> list[Candidate]:
     """The candidates where no method is named, for these labels; careful: careful ones may be learned from."""
-    alone = data.alone if learner.cheap and not careful else 0
-    return for_labels(choices, len(data.pool.classes), data.both, alone)
+    found: list[Candidate] = []
+    for group in of_students(choices):
+        alone = data.alone if group[0].learner.cheap and not careful else 0
+        found += for_labels(group, len(data.pool.classes), data.both, alone)
+    return found
 
 
-def work_on(pool: Step, learner: Learner, laboratory: Laboratory, seed: int) -> Work:
+def work_on(pool: Step, laboratory: Laboratory, seed: int) -> Work:
     """The cheap labels of a data set's step joined, by the rule that its careful labels choose, and what is planned."""
     data = Dataset.load(*laboratory.made([pool]))
     rules = data.given.rules if (data.pool.labels >= 0).any() else data.given.rules[:1]
@@ -144,7 +160,7 @@ def work_on(pool: Step, learner: Learner, laboratory: Laboratory, seed: int) -> 
     folders = laboratory.made(steps)
     tried = [Join.read(by, step, data, folder) for by, step, folder in zip(rules, steps, folders, strict=True)]
     joins = Joins.of(tried, seed)
-    plans = {join.by: TeachPlan(learner, join.evidence, pool, join.step, seed) for join in tried}
+    plans = {join.by: TeachPlan(join.evidence, pool, join.step, seed) for join in tried}
     of_folds = [plans[join.by] for join in joins.of_folds]
     return Work(plans[joins.best.by], of_folds, laboratory, data, joins, facts(folders[0])["voters"])
 
@@ -175,9 +191,9 @@ class Work:
     def evidence(self) -> Evidence:
         return self.plan.evidence
 
-    def taught(self, student: Step, report: Report) -> Taught:
+    def taught(self, choice: Candidate, student: Step, report: Report) -> Taught:
         """What `teach` returns."""
-        return Taught(student, report, self.evidence, self.data, self.voters)
+        return Taught(student, choice.learner, report, self.evidence, self.data, self.voters)
 
     def right(self, student: Step, rows: Ints) -> Floats:
         """1 where the student is right, `[rows]`."""
@@ -206,8 +222,12 @@ class Work:
 
     def cross_fitted(self, choices: Sequence[Candidate]) -> Floats:
         """1 where right, `[choices, careful rows]`, each row by a student that owes nothing to its careful label."""
+        return self._by_fold(self.of_choices(choices))
+
+    def of_choices(self, choices: Sequence[Candidate]) -> list[list[Step]]:
+        """The students that choices are scored by, `[choices][folds]`."""
         plans = list(enumerate(self.of_folds))
-        return self._by_fold([[plan.of_fold(choice, fold) for fold, plan in plans] for choice in choices])
+        return [[plan.of_fold(choice, fold) for fold, plan in plans] for choice in choices]
 
     def alone(self, choice: Candidate) -> Floats:
         """1 where right, `[careful rows]`, by students that learned cheap labels alone."""
@@ -225,14 +245,14 @@ class Work:
                 row[part] = self.right(step, careful[part])
         return right
 
-    def curve(self, strengths: Sequence[float | None]) -> dict[int, Floats]:
+    def curve(self, learner: Learner, strengths: Sequence[float | None]) -> dict[int, Floats]:
         """Scores `[repeats, careful rows]` of students that learned some careful labels alone; NaN where learned.
 
         Of several strengths, each row of a size has the best on all other folds' rows: anybody with careful labels
         only would choose too.
         """
         careful = self.evidence.careful
-        steps = self.plan.curve(sizes(len(careful)), strengths)
+        steps = self.plan.curve(learner, sizes(len(careful)), strengths)
         self.laboratory.made([step for of_size in steps.values() for step in of_size])
         tables: dict[int, list[Floats]] = {}
         for (size, _), of_size in steps.items():

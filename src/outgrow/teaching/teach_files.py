@@ -16,12 +16,12 @@ from outgrow.core.text.units import named
 from outgrow.execution.machine import Machine
 from outgrow.execution.progress import Display, Silent
 from outgrow.execution.store import Store, default_store
+from outgrow.teaching.auto import AUTO, BUDGET, asked
 from outgrow.teaching.labels.careful_labels import careful_files
 from outgrow.teaching.labels.dataset import Dataset
 from outgrow.teaching.labels.dataset_notes import notes
 from outgrow.teaching.labels.label_form import Form
 from outgrow.teaching.labels.reading import Reading
-from outgrow.teaching.options import learning
 from outgrow.teaching.report import Report
 from outgrow.teaching.saved.described import described
 from outgrow.teaching.saved.saved_student import check_place, save
@@ -54,6 +54,7 @@ def teach_files(
     mix: bool | None = None,
     worth: bool = True,
     onnx: bool = False,
+    budget: float | None = None,
     seed: int = 0,
     store: str | Path | Store | None = None,
     machine: Machine | None = None,
@@ -66,7 +67,8 @@ def teach_files(
     per class, or one of mappings; with `voter` each row is one vote, with `confidence` each label has its probability. A folder
     of pictures, one folder per class, needs neither.
     truth_voters: the column of who gave a careful label, or several of annotators' labels. learn: files of careful labels that
-    were chosen and not drawn. student: of texts `minilm`, where none is named. worth: whether what the cheap labels are worth
+    were chosen and not drawn. student: of texts `minilm`, where none is named; `auto` tries those on this machine, for
+    `budget` seconds (600 where none are given). worth: whether what the cheap labels are worth
     is counted; the student is in `out` before that. onnx: the student is written as an ONNX graph too.
     machine: what the work may use. docs/guide/teach.md explains the other options. What was trained is kept in the
     store: after a kill, the same call goes on where it was.
@@ -82,11 +84,13 @@ def teach_files(
     needing += ["--truth-voter"] if truth_voters and not truths else []
     problems += [f"{option}: needs careful labels; give them by --truth" for option in needing]
     problems += _voters(truth_voters, truth_label)
+    if budget is not None and student != AUTO:
+        problems.append("--budget: is for how long --student auto tries students; leave it out, or take that")
     _tried(problems, lambda: check_place(Path(out)))
     kind = TEXT if reading is None else reading.inputs
-    asked: dict[str, Any] = {"inputs": kind, "l2": l2, "careful": truth is not None, "choose": choose, "mix": mix}
-    chosen = _tried(problems, lambda: learning(_student(student, kind), method, **asked))
-    problems += graph_problems(chosen[0].spec, kind) if onnx and chosen is not None else []
+    how: dict[str, Any] = {"inputs": kind, "l2": l2, "careful": truth is not None, "choose": choose, "mix": mix}
+    choices = _tried(problems, lambda: asked(_student(student, kind), method, **how))
+    problems += graph_problems(choices[0].learner.spec, kind) if onnx and choices else []
     sources: dict[str, Any] = {}
     pool = None
     if reading is not None:
@@ -101,33 +105,42 @@ def teach_files(
     data = Laboratory(opened, Machine(device="cpu"), sources, shown)
     if pool is not None:
         _tried(problems, lambda: data.made([pool]))
-    if problems or chosen is None or pool is None or reading is None:
+    if problems or choices is None or pool is None or reading is None:
         raise UsageError(*dict.fromkeys(problems))
-    found, choices = chosen
     if method is None and not choose:
         learned = truth is not None and mix is not False
-        choices = usual(found, choices, Dataset.load(data.opened(pool)), careful=learned)
+        choices = usual(choices, Dataset.load(data.opened(pool)), careful=learned)
     machine = machine or Machine()
     machine.devices()  # a device that is not there is known before any work
-    laboratory = Laboratory(opened, machine, {**sources, **found.sources}, shown)
+    for choice in choices:
+        sources |= choice.learner.sources
+    laboratory = Laboratory(opened, machine, sources, shown)
     names = Path(labels).name, " and ".join(Path(one).name for one in truths)
 
     def keep(taught: Taught, *, onnx: bool = False) -> Report:
         noun = reading.inputs.noun
         about_labels = (*_notes(taught, *names, form.columns), *taught.report.notes)
         report = replace(taught.report, notes=tuple(named(noun, note) for note in about_labels), noun=noun)
-        step = laboratory.trained(taught.student)
-        kept, report = calibrated(trained(found.spec, found.location, step.params, laboratory.opened(step)), report)
+        step, learner = laboratory.trained(taught.student), taught.learner
+        kept, report = calibrated(trained(learner.spec, learner.location, step.params, laboratory.opened(step)), report)
         columns = form.written or list(reading.keys.values())
         form_of = "joined" if report.voters else form.kind
         classes = taught.evidence.pool.classes
-        save(Path(out), kept, described(found, report, classes, reading.identity(), columns, form_of, seed), onnx=onnx)
+        save(
+            Path(out), kept, described(learner, report, classes, reading.identity(), columns, form_of, seed), onnx=onnx
+        )
         return report
 
     saved: list[Report] = []
     try:
         taught = teach(
-            pool, found, choices, laboratory, seed=seed, worth=worth, before_worth=lambda one: saved.append(keep(one))
+            pool,
+            choices,
+            laboratory,
+            seed=seed,
+            worth=worth,
+            budget=(budget or BUDGET) if student == AUTO else None,
+            before_worth=lambda one: saved.append(keep(one)),
         )
     except (Stopped, KeyboardInterrupt) as error:
         if saved:

@@ -27,7 +27,7 @@ def without_rules(work: Work, choice: Candidate, columns: list[str]) -> tuple[di
     dear, or columns many; a column without which fewer than two classes are named is left out.
     """
     careful, given = work.evidence.careful, work.data.given
-    if not work.plan.learner.cheap or not len(careful) or not 1 < len(columns) <= MOST:
+    if not choice.learner.cheap or not len(careful) or not 1 < len(columns) <= MOST:
         return ()
     by: Rule = work.joins.best.by if len(columns) > FEWEST else "mean"
     steps: dict[str, Step] = {}
@@ -39,7 +39,7 @@ def without_rules(work: Work, choice: Candidate, columns: list[str]) -> tuple[di
     students = {}
     for (column, step), folder in zip(steps.items(), folders, strict=True):
         evidence = Join.read(by, step, work.data, folder).evidence
-        plan = TeachPlan(work.plan.learner, evidence, work.plan.pool, step, work.plan.seed)
+        plan = TeachPlan(evidence, work.plan.pool, step, work.plan.seed)
         students[column] = plan.taught(choice)
     whole = work.plan.taught(choice)
     work.laboratory.made([whole, *students.values()])

@@ -59,9 +59,9 @@ def test_every_lesson_has_the_chosen_rows_and_none_is_scored(files: Path, tmp_pa
         files / "labels.csv", Reading.of("text"), Form.of(["rule"]), files / "gold.csv", "label", sources,
         learn=[files / "chosen.csv"],
     )  # fmt: skip
-    learner, choices = learning("wordllama", "naive", careful=True)
-    laboratory = Laboratory(Store(tmp_path), Machine(), {**sources, **learner.sources}, Silent())
-    taught = teach(pool, learner, [choices[1]], laboratory)
+    choices = learning("wordllama", "naive", careful=True)
+    laboratory = Laboratory(Store(tmp_path), Machine(), {**sources, **choices[0].learner.sources}, Silent())
+    taught = teach(pool, [choices[1]], laboratory)
     assert (taught.report.careful, taught.report.chosen, taught.report.taught) == (160, 40, 680)
     data = Dataset.load(laboratory.opened(pool))
     chosen = taught.evidence.chosen

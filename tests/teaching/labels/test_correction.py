@@ -88,9 +88,9 @@ def test_lengths_and_parts() -> None:
 def work(files: Path, gold: Path, place: Path) -> tuple[Work, Any]:
     sources: dict[str, Any] = {}
     pool = dataset_step(files / "labels.csv", Reading.of("text"), Form.of(["rule"]), gold, None, sources)
-    found, choices = learning("wordllama", "naive", careful=True)
-    laboratory = Laboratory(Store(place), Machine(), {**sources, **found.sources}, Silent())
-    made = work_on(pool, found, laboratory, 0)
+    choices = learning("wordllama", "naive", careful=True)
+    laboratory = Laboratory(Store(place), Machine(), {**sources, **choices[0].learner.sources}, Silent())
+    made = work_on(pool, laboratory, 0)
     (choice,) = for_labels(choices, 2, made.data.both)
     return made, choice
 

@@ -66,9 +66,9 @@ def work(tmp_path_factory: pytest.TempPathFactory, tiny: str) -> Work:
     sources: dict[str, Any] = {}
     form = Form.of([f"v{place}" for place in range(7)])
     pool = dataset_step(folder / "labels.csv", Reading.of("text"), form, folder / "gold.csv", "label", sources)
-    learner, _ = learning(tiny, None)
+    learner = learning(tiny, None)[0].learner
     laboratory = Laboratory(Store(folder / "store"), Machine(device="cpu"), {**sources, **learner.sources}, Silent())
-    return work_on(pool, learner, laboratory, 0)
+    return work_on(pool, laboratory, 0)
 
 
 def test_careful_labels_choose_the_join(work: Work) -> None:

@@ -36,6 +36,11 @@ class Short:
     installed: Callable[[], Path | None] = lambda: None
     form: Form = "transformer"
 
+    @property
+    def here(self) -> bool:
+        """Whether this machine has its weights, installed or downloaded before."""
+        return self.installed() is not None or (self.hub is not None and _downloaded(self.hub) is not None)
+
 
 def _wordllama() -> Path | None:
     return _package("wordllama")

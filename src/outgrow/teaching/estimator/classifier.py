@@ -17,10 +17,11 @@ from outgrow.core.examples import Floats, harden
 from outgrow.core.identity import content_id
 from outgrow.core.inputs.input_type import TEXT
 from outgrow.execution.machine import Machine, resolve_device
+from outgrow.teaching.auto import AUTO, BUDGET, asked
 from outgrow.teaching.estimator.arrays import careful_labels, dataset
 from outgrow.teaching.estimator.arrays import weak_labels as weak_labels_of
 from outgrow.teaching.estimator.training import Place, distinct, taught, weighted
-from outgrow.teaching.options import for_labels, learning
+from outgrow.teaching.options import for_labels
 from outgrow.teaching.report import Report
 from outgrow.teaching.saved.described import described
 from outgrow.teaching.saved.saved_student import load, save
@@ -31,7 +32,8 @@ from outgrow.teaching.teach import usual
 class WeakToStrongClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A strong student, taught by weak labels.
 
-    student: `minilm`, `static:wordllama`, a folder, a hub name, or a mapping with options. method: `naive`, `confidence`,
+    student: `minilm`, `static:wordllama`, a folder, a hub name, or a mapping with options; with careful labels `auto` too,
+    which tries those on this machine for `budget` seconds (600 where none are given). method: `naive`, `confidence`,
     or a mapping with options; by default as of `outgrow teach`. l2: regularisation, default the student's own. After `fit`:
     `classes_`, `student_`, and `report_`, what `outgrow teach` reports.
     """
@@ -43,12 +45,14 @@ class WeakToStrongClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         l2: float | None = None,
         seed: int = 0,
         device: str = "auto",
+        budget: float | None = None,
     ) -> None:
         self.student = student
         self.method = method
         self.l2 = l2
         self.seed = seed
         self.device = device
+        self.budget = budget
 
     def fit(
         self,
@@ -80,7 +84,7 @@ class WeakToStrongClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             raise ValueError(
                 "WeakToStrongClassifier: sample_weight and truth exclude each other: leave one of them out"
             )
-        found, choices = learning(self.student, self.method, l2=self.l2, careful=measured)
+        choices = asked(self.student, self.method, l2=self.l2, careful=measured)
         of_method = choices[0].method
         if of_method.validated_on is not None and not measured:
             raise UsageError(
@@ -97,12 +101,13 @@ class WeakToStrongClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             at = Place(Path(folder), machine, self.seed)
             if measured or alike:
                 data = dataset(inputs, weak, careful)
-                choices = usual(found, choices, data, careful=measured) if self.method is None else choices
-                student, report = taught(found, choices, data, at)
+                choices = usual(choices, data, careful=measured) if self.method is None else choices
+                budget = (self.budget or BUDGET) if self.student == AUTO else None
+                student, found, report = taught(choices, data, at, budget)
             else:
-                usual_of = for_labels(choices, len(names), 0, len(rows.ids) if found.cheap else 0)
+                usual_of = for_labels(choices, len(names), 0, len(rows.ids) if choices[0].learner.cheap else 0)
                 (choice,) = usual_of if self.method is None else choices
-                student, report = weighted(found, choice, rows, at)
+                student, found, report = weighted(choice, rows, at)
             self.student_ = student.packed()
         self.classes_, self.report_, self._columns = weak.classes, report, weak.columns
         form = "probabilities" if weak.soft else "classes"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -55,28 +56,33 @@ class Place:
     machine: Machine
     seed: int
 
-    def laboratory(self, found: Learner, save: Callable[[Path], None]) -> tuple[Step, Laboratory]:
+    def laboratory(self, choices: Sequence[Candidate], save: Callable[[Path], None]) -> tuple[Step, Laboratory]:
         """The step that has the files which `save` writes into a folder, and where steps are made."""
         given = self.folder / "rows"
         given.mkdir()
         save(given)
         content = digest({path.name: digest_file(path) for path in given.iterdir()})
-        sources = {**found.sources, content: str(given)}
+        sources: dict[str, Any] = {content: str(given)}
+        for choice in choices:
+            sources |= choice.learner.sources
         laboratory = Laboratory(Store(self.folder / "store"), self.machine, sources, Silent())
         return Step("handed_over", {"digest": content}, label="rows"), laboratory
 
 
-def taught(found: Learner, choices: Sequence[Candidate], data: Dataset, place: Place) -> tuple[Student, Report]:
-    """What `outgrow teach` makes of the same rows in files."""
-    pool, laboratory = place.laboratory(found, data.save)
-    made = teach(pool, found, choices, laboratory, seed=place.seed)
+def taught(
+    choices: Sequence[Candidate], data: Dataset, place: Place, budget: float | None
+) -> tuple[Student, Learner, Report]:
+    """What `outgrow teach` makes of the same rows in files, and of which student."""
+    pool, laboratory = place.laboratory(choices, data.save)
+    made = teach(pool, choices, laboratory, seed=place.seed, budget=budget)
+    found = made.learner
     report = replace(made.report, notes=(*notes(data, WEAK, TRUTH), *made.report.notes))
     step = laboratory.trained(made.student)
     student, report = calibrated(trained(found.spec, found.location, step.params, laboratory.opened(step)), report)
-    return student.packed(), report
+    return student.packed(), found, report
 
 
-def weighted(found: Learner, choice: Candidate, rows: Rows, place: Place) -> tuple[Student, Report]:
+def weighted(choice: Candidate, rows: Rows, place: Place) -> tuple[Student, Learner, Report]:
     """A student of labels that have weights, by the steps of an experiment."""
     names = [str(number) for number in range(rows.targets.shape[1])]
     nobody = np.zeros(len(rows.ids), dtype=np.bool_)
@@ -89,7 +95,8 @@ def weighted(found: Learner, choice: Candidate, rows: Rows, place: Place) -> tup
         np.save(given / "validation.npy", np.arange(0))
         np.save(given / "weights.npy", rows.weights)
 
-    data, laboratory = place.laboratory(found, save)
+    found = choice.learner
+    data, laboratory = place.laboratory([choice], save)
     task = TaskPlan("fit", pool, data, {"weak_train": 0, "transfer": len(pool), "validation": 0}, found.locations)
     method = choice.method.for_task(np.average(rows.targets, axis=0, weights=rows.weights).tolist())
     model = fitted(found, choice.l2, len(pool), keep=True)
@@ -108,4 +115,4 @@ def weighted(found: Learner, choice: Candidate, rows: Rows, place: Place) -> tup
         corrections=0,
         agreement=float(repeated.mean()),
     )
-    return trained(found.spec, found.location, step.params, folder).packed(), report
+    return trained(found.spec, found.location, step.params, folder).packed(), found, report

@@ -11,7 +11,7 @@ from outgrow.core.registry import find_identity
 from outgrow.core.text.units import named
 from outgrow.models.contract import Saved
 from outgrow.teaching.labels.reading import Reading, columns_read
-from outgrow.teaching.sentences import JOINS, sentences, share
+from outgrow.teaching.sentences import JOINS, best_by_student, sentences, share
 
 LICENCES = {  # of the weights, where their folder does not say
     "wordllama": "mit",
@@ -119,7 +119,8 @@ def _data(made: Mapping[str, Any], numbers: Mapping[str, Any]) -> str:
     lines.append(f"- Method `{_plain(numbers['method'])}`{strength}, seed {made['seed']}.")
     if numbers["tried"]:
         count = len(numbers["tried"])
-        lines.append(f"- Method, regularisation and that weight were chosen among {count} by the careful labels.")
+        what = "Student, method" if len(best_by_student(numbers["tried"])) > 1 else "Method"
+        lines.append(f"- {what}, regularisation and that weight were chosen among {count} by the careful labels.")
     lines += [f"- {_plain(note)}." for note in numbers["notes"]]
     return "\n".join(lines)
 

@@ -1,0 +1,126 @@
+"""`--student auto`: the students that this machine has, the cheapest first, as long as a time budget lasts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from outgrow.core.errors import UsageError
+from outgrow.core.inputs.input_type import TEXT, InputType
+from outgrow.core.text.units import shown_duration
+from outgrow.execution.machine import cores
+from outgrow.execution.step import Step, kind_of, walk
+from outgrow.execution.throughput import Rates, matrix_product
+from outgrow.models.checkpoints.locate import SHORT
+from outgrow.teaching.options import Candidate, learning
+
+if TYPE_CHECKING:
+    from outgrow.teaching.teach import Laboratory, Work
+
+AUTO = "auto"
+BUDGET = 600.0  # seconds
+
+
+def asked(
+    student: str | Mapping[str, Any],
+    method: Any,
+    *,
+    inputs: InputType = TEXT,
+    l2: float | None = None,
+    careful: bool = False,
+    choose: bool = False,
+    mix: bool | None = None,
+) -> list[Candidate]:
+    """The candidates to choose among, as of `learning`; of `auto` those of every student that is here and may be meant."""
+    if student != AUTO:
+        return learning(student, method, inputs=inputs, l2=l2, careful=careful, choose=choose, mix=mix)
+    problems = []
+    if not careful:
+        problems.append(
+            "--student auto: a student is chosen by careful labels, and there are none: give them by --truth, or name a student"
+        )
+    if choose:
+        problems.append("--choose: --student auto chooses the student; name one, and its method and l2 are chosen")
+    if problems:
+        raise UsageError(*problems)
+    found: list[Candidate] = []
+    for written, usual in _here():
+        try:
+            found += learning(written, method or usual, inputs=inputs, l2=l2, careful=True, mix=mix)
+        except UsageError as error:  # not with this method, strength or kind of inputs
+            problems += error.problems
+    if not found:
+        nothing = "--student auto: no model that it knows is on this machine; name a student (`outgrow list models`)"
+        raise UsageError(*(dict.fromkeys(problems) or [nothing]))
+    return found
+
+
+def _here() -> list[tuple[Any, str | None]]:
+    """What `--student` could name here, and the method that it then learns by; None: its usual one.
+
+    Heads on the features of all short names' models, and the transformers among them finetuned from such a head.
+    """
+    heads = [name for name, short in SHORT.items() if short.here]
+    tuned = [name for name in heads if SHORT[name].form == "transformer"]
+    return [*((name, None) for name in heads), *(({"finetune": name}, "lp_ft") for name in tuned)]
+
+
+def of_students(choices: Sequence[Candidate]) -> list[list[Candidate]]:
+    """The candidates by student."""
+    found: dict[str, list[Candidate]] = {}
+    for choice in choices:
+        found.setdefault(choice.learner.spec.name, []).append(choice)
+    return list(found.values())
+
+
+def within(work: Work, choices: Sequence[Candidate], budget: float) -> tuple[list[Candidate], list[str]]:
+    """The candidates of the students that could be tried in `budget` seconds, and a note for each that could not.
+
+    The cheapest is always tried. Before each other one its time is estimated, by the rates that this store knows by then.
+    """
+    begin = monotonic()
+    tried: list[Candidate] = []
+    notes = []
+    groups = of_students(choices)
+    product = _product(work.laboratory)
+    while groups:
+        times = [expected(work, group, product) for group in groups]
+        cheapest = min(range(len(groups)), key=times.__getitem__)
+        group, seconds = groups.pop(cheapest), times[cheapest]
+        left = budget - (monotonic() - begin)
+        if tried and seconds > left:
+            notes.append(
+                f"{group[0].learner.spec.name} was not tried: it takes about {shown_duration(seconds)}, and of the budget of "
+                f"{shown_duration(budget)} {shown_duration(max(left, 0))} were left"
+            )
+            continue
+        work.cross_fitted(group)
+        tried += group
+    return tried, notes
+
+
+def expected(work: Work, choices: Sequence[Candidate], product: float) -> float:
+    """Seconds that the trainings of these candidates take which are not in the store.
+
+    By the rates of earlier steps on this store; of a model that is new to it, by the share of a matrix product's rate
+    (`product`, FLOPs a second) that its kind of step reaches.
+    """
+    laboratory = work.laboratory
+    machine = laboratory.machine
+    rates = Rates(laboratory.store)
+    new = [step for step in walk(chain.from_iterable(work.of_choices(choices))) if not laboratory.store.has(step.key)]
+
+    def seconds(step: Step) -> float:
+        known = rates.seconds([step], machine.device, machine.threads_each)
+        return step.flops / (product * kind_of(step.kind).efficiency) if known is None else known
+
+    return sum(map(seconds, new)) / (machine.jobs or 1)
+
+
+def _product(laboratory: Laboratory) -> float:
+    """FLOPs a second of a matrix product as one job of this machine can make it."""
+    machine = laboratory.machine
+    device = machine.devices()[0].partition(":")[0]
+    return matrix_product(device) * (machine.threads_each / cores() if device == "cpu" else 1)
