@@ -87,9 +87,10 @@ def product(of: World, rows: Draw, labels: Ints, careful: int, folder: Path) -> 
     truth = write(folder / "gold.csv", gold) if gold else None
     sources: dict[str, Any] = {}
     pool = dataset_step(file, Reading.of("text"), Form.of(["label"]), truth, "label" if gold else None, sources)
-    found, usual = learning(of.name, None, careful=careful > 0)
+    usual = learning(of.name, None, careful=careful > 0)
+    found = usual[0].learner
     laboratory = Laboratory(Store(folder / "store"), Machine(device="cpu"), {**sources, **found.sources}, Silent())
-    work = work_on(pool, found, laboratory, 0)
+    work = work_on(pool, laboratory, 0)
     (choice,) = for_labels(usual, of.data.classes, work.data.both, 0 if gold else work.data.alone)
     return _accuracy(of, rows, found, work, choice)
 
