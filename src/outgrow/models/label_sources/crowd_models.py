@@ -54,10 +54,8 @@ def mace(votes: Votes, n: int, voters: int, classes: int, *, rounds: int = MACE_
 
     All classes are equally likely beforehand.
     """
-    knows, habit = (
-        np.full(voters, 0.5),
-        np.full((voters, classes), 0.5 / classes),
-    )  # habit: times how often it is followed
+    knows = np.full(voters, 0.5)
+    habit = np.full((voters, classes), 0.5 / classes)  # times how often it is followed
     cell = votes.voter * classes + votes.answer
     said = np.arange(classes) == votes.answer[:, None]
     for _ in range(rounds):

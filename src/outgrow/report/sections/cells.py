@@ -82,6 +82,13 @@ def _scale(
     return (low, high) if high > low else limits
 
 
+def telling(cells: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """The names that tell cells apart: their titles, and each cell's own."""
+    found = [names(cell) for cell in cells]
+    vary = [name for name in TITLES if len({one[name] for one in found}) > 1]
+    return [TITLES[name] for name in vary], [[one[name] for name in vary] for one in found]
+
+
 def _columns(rows: Sequence[Mapping[str, str]]) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
     """The names that tell cells apart, each a column, with what a filter offers; and those that all cells share."""
     columns, shared = [], []

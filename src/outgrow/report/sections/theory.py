@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from outgrow.report.scene import Scene, names
+from outgrow.report.scene import Scene
 from outgrow.report.section import Data, Section
-from outgrow.report.sections.cells import TITLES
+from outgrow.report.sections.cells import telling
 from outgrow.report.tables.cell_tables import NOTHING, agreement_view, number
 from outgrow.report.words.sentences import correlations
 from outgrow.results.cells import OVERLAP
@@ -18,20 +18,16 @@ def _data(scene: Scene) -> Data | None:
     if not cells:
         return None
     titles = {key: title for key, title in agreement_view(cells).columns.items() if key in SHOWN}
-    found = [names(cell) for cell in cells]
-    vary = [name for name in TITLES if len({one[name] for one in found}) > 1]
+    header, named = telling(cells)
     rows = [
-        {
-            "names": [one[name] for name in vary],
-            "numbers": [number(cell["agreement"].get(key, NOTHING)) for key in titles],
-        }
-        for cell, one in zip(cells[:MOST], found, strict=False)
+        [*own, *(number(cell["agreement"].get(key, NOTHING)) for key in titles)]
+        for cell, own in zip(cells[:MOST], named, strict=False)
     ]
     return Data(
         {
-            "names": [TITLES[name] for name in vary],
-            "numbers": [*titles.values()],
+            "header": [*header, *titles.values()],
             "rows": rows,
+            "names": len(header),
             "left": len(cells) - len(rows),
             "overlap": OVERLAP in titles,
             "sentences": correlations(cells),
