@@ -227,3 +227,30 @@ def test_check_finds_a_model_that_ignores_its_objective(tmp_path: Path) -> None:
     with pytest.raises(OutgrowError) as caught:
         check(f"{tmp_path / 'says.py'}:Deaf")
     assert "objective" not in str(caught.value)  # what is left is that it knows two classes alone
+
+
+def test_groups_that_some_seed_cannot_deal_are_found_before_any_training(tmp_path: Path) -> None:
+    """Groups go to one split whole, so that what one seed can deal another may not."""
+    rows = [f"text {row},{row % 2},g{row // 6 if row % 6 else f'x{row}'}\n" for row in range(90)]  # of one and of five
+    (tmp_path / "grouped.csv").write_text("".join(["text,label,group\n", *rows]), encoding="utf-8")
+    task = {
+        "name": "grouped",
+        "file": str(tmp_path / "grouped.csv"),
+        "text": "text",
+        "label": "label",
+        "group": "group",
+    }
+    store = Store(tmp_path / "store")
+
+    def fails(seeds: list[int]) -> str | None:
+        split = {"weak_train": 13, "transfer": 44, "test": 30}
+        try:
+            prepare(asked(tmp_path, tasks=[task], split=split, seeds=seeds), store, Machine())
+        except UsageError as error:
+            return str(error)
+        return None
+
+    alone = {seed: fails([seed]) for seed in range(12)}
+    (good, *_), (bad, *_) = ([seed for seed in alone if (alone[seed] is None) == fine] for fine in (True, False))
+    assert fails([good, bad]) == alone[bad]
+    assert str(alone[bad]).startswith("grouped: weak_train 13 + transfer 44 + validation 0 cannot be dealt from ")

@@ -289,9 +289,12 @@ def check_splits(experiment: Experiment, pools: Mapping[str, Pool]) -> None:
             ]
     sizes = {task.title: experiment.split_of(task).dealt for task in experiment.tasks}
     for title, pool in pools.items():
-        try:
-            deal(pool, experiment.seeds[0], **sizes[title])
-        except UsageError as error:
-            problems += [f"{title}: {text}" for text in error.problems]
+        grouped = len(set(pool.groups.tolist())) < len(pool)  # then one seed's groups may fit and another's not
+        for seed in experiment.seeds if grouped else experiment.seeds[:1]:
+            try:
+                deal(pool, seed, **sizes[title])
+            except UsageError as error:
+                problems += [f"{title}: {text}" for text in error.problems]
+                break
     if problems:
         raise UsageError(*problems)

@@ -85,7 +85,10 @@ class NamedTask:
         if chosen == "choice":
             questions = [item for item in items if isinstance(item, Question)]
             if len(questions) < len(items):
-                raise UsageError("form: choice: these rows have one answer each, and no others to choose from")
+                where = (train or test or _NOTHING).name
+                raise UsageError(
+                    f"{where}: these rows have one answer each, and no others to choose from: no `form: choice`"
+                )
             return _choices(questions, tests, notes if left_out else [])
         asked = [self.binary(item) if isinstance(item, Question) else item for item in items]
         classes = self.classes if not self.forms else ("second", "first") if self.pair else (WRONG, RIGHT)
