@@ -158,6 +158,14 @@ def test_a_method_or_strength_leaves_the_students_that_take_it() -> None:
     assert list(heads) == ["static:wordllama", "probe:small layer=all"]
 
 
+@pytest.mark.slow
+def test_with_a_graph_only_students_that_have_one_are_tried(files: Path, tmp_path: Path) -> None:
+    report = taught(files, tmp_path, onnx=True)
+    assert (tmp_path / "student" / "onnx" / "model.onnx").is_file()
+    assert load(tmp_path / "student").about["model"]["name"] == "probe:small layer=all"
+    assert report.tried == ()
+
+
 def test_a_machine_without_models(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("wordllama", "small"):
         monkeypatch.delitem(SHORT, name)

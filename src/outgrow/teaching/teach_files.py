@@ -90,7 +90,10 @@ def teach_files(
     kind = TEXT if reading is None else reading.inputs
     how: dict[str, Any] = {"inputs": kind, "l2": l2, "careful": truth is not None, "choose": choose, "mix": mix}
     choices = _tried(problems, lambda: asked(_student(student, kind), method, **how))
-    problems += graph_problems(choices[0].learner.spec, kind) if onnx and choices else []
+    if onnx and choices:
+        graphs = [one for one in choices if not graph_problems(one.learner.spec, kind)]
+        problems += [] if graphs else graph_problems(choices[0].learner.spec, kind)
+        choices = graphs
     sources: dict[str, Any] = {}
     pool = None
     if reading is not None:
