@@ -20,7 +20,7 @@ from outgrow.execution.machine import Machine, resolve_device
 from outgrow.teaching.auto import AUTO, BUDGET, asked
 from outgrow.teaching.estimator.arrays import careful_labels, dataset
 from outgrow.teaching.estimator.arrays import weak_labels as weak_labels_of
-from outgrow.teaching.estimator.training import Place, distinct, taught, weighted
+from outgrow.teaching.estimator.training import FitPlace, distinct, taught, weighted
 from outgrow.teaching.options import for_labels
 from outgrow.teaching.report import Report
 from outgrow.teaching.saved.described import described
@@ -98,7 +98,7 @@ class WeakToStrongClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         rows = distinct(inputs, weak.targets, weights)
         alike = np.ptp(rows.weights) == 0 and (weights is None or bool((weights > 0).all()))
         with tempfile.TemporaryDirectory() as folder:
-            at = Place(Path(folder), machine, self.seed)
+            at = FitPlace(Path(folder), machine, self.seed)
             if measured or alike:
                 data = dataset(inputs, weak, careful)
                 choices = usual(choices, data, careful=measured) if self.method is None else choices

@@ -49,7 +49,7 @@ def distinct(texts: Sequence[str], targets: Floats, weights: Floats | None) -> R
 
 
 @dataclass(frozen=True)
-class Place:
+class FitPlace:
     """Where one `fit` trains: an empty folder that goes afterwards, the machine, and the seed."""
 
     folder: Path
@@ -70,7 +70,7 @@ class Place:
 
 
 def taught(
-    choices: Sequence[Candidate], data: Dataset, place: Place, budget: float | None
+    choices: Sequence[Candidate], data: Dataset, place: FitPlace, budget: float | None
 ) -> tuple[Student, Learner, Report]:
     """What `outgrow teach` makes of the same rows in files, and of which student."""
     pool, laboratory = place.laboratory(choices, data.save)
@@ -82,7 +82,7 @@ def taught(
     return student.packed(), found, report
 
 
-def weighted(choice: Candidate, rows: Rows, place: Place) -> tuple[Student, Learner, Report]:
+def weighted(choice: Candidate, rows: Rows, place: FitPlace) -> tuple[Student, Learner, Report]:
     """A student of labels that have weights, by the steps of an experiment."""
     names = [str(number) for number in range(rows.targets.shape[1])]
     nobody = np.zeros(len(rows.ids), dtype=np.bool_)
