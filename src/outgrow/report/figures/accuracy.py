@@ -12,12 +12,11 @@ from outgrow.report.figures.figure import (
     Key,
     Row,
     Rows,
-    ends,
     label_lines,
     labelled,
+    measured,
     models,
     more_columns,
-    of_seeds,
     panel_key,
     run_of,
 )
@@ -45,16 +44,15 @@ def _by_model(scene: Scene) -> Rows:
     rows: dict[Key, list[Row]] = {}
     for cell, label in labelled(scene):
         for role, name in (("weak", "supervisor"), ("student", "student"), ("ceiling", "ceiling")):
-            found = cell[f"{role}_accuracy"]
-            if found["estimate"] is not None:
+            key = f"{role}_accuracy"
+            if cell[key]["estimate"] is not None:
                 rows.setdefault(panel_key(cell, "task", "test_set", "strong"), []).append(
                     {
                         **run_of(scene, cell),
                         **models(cell),
                         "row": label,
                         "role": name,
-                        **ends(found),
-                        **of_seeds(scene, cell, f"{role}_accuracy"),
+                        **measured(scene, cell, key),
                     }
                 )
     return rows
@@ -69,18 +67,17 @@ def _by_student(scene: Scene) -> Rows:
     for cell in scene.overlaid:
         who, key = names(cell), panel_key(cell, "task", "test_set", "method")
         of_run = f" ({who['run']})" if len(scene.runs) > 1 else ""
-        student, ceiling = cell["student_accuracy"], cell["ceiling_accuracy"]
-        if student["estimate"] is not None:
+        if cell["student_accuracy"]["estimate"] is not None:
             row = {
                 "strong": who["strong"],
                 "series": f"taught by {who['weak']}{of_run}",
                 "weak": cell["weak_accuracy"]["estimate"],
             }
-            rows.setdefault(key, []).append({**row, **ends(student), **of_seeds(scene, cell, "student_accuracy")})
-        if ceiling["estimate"] is not None:
+            rows.setdefault(key, []).append({**row, **measured(scene, cell, "student_accuracy")})
+        if cell["ceiling_accuracy"]["estimate"] is not None:
             # Given labels that leave rows out have a ceiling of their own; the first supervisor's is drawn.
-            row = {"strong": who["strong"], "series": f"taught the truth{of_run}", "weak": None, **ends(ceiling)}
-            row |= of_seeds(scene, cell, "ceiling_accuracy")
+            row = {"strong": who["strong"], "series": f"taught the truth{of_run}", "weak": None}
+            row |= measured(scene, cell, "ceiling_accuracy")
             ceilings.setdefault((key, who["run"], who["strong"]), row)
     for (key, *_), row in ceilings.items():
         rows.setdefault(key, []).append(row)

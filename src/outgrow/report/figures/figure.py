@@ -129,14 +129,14 @@ def ends(interval: Mapping[str, Any]) -> dict[str, float | None]:
     return {end: interval[end] for end in ("estimate", "low", "high")}
 
 
-def of_seeds(scene: Scene, cell: Mapping[str, Any], key: str) -> dict[str, str]:
-    """A number of a cell at each of its seeds, in their order, as a column of text; – where it is undefined."""
+def measured(scene: Scene, cell: Mapping[str, Any], key: str) -> Row:
+    """An interval of a cell, and where it is shown its number at each seed as a column of text, – where that is undefined."""
     if not scene.tells_seeds:
-        return {}
+        return ends(cell[key])
     values = [row.get(key) for row in cell["of_seeds"]]
-    return {BY_SEED: ", ".join("–" if value is None else short(value) for value in values)}
+    return {**ends(cell[key]), BY_SEED: ", ".join("–" if value is None else short(value) for value in values)}
 
 
 def more_columns(scene: Scene) -> list[str]:
-    """The columns that `run_of` and `of_seeds` make, where they make one."""
+    """The columns that `run_of` and `measured` make, where they make one."""
     return [*(["run"] if len(scene.runs) > 1 else []), *([BY_SEED] if scene.tells_seeds else [])]

@@ -10,12 +10,11 @@ from outgrow.report.figures.figure import (
     Key,
     Row,
     Rows,
-    ends,
     label_lines,
     labelled,
+    measured,
     models,
     more_columns,
-    of_seeds,
     panel_key,
     run_of,
 )
@@ -27,8 +26,7 @@ def _rows(scene: Scene) -> Rows:
     rows: dict[Key, list[Row]] = {}
     for cell, label in labelled(scene):
         if cell["pgr"]["estimate"] is not None:
-            more = {**run_of(scene, cell), **of_seeds(scene, cell, "pgr")}
-            row = {**models(cell), "row": label, **ends(cell["pgr"]), **more}
+            row = {**run_of(scene, cell), **models(cell), "row": label, **measured(scene, cell, "pgr")}
             rows.setdefault(panel_key(cell, "task", "test_set", "strong"), []).append(row)
     return rows
 

@@ -10,10 +10,9 @@ from outgrow.report.figures.figure import (
     Key,
     Row,
     Rows,
-    ends,
+    measured,
     models,
     more_columns,
-    of_seeds,
     panel_key,
 )
 from outgrow.report.figures.forms import finished, start_chart, tooltips
@@ -23,7 +22,7 @@ from outgrow.report.scene import Scene
 def _rows(scene: Scene) -> Rows:
     rows: dict[Key, list[Row]] = {}
     for cell in scene.cells:
-        row = {**models(cell), **ends(cell["pgr"]), "status": cell["pgr"]["status"], **of_seeds(scene, cell, "pgr")}
+        row = {**models(cell), "status": cell["pgr"]["status"], **measured(scene, cell, "pgr")}
         rows.setdefault(panel_key(cell, "run", "task", "test_set", "method"), []).append(row)
     return {
         key: panel
