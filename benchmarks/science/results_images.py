@@ -10,17 +10,16 @@ import argparse
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
-import yaml
-from results_nlp import PAGE, ROOT, filled, narrow
+from results_nlp import DATA, PAGE, ROOT, example, filled, narrow
 
 from outgrow import Experiment, Machine, Results, plot, run
 from outgrow.core.text.entry_names import display
 from outgrow.execution.store import Store, default_store
-from outgrow.experiment.spec.paths import BASE
 from outgrow.report.tables.cell_tables import markdown, rows
 
-DATA = ROOT.parent / "shared" / "data" / "cifar10"
+CIFAR = DATA / "cifar10"
 
 
 def main() -> None:
@@ -41,13 +40,11 @@ def main() -> None:
 
 def asked() -> Experiment:
     """The example, with the data where they lie here."""
-    content = yaml.safe_load((ROOT / "examples" / "images.yaml").read_text(encoding="utf-8"))
-    content["tasks"][0] |= {part: str(DATA / Path(content["tasks"][0][part]).name) for part in ("file", "test")}
-    base = BASE.set(ROOT / "examples")
-    try:
-        return Experiment(name="images", **content)
-    finally:
-        BASE.reset(base)
+    return example("images", _here)
+
+
+def _here(content: dict[str, Any]) -> None:
+    content["tasks"][0] |= {part: str(CIFAR / Path(content["tasks"][0][part]).name) for part in ("file", "test")}
 
 
 def controls(made: Results) -> str:
