@@ -6,6 +6,7 @@ import pytest
 from measured import benchmark
 from places import BENCHMARKS, DOCS
 
+OTHER = "alternative on mpnet"
 FOUND = json.loads((BENCHMARKS / "science" / "teach.json").read_text(encoding="utf-8"))
 
 
@@ -40,3 +41,14 @@ def test_a_difference_below_the_best_alternative_stands_out() -> None:
     assert "+1.0 points against the best single alternative (cheap alone), 3% of the room to the ceiling" in told
     assert "at worst -2.0 on a data set (a)" in told
     assert "In 0% of the cells" in told
+
+
+def test_the_page_shows_what_the_choice_of_a_student_brought(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS / "science"))
+    command = benchmark("teach_auto")
+    cells = json.loads(command.FOUND.read_text(encoding="utf-8"))
+    page = (DOCS / "guide" / "teach.md").read_text(encoding="utf-8")
+    assert command.table(cells) in page, "run python benchmarks/science/teach_auto.py"
+    gains = {name: 100 * sum(cell["auto"] - cell[name] for cell in cells) / len(cells) for name in ("minilm", OTHER)}
+    assert f"{gains['minilm']:+.1f} points against the usual student, `minilm`, and {gains[OTHER]:+.1f} against" in page
+    assert gains["minilm"] > 2

@@ -32,6 +32,7 @@ from outgrow.teaching.labels.joins import Join, Joins
 from outgrow.teaching.options import Candidate, Learner, for_labels
 from outgrow.teaching.plan import TeachPlan
 from outgrow.teaching.report import Report
+from outgrow.teaching.saved.sealed import without_folders
 from outgrow.teaching.steps import cheap_labels_step, folds
 from outgrow.teaching.without_rules import without_rules
 
@@ -113,7 +114,7 @@ def teach(
     laboratory.made([student, alone] if worth else [student])
     tried = [
         {
-            "student": choice.learner.spec.name,
+            "student": without_folders(choice.learner.spec.name),
             "method": choice.method.name,
             "l2": choice.l2,
             "weight": choice.weight,
