@@ -134,18 +134,18 @@ class Bench:
         """The student, and the joined labels it may learn."""
         sources: dict[str, Any] = {}
         pool = dataset_step(self.file, Reading.of("text"), self.form, None, None, sources)
-        found, _ = learning(self.world.name, None)
+        found = learning(self.world.name, None)[0].learner
         store = Store(self.file.parent / "store")
         laboratory = Laboratory(store, Machine(device="cpu"), {**sources, **found.sources}, Silent())
-        return found, work_on(pool, found, laboratory, 0)
+        return found, work_on(pool, laboratory, 0)
 
     def candidate(self, method: str) -> Candidate:
         """plain: naive. usual: what `teach` does where no method is named. kept: the same, and no label left out."""
         found, work = self.taught
         if method == "plain":
-            return Candidate(learning_method("naive"), None)
+            return Candidate(found, learning_method("naive"), None)
         alone = work.data.alone if method == "usual" else 0
-        first = Candidate(learning_method(found.methods[0]), None)
+        first = Candidate(found, learning_method(found.methods[0]), None)
         return for_labels([first], self.world.data.classes, 0, alone)[0]
 
     def opinion(self, candidate: Candidate) -> Floats:
@@ -185,7 +185,7 @@ def by_product(world: World, answers: Ints, learned: Ints, unseen: Ints, folder:
     )
     found = {f"teach, {method}": joined.accuracy(method, unseen) for method in METHODS}
     found["teach, truth"] = truth.accuracy("plain", unseen)
-    doubting = Candidate(learning_method(["confident_learning", "naive"]), None)
+    doubting = Candidate(joined.taught[0], learning_method(["confident_learning", "naive"]), None)
     for name, candidate in (("CROWDLAB", joined.candidate("plain")), ("CROWDLAB by doubting", doubting)):
         opinion = joined.opinion(candidate)
         known = np.flatnonzero(~np.isnan(opinion).any(axis=1))
