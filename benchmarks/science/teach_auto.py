@@ -28,7 +28,7 @@ from outgrow.execution.store import Store
 from outgrow.teaching.labels.dataset import Dataset
 from outgrow.teaching.labels.label_form import Form
 from outgrow.teaching.labels.reading import Reading
-from outgrow.teaching.options import learning
+from outgrow.teaching.options import learning, read_by
 from outgrow.teaching.steps import dataset_step
 from outgrow.teaching.teach import Laboratory, teach, usual
 
@@ -58,11 +58,10 @@ def chosen(of: Mapping[str, World], rows: Draw, labels: Ints, folder: Path) -> t
     sources: dict[str, Any] = {}
     pool = dataset_step(file, Reading.of("text"), Form.of(["label"]), gold, "label", sources)
     by_student = {name: learning(of[name].name, None, careful=True) for name in STUDENTS}
-    for choices in by_student.values():
-        sources |= choices[0].learner.sources
-    laboratory = Laboratory(Store(folder / "store"), Machine(device="cpu"), sources, Silent())
+    tried = [choice for some in by_student.values() for choice in some]
+    laboratory = Laboratory(Store(folder / "store"), Machine(device="cpu"), sources | read_by(tried), Silent())
     data = Dataset.load(*laboratory.made([pool]))
-    choices = usual([choice for some in by_student.values() for choice in some], data, careful=True)
+    choices = usual(tried, data, careful=True)
     made = teach(pool, choices, laboratory, worth=False)
     (name,) = [name for name in STUDENTS if of[name].name == made.learner.spec.name]
     assert made.report.student_accuracy is not None

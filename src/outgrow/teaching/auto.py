@@ -57,6 +57,15 @@ def asked(
     return found
 
 
+def seconds_for(student: str | Mapping[str, Any] | None, budget: float | None) -> float | None:
+    """For how long students are tried; None: one is named. Raises UsageError for a budget of one that is named."""
+    if student == AUTO:
+        return BUDGET if budget is None else budget
+    if budget is not None:
+        raise UsageError("--budget: is for how long --student auto tries students; leave it out, or take that")
+    return None
+
+
 def _here() -> list[tuple[Any, str | None]]:
     """What `--student` could name here, and the method that it then learns by; None: its usual one.
 

@@ -75,6 +75,11 @@ class Candidate:
     rounds: int = 0
 
 
+def read_by(choices: Sequence[Candidate]) -> dict[str, Any]:
+    """What the trainings of all candidates read: fingerprint -> where on this machine."""
+    return {name: place for choice in choices for name, place in choice.learner.sources.items()}
+
+
 def student_spec(written: Any) -> ModelSpec:
     """The student that is named: `minilm`, `static:wordllama`, a folder or hub name (as a probe), or a mapping.
 

@@ -16,12 +16,13 @@ from outgrow.core.text.units import named
 from outgrow.execution.machine import Machine
 from outgrow.execution.progress import Display, Silent
 from outgrow.execution.store import Store, default_store
-from outgrow.teaching.auto import AUTO, BUDGET, asked
+from outgrow.teaching.auto import asked, seconds_for
 from outgrow.teaching.labels.careful_labels import careful_files
 from outgrow.teaching.labels.dataset import Dataset
 from outgrow.teaching.labels.dataset_notes import notes
 from outgrow.teaching.labels.label_form import Form
 from outgrow.teaching.labels.reading import Reading
+from outgrow.teaching.options import read_by
 from outgrow.teaching.report import Report
 from outgrow.teaching.saved.described import described
 from outgrow.teaching.saved.saved_student import check_place, save
@@ -84,8 +85,7 @@ def teach_files(
     needing += ["--truth-voter"] if truth_voters and not truths else []
     problems += [f"{option}: needs careful labels; give them by --truth" for option in needing]
     problems += _voters(truth_voters, truth_label)
-    if budget is not None and student != AUTO:
-        problems.append("--budget: is for how long --student auto tries students; leave it out, or take that")
+    seconds = _tried(problems, lambda: seconds_for(student, budget))
     _tried(problems, lambda: check_place(Path(out)))
     kind = TEXT if reading is None else reading.inputs
     how: dict[str, Any] = {"inputs": kind, "l2": l2, "careful": truth is not None, "choose": choose, "mix": mix}
@@ -115,9 +115,7 @@ def teach_files(
         choices = usual(choices, Dataset.load(data.opened(pool)), careful=learned)
     machine = machine or Machine()
     machine.devices()  # a device that is not there is known before any work
-    for choice in choices:
-        sources |= choice.learner.sources
-    laboratory = Laboratory(opened, machine, sources, shown)
+    laboratory = Laboratory(opened, machine, sources | read_by(choices), shown)
     names = Path(labels).name, " and ".join(Path(one).name for one in truths)
 
     def keep(taught: Taught, *, onnx: bool = False) -> Report:
@@ -142,7 +140,7 @@ def teach_files(
             laboratory,
             seed=seed,
             worth=worth,
-            budget=(budget or BUDGET) if student == AUTO else None,
+            budget=seconds,
             before_worth=lambda one: saved.append(keep(one)),
         )
     except (Stopped, KeyboardInterrupt) as error:

@@ -17,7 +17,7 @@ from outgrow.core.examples import Floats, harden
 from outgrow.core.identity import content_id
 from outgrow.core.inputs.input_type import TEXT
 from outgrow.execution.machine import Machine, resolve_device
-from outgrow.teaching.auto import AUTO, BUDGET, asked
+from outgrow.teaching.auto import asked, seconds_for
 from outgrow.teaching.estimator.arrays import careful_labels, dataset
 from outgrow.teaching.estimator.arrays import weak_labels as weak_labels_of
 from outgrow.teaching.estimator.training import FitPlace, distinct, taught, weighted
@@ -84,6 +84,7 @@ class WeakToStrongClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             raise ValueError(
                 "WeakToStrongClassifier: sample_weight and truth exclude each other: leave one of them out"
             )
+        seconds = seconds_for(self.student, self.budget)
         choices = asked(self.student, self.method, l2=self.l2, careful=measured)
         of_method = choices[0].method
         if of_method.validated_on is not None and not measured:
@@ -102,12 +103,12 @@ class WeakToStrongClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             if measured or alike:
                 data = dataset(inputs, weak, careful)
                 choices = usual(choices, data, careful=measured) if self.method is None else choices
-                budget = (self.budget or BUDGET) if self.student == AUTO else None
-                student, found, report = taught(choices, data, at, budget)
+                student, found, report = taught(choices, data, at, seconds)
             else:
                 usual_of = for_labels(choices, len(names), 0, len(rows.ids) if choices[0].learner.cheap else 0)
                 (choice,) = usual_of if self.method is None else choices
-                student, found, report = weighted(choice, rows, at)
+                found = choice.learner
+                student, report = weighted(choice, rows, at)
             self.student_ = student.packed()
         self.classes_, self.report_, self._columns = weak.classes, report, weak.columns
         form = "probabilities" if weak.soft else "classes"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from outgrow.experiment.steps.training_request import TaskPlan
 from outgrow.teaching.estimator.arrays import TRUTH, WEAK
 from outgrow.teaching.labels.dataset import Dataset
 from outgrow.teaching.labels.dataset_notes import notes
-from outgrow.teaching.options import Candidate, Learner
+from outgrow.teaching.options import Candidate, Learner, read_by
 from outgrow.teaching.plan import fitted
 from outgrow.teaching.report import Report
 from outgrow.teaching.students import Student, calibrated, trained
@@ -62,9 +61,7 @@ class FitPlace:
         given.mkdir()
         save(given)
         content = digest({path.name: digest_file(path) for path in given.iterdir()})
-        sources: dict[str, Any] = {content: str(given)}
-        for choice in choices:
-            sources |= choice.learner.sources
+        sources = {**read_by(choices), content: str(given)}
         laboratory = Laboratory(Store(self.folder / "store"), self.machine, sources, Silent())
         return Step("handed_over", {"digest": content}, label="rows"), laboratory
 
@@ -82,7 +79,7 @@ def taught(
     return student.packed(), found, report
 
 
-def weighted(choice: Candidate, rows: Rows, place: FitPlace) -> tuple[Student, Learner, Report]:
+def weighted(choice: Candidate, rows: Rows, place: FitPlace) -> tuple[Student, Report]:
     """A student of labels that have weights, by the steps of an experiment."""
     names = [str(number) for number in range(rows.targets.shape[1])]
     nobody = np.zeros(len(rows.ids), dtype=np.bool_)
@@ -115,4 +112,4 @@ def weighted(choice: Candidate, rows: Rows, place: FitPlace) -> tuple[Student, L
         corrections=0,
         agreement=float(repeated.mean()),
     )
-    return trained(found.spec, found.location, step.params, folder).packed(), found, report
+    return trained(found.spec, found.location, step.params, folder).packed(), report
