@@ -80,7 +80,7 @@ def test_every_student_that_is_here_is_tried_and_the_best_one_kept(files: Path, 
     report = taught(files, store)
     tried = [(one["student"], one["method"]) for one in report.tried]
     assert tried == [
-        ("static:wordllama", "confidence"),
+        ("static:wordllama", "naive"),
         ("finetune:small", "lp_ft"),
         ("probe:small layer=all", "confidence"),
     ]

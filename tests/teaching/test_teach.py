@@ -19,7 +19,16 @@ from outgrow.methods.losses import Confidence, Naive
 from outgrow.teaching.calibration import tempered
 from outgrow.teaching.labels.label_form import Form
 from outgrow.teaching.labels.reading import Reading
-from outgrow.teaching.options import Learner, candidates, for_labels, learning_method, student_spec
+from outgrow.teaching.options import (
+    CORRECTED_WEIGHT,
+    CORRECTIONS,
+    OVERLAP,
+    Learner,
+    candidates,
+    for_labels,
+    learning_method,
+    student_spec,
+)
 from outgrow.teaching.options import learning as learning_of
 from outgrow.teaching.saved.saved_student import load
 from outgrow.teaching.sentences import sentences
@@ -289,3 +298,10 @@ def test_more_than_two_classes_are_learned_by_naive_unless_told_otherwise() -> N
     choices = learning_of("wordllama", None)
     assert [one.method.name for one in for_labels(choices, 2, 0)] == ["confidence"]
     assert [one.method.name for one in for_labels(choices, 3, 0)] == ["naive"]
+
+
+def test_labels_that_careful_ones_correct_are_learned_by_naive_unless_told_otherwise() -> None:
+    choices = learning_of("wordllama", None, careful=True)
+    (corrected,) = for_labels(choices, 2, OVERLAP)
+    assert (corrected.method.name, corrected.rounds, corrected.weight) == ("naive", CORRECTIONS, CORRECTED_WEIGHT)
+    assert {one.method.name for one in for_labels(choices, 2, OVERLAP - 1)} == {"confidence"}

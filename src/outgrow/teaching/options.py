@@ -174,16 +174,17 @@ def learning(
 def for_labels(choices: Sequence[Candidate], classes: int, both: int, alone: int = 0) -> list[Candidate]:
     """The candidates where no method is given.
 
-    With more than two classes, naive. Where careful labels may be learned from, in trainings that are cheap, and `both` texts
-    have a cheap and a careful one, enough to know where the cheap ones are wrong: the cheap ones corrected, and no choice.
-    Where `alone` cheap labels are all that is learned, in such trainings: less those that confident learning doubts.
+    Where careful labels may be learned from, in trainings that are cheap, and `both` texts have a cheap and a careful one,
+    enough to know where the cheap ones are wrong: the cheap ones corrected, learned by naive, and no choice. Where `alone`
+    cheap labels are all that is learned, in such trainings: less those that confident learning doubts. With more than two
+    classes naive takes the place of confidence. What both gain and lose is in docs/develop/log.md.
     """
+    if len(choices) > 1 and both >= OVERLAP:
+        naive = learning_method("naive")
+        return [replace(choices[0], method=naive, weight=CORRECTED_WEIGHT, rounds=CORRECTIONS)]
     usual = choices[0].method
     if classes > 2 and usual.name == "confidence":
-        # It hardens more than two classes at many times the cost, and gains nothing: docs/develop/log.md.
         usual = learning_method("naive")
-    if len(choices) > 1 and both >= OVERLAP:
-        return [replace(choices[0], method=usual, weight=CORRECTED_WEIGHT, rounds=CORRECTIONS)]
     if alone >= DOUBTED:
         usual = learning_method(["confident_learning", usual.name])
     return [replace(one, method=usual) for one in choices]
