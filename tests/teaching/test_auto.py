@@ -82,7 +82,7 @@ def test_every_student_that_is_here_is_tried_and_the_best_one_kept(files: Path, 
     assert tried == [
         ("static:wordllama", "naive"),
         ("finetune:small", "lp_ft"),
-        ("probe:small layer=all", "confidence"),
+        ("probe:small layer=all", "naive"),
     ]
     best = report.tried[0]
     assert best["accuracy"] > max(one["accuracy"] for one in report.tried[1:]) + 0.05  # random weights know nothing
