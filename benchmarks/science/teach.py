@@ -177,7 +177,7 @@ def main(sets: Sequence[str], draws: int, sizes: Sequence[int]) -> list[dict[str
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--sets", default=",".join(SETS))
-    parser.add_argument("--draws", type=int, default=2)
+    parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)))
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()

@@ -76,7 +76,9 @@ def test_the_record_says_what_was_made_how(tmp_path: Path) -> None:
     assert meta["environment"]["python"] == ".".join(map(str, sys.version_info[:3]))
     assert (meta["environment"]["threads"], meta["environment"]["device"]) == (3, "cpu")
     assert set(meta["environment"]) == set(environment("cpu", 3))
-    assert Rates(store).seconds([step], "cpu", 3) == pytest.approx(meta["seconds"])
+    pace = Rates(store).seconds([step], "cpu", 3)
+    assert pace is not None
+    assert 2 * 0.05 <= pace <= 2 * meta["seconds"], "the toy reports half of its work before it sleeps"
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

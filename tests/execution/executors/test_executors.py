@@ -15,7 +15,7 @@ from outgrow import run
 from outgrow.core.errors import UsageError
 from outgrow.core.registry import BUILT_IN
 from outgrow.execution.execute import execute
-from outgrow.execution.executors.executor import Outcome, Reports, WorkOrder, carry_out
+from outgrow.execution.executors.executor import Outcome, Pace, Reports, WorkOrder, carry_out
 from outgrow.execution.machine import Machine
 from outgrow.execution.step import Step
 from outgrow.execution.store import Store
@@ -164,3 +164,26 @@ def test_jobs_take_the_devices_in_turn(tmp_path: Path, monkeypatch: pytest.Monke
     assert devices == ["cuda:0", "cuda:1", "cuda:0"]
     recorded = {Store(tmp_path).meta(step.key)["environment"]["device"] for step in steps}
     assert recorded == {"cuda"}, "which of them it was changes no bit"
+
+
+@pytest.mark.parametrize(
+    ("reports", "seconds"),
+    [
+        ([], 50),  # no progress: all of it
+        ([(20, 10, 100), (35, 60, 100)], (50 - 20) / 0.9),  # 20 seconds for a tenth, the loading in them
+        ([(20, 0, 4), (30, 1, 4), (40, 2, 4)], (50 - 30) / 0.75),  # nothing is done at first
+        ([(20, 80, 100)], (50 - 20) / 0.2),  # a training that goes on where it was killed
+        ([(40, 5, 5)], 50),  # one batch
+    ],
+)
+def test_the_start_of_a_step_is_not_in_its_pace(
+    monkeypatch: pytest.MonkeyPatch, reports: Sequence[tuple[float, int, int]], seconds: float
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("outgrow.execution.executors.executor.time.perf_counter", lambda: now)
+    seen: list[tuple[int, int]] = []
+    pace = Pace(0.0, lambda done, of: seen.append((done, of)))
+    for now, done, of in reports:  # noqa: B007
+        pace(done, of)
+    assert pace.seconds(50.0) == pytest.approx(seconds)
+    assert seen == [(done, of) for _, done, of in reports]

@@ -90,7 +90,7 @@ class RemoteError(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """An order that has ended, with the device it was made on: seconds of work, and why it failed if it did."""
+    """An order that has ended, with the device it was made on: seconds of such work (`Pace`), and why it failed if it did."""
 
     order: WorkOrder
     seconds: float
@@ -112,6 +112,27 @@ class Outcome:
         trace = RemoteError(words["trace"])
         failure = Failure(**{**words, "sentences": tuple(words["sentences"])}, cause=trace)
         return cls(order, values["seconds"], failure)
+
+
+class Pace:
+    """What work takes once it is under way: without loading a model, the first use of kernels, and what was done before a kill.
+
+    Called with units done, of total, as a step reports its progress.
+    """
+
+    def __init__(self, begin: float, progress: Callable[[int, int], None]) -> None:
+        self._begin = begin
+        self._progress = progress
+        self._share = 0.0  # of the work, done before `_begin`
+
+    def __call__(self, done: int, total: int) -> None:
+        if self._share == 0 and 0 < done < total:
+            self._begin, self._share = time.perf_counter(), done / total
+        self._progress(done, total)
+
+    def seconds(self, end: float) -> float:
+        """Of the whole work, by what it took from the first report of progress to the end."""
+        return (end - self._begin) / (1 - self._share)
 
 
 @dataclass(frozen=True)
@@ -144,11 +165,11 @@ def carry_out(order: WorkOrder, store: Store, progress: Callable[[int, int], Non
     The record of each says what it was made in: the versions, device and threads of this process.
     """
     begin = time.perf_counter()
-    seconds = 0.0
+    pace = Pace(begin, progress)
     try:
         remember(order.sources)
         elsewhere = order.host != disk.this_host()
-        context = Context(order.device, order.threads, order.sources, progress, order.checkpoint_every, elsewhere)
+        context = Context(order.device, order.threads, order.sources, pace, order.checkpoint_every, elsewhere)
         made_in = environment(order.device, order.threads)
         records = {item.key: {**item.record, "environment": made_in} for item in order.items}
         with store.create_all(records) as folders:
@@ -158,12 +179,12 @@ def carry_out(order: WorkOrder, store: Store, progress: Callable[[int, int], Non
                 jobs.append(Job(folder, item.params, parents, store.halfway(item.key)))
             with foreign_code("a plug-in"):
                 Member(**order.kind).load().make(jobs, context)
-            seconds = time.perf_counter() - begin
+            end = time.perf_counter()
             for record in records.values():
-                record["seconds"] = seconds / len(records)
+                record["seconds"] = (end - begin) / len(records)
     except Exception as error:
         return Outcome(order, time.perf_counter() - begin, failure(error))
-    return Outcome(order, seconds)
+    return Outcome(order, pace.seconds(end))
 
 
 def failure(error: Exception) -> Failure:
