@@ -89,7 +89,7 @@ def commands(folder: Path, what: str, size: int, texts: Sequence[str]) -> list[s
 
 
 def heads(count: int) -> None:
-    """Solve so many heads on 2,000 x 256 random features, each on 1,000 rows of its own."""
+    """Solve `count` heads on 2,000 x 256 random features, each on 1,000 rows of its own."""
     from heads import problem
 
     from outgrow.methods.losses import Naive
@@ -123,7 +123,7 @@ def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--most", type=int, default=1_000_000)
     parser.add_argument("--figure", type=Path)
-    parser.add_argument("--heads", type=int, help="solve so many and end: what is measured of heads")
+    parser.add_argument("--heads", type=int, help="solve this number of heads and end: what is measured of heads")
     asked = parser.parse_args()
     if asked.heads:
         heads(asked.heads)

@@ -52,3 +52,13 @@ def test_the_page_shows_what_the_choice_of_a_student_brought(monkeypatch: pytest
     gains = {name: 100 * sum(cell["auto"] - cell[name] for cell in cells) / len(cells) for name in ("minilm", OTHER)}
     assert f"{gains['minilm']:+.1f} points against the usual student, `minilm`, and {gains[OTHER]:+.1f} against" in page
     assert gains["minilm"] > 2
+
+
+def test_the_page_shows_what_students_of_voters_brought(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS / "science"))
+    command = benchmark("teach_voters")
+    cells = json.loads(command.FOUND.read_text(encoding="utf-8"))
+    page = (DOCS / "guide" / "teach.md").read_text(encoding="utf-8")
+    assert command.page(cells) in page, "run python benchmarks/science/teach_voters.py"
+    joins = [cell["join"] - cell["majority"] for cell in cells]
+    assert sum(joins) / len(joins) > 0
