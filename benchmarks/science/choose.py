@@ -76,13 +76,14 @@ def simulated(experiments_of: int) -> list[dict[str, Any]]:
         tables = simulations(model, [*accuracies, LABELS], 1, n, experiments_of, effect=0.0, taste=TASTE)
         for number, table in enumerate(tables):
             right, labels = table[:-1, 0], table[-1, 0]
-            scores = scores_of_choice(right, np.arange(n).astype(np.str_), number)
+            errors = 1 - right[:, None]  # right or wrong is all that a simulated model says
+            scores = scores_of_choice(right, errors, np.arange(n).astype(np.str_), number)
             pairs = np.stack([scores, np.broadcast_to(labels, scores.shape)], axis=1)
             parts = np.array_split(np.random.default_rng([5, number]).permutation(n), FOLDS)
             once = np.empty(n)
             for part in parts:
-                once[part] = right[best_of(np.delete(right, part, axis=1)), part]
-            kept = best_of(right)
+                once[part] = right[best_of(np.delete(errors, part, axis=2)), part]
+            kept = best_of(errors)
             for what, found, true in (
                 ("accuracy", accuracy_of_choice(scores), accuracies[kept]),
                 ("gain", over_deals(pairs, [1, -1]), accuracies[kept] - LABELS),

@@ -1,5 +1,6 @@
 """`--student auto`: what is tried, what a budget leaves out, and that the choice is measured as any other."""
 
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from outgrow.teaching import auto
 from outgrow.teaching.auto import asked
 from outgrow.teaching.labels.label_form import Form
 from outgrow.teaching.labels.reading import Reading
-from outgrow.teaching.options import learning
+from outgrow.teaching.options import Learner, learning
 from outgrow.teaching.saved.saved_student import load
 from outgrow.teaching.sentences import sentences
 from outgrow.teaching.steps import dataset_step
@@ -60,7 +61,7 @@ def here(monkeypatch: pytest.MonkeyPatch, small: Path) -> None:
         monkeypatch.delitem(SHORT, name)
     for name, short in known.items():
         monkeypatch.setitem(SHORT, name, short)
-    monkeypatch.setattr(auto, "expected", lambda work, choices, product: STUDENTS[choices[0].learner.spec.name])
+    monkeypatch.setattr(auto, "expected", lambda work, choices, *_: STUDENTS[choices[0].learner.spec.name])
 
 
 def taught(files: Path, place: Path, **options: Any) -> Any:
@@ -90,8 +91,8 @@ def test_every_student_that_is_here_is_tried_and_the_best_one_kept(files: Path, 
     assert not [note for note in report.notes if "was not tried" in note]
     said = sentences(report.plain())
     (of_students,) = [sentence for sentence in said if sentence.startswith("Of 3 students")]
-    figure = f"{best['accuracy']:.3f}".removeprefix("0")
-    assert f"right most often: static:wordllama {figure}; finetune:small " in of_students
+    loss, right = (f"{best[what]:.3f}".removeprefix("0") for what in ("log_loss", "accuracy"))
+    assert f"least log loss: static:wordllama {loss} ({right} right); finetune:small " in of_students
     card = (store / "student" / "README.md").read_text("utf-8")
     assert "- Student, method, regularisation and that weight were chosen among 3 by the careful labels." in card
 
@@ -132,7 +133,8 @@ def test_its_interval_is_that_of_a_choice(files: Path, store: Path) -> None:
     rows = np.flatnonzero(pool.labels >= 0)
     worse, better = np.zeros((2, len(rows)))
     better[: round(report.tried[0]["accuracy"] * len(rows))] = 1
-    expected = accuracy_of_choice(scores_of_choice(np.stack([better, worse]), pool.groups[rows], 0))
+    right = np.stack([better, worse])
+    expected = accuracy_of_choice(scores_of_choice(right, 1 - right[:, None], pool.groups[rows], 0))
     assert report.student_accuracy.estimate == pytest.approx(expected.estimate)
     assert report.student_accuracy.low == pytest.approx(expected.low, abs=0.01)
 
@@ -221,6 +223,18 @@ def test_the_expected_time_of_steps(files: Path, tmp_path: Path, monkeypatch: py
     assert auto.expected(work, choices, 1e9) == 0
     others = learning("static:wordllama", "naive", l2=0.2, careful=True)
     assert auto.expected(work, others, 1e9) == auto.expected(work, others, 1e12) > 0
+    new = [replace(choice, learner=unlike(choice.learner)) for choice in choices]
+    assert auto.expected(work, new, 1e9) == pytest.approx(by_product)
+    assert auto.expected(work, new, 1e9, choices) == auto.expected(work, new, 1e12, choices) > 0, (
+        "as others of its kind"
+    )
+
+
+def unlike(learner: Learner) -> Learner:
+    """A student of the same kind and size whose checkpoint no store has seen."""
+    return replace(
+        learner, locations={name: replace(at, fingerprint="0" * 64) for name, at in learner.locations.items()}
+    )
 
 
 def test_the_rate_of_a_product() -> None:

@@ -51,7 +51,7 @@ def right(of: Work, choice: Candidate, by: Any) -> np.ndarray:
     evidence = Join.read(by, step, of.data, of.laboratory.made([step])[0]).evidence
     student = TeachPlan(evidence, of.plan.pool, step, 0).taught(choice)
     of.laboratory.made([student])
-    return of.right(student, of.evidence.careful)
+    return of.right(of.answers(student, of.evidence.careful), of.evidence.careful)
 
 
 def test_it_is_what_a_file_without_the_column_teaches(files: Path) -> None:

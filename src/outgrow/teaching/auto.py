@@ -8,6 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from outgrow.core.errors import UsageError
+from outgrow.core.identity import digest
 from outgrow.core.inputs.input_type import TEXT, InputType
 from outgrow.core.text.units import shown_duration
 from outgrow.execution.machine import cores
@@ -95,7 +96,7 @@ def within(work: Work, choices: Sequence[Candidate], budget: float) -> tuple[lis
     groups = of_students(choices)
     product = _product(work.laboratory)
     while groups:
-        times = [expected(work, group, product) for group in groups]
+        times = [expected(work, group, product, tried) for group in groups]
         cheapest = min(range(len(groups)), key=times.__getitem__)
         group, seconds = groups.pop(cheapest), times[cheapest]
         left = budget - (monotonic() - begin)
@@ -110,22 +111,36 @@ def within(work: Work, choices: Sequence[Candidate], budget: float) -> tuple[lis
     return tried, notes
 
 
-def expected(work: Work, choices: Sequence[Candidate], product: float) -> float:
+def expected(work: Work, choices: Sequence[Candidate], product: float, tried: Sequence[Candidate] = ()) -> float:
     """Seconds that the trainings of these candidates take which are not in the store.
 
-    By the rates of earlier steps on this store; of a model that is new to it, by the share of a matrix product's rate
-    (`product`, FLOPs a second) that its kind of step reaches.
+    By the rates of earlier steps on this store; of a model that is new to it, by the slowest rate of the same steps of models
+    of its kind among what was tried, else by the share of a matrix product's rate (`product`, FLOPs a second) that its kind of
+    step reaches.
     """
     laboratory = work.laboratory
     machine = laboratory.machine
     rates = Rates(laboratory.store)
-    new = [step for step in walk(chain.from_iterable(work.of_choices(choices))) if not laboratory.store.has(step.key)]
+
+    def known(step: Step) -> float | None:
+        seconds = rates.seconds([step], machine.device, machine.threads_each)
+        return step.flops / seconds if seconds else None
+
+    alike: dict[tuple[str, str], float] = {}
+    for step in walk(chain.from_iterable(work.of_choices(tried))):
+        if (rate := known(step)) is not None:
+            alike[_alike(step)] = min(rate, alike.get(_alike(step), rate))
 
     def seconds(step: Step) -> float:
-        known = rates.seconds([step], machine.device, machine.threads_each)
-        return step.flops / (product * kind_of(step.kind).efficiency) if known is None else known
+        return step.flops / (known(step) or alike.get(_alike(step), product * kind_of(step.kind).efficiency))
 
+    new = [step for step in walk(chain.from_iterable(work.of_choices(choices))) if not laboratory.store.has(step.key)]
     return sum(map(seconds, new)) / (machine.jobs or 1)
+
+
+def _alike(step: Step) -> tuple[str, str]:
+    """Steps for which this is equal reach about the same rate."""
+    return step.kind, digest(step.parents.get("features", step).params.get("model"))
 
 
 def _product(laboratory: Laboratory) -> float:

@@ -14,6 +14,7 @@ from outgrow.results.statistics.intervals import Interval, Limits, contrast
 
 BINS = 15  # of equal width: Guo et al. 2017
 RANGE = (0.05, 20.0)  # of temperatures
+TEMPERATURES = np.geomspace(*RANGE, 41)  # to compare students at, each at the one that suits it best
 _LEAST = 1e-30  # of a probability, before its logarithm
 
 
@@ -87,6 +88,11 @@ def tempered(probabilities: Floats, by: float) -> NDArray[np.float64]:
     powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     found: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
     return found
+
+
+def losses_at_temperatures(probabilities: Floats, labels: Ints) -> NDArray[np.float64]:
+    """The log loss of rows `[n, classes]` at each of `TEMPERATURES`, `[temperatures, n]`."""
+    return np.stack([_loss(tempered(probabilities, by), labels) for by in TEMPERATURES])
 
 
 def ece(probabilities: Floats, labels: Ints) -> float:

@@ -31,7 +31,7 @@ class Report:
     calibration: Calibration | None = None  # what a temperature does to its probabilities
     worth: Worth | None = None  # of the cheap labels alone
     worth_counted: bool = False  # if so and there is none, the careful labels are too few
-    tried: Sequence[Mapping[str, Any]] = ()  # candidates of a choice with their accuracy
+    tried: Sequence[Mapping[str, Any]] = ()  # candidates of a choice with their accuracy and log loss
     voters: Mapping[str, Mapping[str, float]] = field(
         default_factory=dict
     )  # column -> coverage, accuracy by Dawid-Skene

@@ -57,21 +57,24 @@ def _account(report: Numbers) -> list[str]:
 
 
 def _students(report: Numbers) -> list[str]:
-    """Of several students, what the best choice of each is right on, where they were tried."""
+    """Of several students, the log loss and the accuracy of each one's best choice, where they were tried."""
     best = best_by_student(report.get("tried", ()))
     if len(best) < 2:
         return []
-    kept = max(best, key=best.__getitem__)  # of equals the first, as it was chosen
-    rest = ", ".join(f"{name} {_short(right)}" for name, right in best.items() if name != kept)
-    return [f"Of {len(best)} students it is the one that is right most often: {kept} {_short(best[kept])}; {rest}."]
+    kept = min(best, key=lambda name: float(best[name]["log_loss"]))  # of equals the first, as it was chosen
+    others = [name for name in best if name != kept]
+    each = {name: f"{name} {_short(one['log_loss'])} ({_short(one['accuracy'])}" for name, one in best.items()}
+    rest = ", ".join(f"{each[name]})" for name in others)
+    return [f"Of {len(best)} students it has the least log loss: {each[kept]} right); {rest}."]
 
 
-def best_by_student(tried: Sequence[Numbers]) -> dict[str, float]:
-    """The accuracy of each student's best choice, of what was tried."""
-    best: dict[str, float] = {}
+def best_by_student(tried: Sequence[Numbers]) -> dict[str, Numbers]:
+    """Each student's best choice of what was tried."""
+    best: dict[str, Numbers] = {}
     for one in tried:
-        name = one.get("student", "")  # older versions tried one student
-        best[name] = max(one["accuracy"], best.get(name, 0.0))
+        name = one.get("student", "")  # older versions tried one student, and noted no loss
+        if name not in best or one.get("log_loss", 0.0) < best[name]["log_loss"]:
+            best[name] = one
     return best
 
 

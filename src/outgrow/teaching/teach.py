@@ -25,7 +25,7 @@ from outgrow.results.statistics.intervals import accuracy
 from outgrow.results.statistics.worth import best_by_others, sizes
 from outgrow.results.statistics.worth import worth as worth_by
 from outgrow.teaching.auto import of_students, within
-from outgrow.teaching.calibration import Calibration, calibration
+from outgrow.teaching.calibration import calibration, losses_at_temperatures
 from outgrow.teaching.labels.dataset import Dataset, Evidence
 from outgrow.teaching.labels.dataset_notes import far_from_labels
 from outgrow.teaching.labels.joins import Join, Joins
@@ -90,9 +90,10 @@ def teach(
 ) -> Taught:
     """Train a student on the cheap labels, and on careful ones where a choice gives them weight, and measure it.
 
-    pool: the step of the data set. Of several choices, the one with the best accuracy on the careful labels, each scored
-    by students that did not learn it. The student's own accuracy is then measured by cross-validation: each row is scored
-    by the choice that the rows of other parts make, over many deals into parts.
+    pool: the step of the data set. Of several choices, the one with the least log loss on the careful labels, each scored by
+    students that did not learn it, at the temperature that suits it best: 200 rows say more by probabilities than by being
+    right or wrong. The student's own accuracy is then measured by cross-validation: each row is scored by the choice that the
+    rows of other parts make, over many deals into parts.
     budget: seconds for which students are tried, the cheapest first; None: all are.
     worth: whether what the cheap labels are worth is counted, which is most of the trainings; before_worth gets the student
     and all else that is known of it before that.
@@ -106,9 +107,12 @@ def teach(
         laboratory.made([student])
         return work.taught(choices[0], student, work.report(choices[0], student))
     choices, untried = (choices, []) if budget is None else within(work, choices, budget)
-    right = work.cross_fitted(choices)
-    scores = scores_of_choice(right, evidence.careful_groups, seed)
-    best = best_of(right)
+    answers = work.cross_fitted(choices)
+    right = np.stack([work.right(of_choice, evidence.careful) for of_choice in answers])
+    labels = evidence.pool.labels[evidence.careful]
+    losses = np.stack([losses_at_temperatures(of_choice, labels) for of_choice in answers])
+    scores = scores_of_choice(right, losses, evidence.careful_groups, seed)
+    best = best_of(losses)
     kept = choices[best]
     student, alone = work.plan.kept(kept), work.plan.taught(kept)
     laboratory.made([student, alone] if worth else [student])
@@ -118,16 +122,19 @@ def teach(
             "method": choice.method.name,
             "l2": choice.l2,
             "weight": choice.weight,
-            "accuracy": float(row.mean()),
+            "accuracy": float(scored.mean()),
+            "log_loss": float(loss.mean(axis=1).min()),
         }
-        for choice, row in zip(choices, right, strict=True)
+        for choice, scored, loss in zip(choices, right, losses, strict=True)
     ]
     report = work.report(kept, student, scores, tried if len(choices) > 1 else ())
     report = replace(report, notes=(*report.notes, *untried))
     if evidence.pool.input_type.name == "text":
         parts = folds(evidence.careful_groups, seed)
-        picks = [choices[best_of(np.delete(right, part, axis=1))] for part in parts]
-        measured = work.calibration(picks, kept)
+        picked = np.empty_like(answers[best])
+        for part in parts:
+            picked[part] = answers[best_of(np.delete(losses, part, axis=2)), part]
+        measured = calibration(picked, answers[best], labels, parts, evidence.careful_groups)
         report = replace(report, calibration=measured)
     if worth and report.voters:
         report = replace(report, without=without_rules(work, kept, list(report.voters)))
@@ -196,11 +203,10 @@ class Work:
         """What `teach` returns."""
         return Taught(student, choice.learner, report, self.evidence, self.data, self.voters)
 
-    def right(self, student: Step, rows: Ints) -> Floats:
-        """1 where the student is right, `[rows]`."""
+    def right(self, answers: Floats, rows: Ints) -> Floats:
+        """1 where answers `[rows, classes]` are right, `[rows]`."""
         pool: Pool = self.evidence.pool
-        hard = harden(self.answers(student, rows), pool.ids[rows])
-        scores: Floats = np.asarray(hard == pool.labels[rows], dtype=np.float64)
+        scores: Floats = np.asarray(harden(answers, pool.ids[rows]) == pool.labels[rows], dtype=np.float64)
         return scores
 
     def answers(self, student: Step, rows: Ints) -> Floats:
@@ -208,21 +214,8 @@ class Work:
         found: Floats = np.load(self.laboratory.opened(student) / "probabilities.npy", mmap_mode="r")[rows]
         return found
 
-    def calibration(self, of_folds: Sequence[Candidate], kept: Candidate) -> Calibration:
-        """What a temperature brings, by students that did not learn the careful label that they are scored by.
-
-        of_folds: the choice that all other folds make, for each fold.
-        """
-        careful, groups = self.evidence.careful, self.evidence.careful_groups
-        parts = folds(groups, self.plan.seed)
-        tables = np.empty((2, len(careful), len(self.evidence.pool.classes)))
-        for fold, (part, plan) in enumerate(zip(parts, self.of_folds, strict=True)):
-            for table, choice in zip(tables, (of_folds[fold], kept), strict=True):
-                table[part] = self.answers(plan.of_fold(choice, fold), careful[part])
-        return calibration(tables[0], tables[1], self.evidence.pool.labels[careful], parts, groups)
-
     def cross_fitted(self, choices: Sequence[Candidate]) -> Floats:
-        """1 where right, `[choices, careful rows]`, each row by a student that owes nothing to its careful label."""
+        """Probabilities `[choices, careful rows, classes]`, each row's by a student that owes nothing to its careful label."""
         return self._by_fold(self.of_choices(choices))
 
     def of_choices(self, choices: Sequence[Candidate]) -> list[list[Step]]:
@@ -232,19 +225,19 @@ class Work:
 
     def alone(self, choice: Candidate) -> Floats:
         """1 where right, `[careful rows]`, by students that learned cheap labels alone."""
-        right: Floats = self._by_fold([[plan.taught(choice) for plan in self.of_folds]])[0]
-        return right
+        (answers,) = self._by_fold([[plan.taught(choice) for plan in self.of_folds]])
+        return self.right(answers, self.evidence.careful)
 
     def _by_fold(self, steps: Sequence[Sequence[Step]]) -> Floats:
-        """1 where right, `[choices, careful rows]`, by the students of each fold, `[choices][folds]`."""
+        """Probabilities `[choices, careful rows, classes]`, by the students of each fold, `[choices][folds]`."""
         careful = self.evidence.careful
         parts = folds(self.evidence.careful_groups, self.plan.seed)
         self.laboratory.made(list(dict.fromkeys(step for of_choice in steps for step in of_choice)))
-        right = np.empty((len(steps), len(careful)))
-        for row, of_choice in zip(right, steps, strict=True):
+        answers = np.empty((len(steps), len(careful), len(self.evidence.pool.classes)))
+        for table, of_choice in zip(answers, steps, strict=True):
             for part, step in zip(parts, of_choice, strict=True):
-                row[part] = self.right(step, careful[part])
-        return right
+                table[part] = self.answers(step, careful[part])
+        return answers
 
     def curve(self, learner: Learner, strengths: Sequence[float | None]) -> dict[int, Floats]:
         """Scores `[repeats, careful rows]` of students that learned some careful labels alone; NaN where learned.
@@ -261,7 +254,7 @@ class Work:
             for repeat, step in enumerate(of_size):
                 order = np.load(self.laboratory.opened(step.parents["split"]) / "transfer.npy")
                 rest = np.sort(order[size:])
-                table[repeat, np.searchsorted(careful, rest)] = self.right(step, rest)
+                table[repeat, np.searchsorted(careful, rest)] = self.right(self.answers(step, rest), rest)
             tables.setdefault(size, []).append(table)
         parts = folds(self.evidence.careful_groups, self.plan.seed)
         return {size: best_by_others(of_size, parts) for size, of_size in tables.items()}

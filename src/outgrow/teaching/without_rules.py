@@ -43,9 +43,9 @@ def without_rules(work: Work, choice: Candidate, columns: list[str]) -> tuple[di
         students[column] = plan.taught(choice)
     whole = work.plan.taught(choice)
     work.laboratory.made([whole, *students.values()])
-    right = work.right(whole, careful)
+    right = work.right(work.answers(whole, careful), careful)
     found = []
     for column, student in students.items():
-        lost = contrast(np.stack([right, work.right(student, careful)])[:, None], [1, -1])
+        lost = contrast(np.stack([right, work.right(work.answers(student, careful), careful)])[:, None], [1, -1])
         found.append({"column": column, "estimate": lost.estimate, "low": lost.low, "high": lost.high})
     return tuple(found)

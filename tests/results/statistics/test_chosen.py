@@ -21,13 +21,18 @@ def answers(seed: int, choices: int, rows: int, share: float = 0.7) -> np.ndarra
     return (noise < stats.norm.ppf(share)).astype(np.float64)
 
 
+def errors(right: np.ndarray) -> np.ndarray:
+    """Losses by which the choice is the one that is right most often: `[choices, 1, rows]`."""
+    return (1 - right)[:, None]
+
+
 def alone(rows: int) -> np.ndarray:
     return np.arange(rows).astype(np.str_)
 
 
 def test_where_there_is_one_choice_the_interval_is_that_of_a_model() -> None:
     right, cheap = answers(0, 2, 60)
-    scores = scores_of_choice(right[None], alone(60), 0)
+    scores = scores_of_choice(right[None], errors(right[None]), alone(60), 0)
     assert (scores == right).all()
     found, usual = accuracy_of_choice(scores), accuracy(right[None])
     assert (found.low, found.high) == pytest.approx((usual.low, usual.high))
@@ -54,13 +59,23 @@ def test_no_row_has_a_part_in_the_choice_that_it_is_scored_by(seed: int, row: in
     groups = (np.arange(20) // 4).astype(np.str_) if grouped else alone(20)
     mine = groups == groups[row]
     turned = np.where(mine, 1 - right, right)
-    before, after = (scores_of_choice(table, groups, 3)[:, mine] for table in (right, turned))
+    before, after = (scores_of_choice(table, errors(table), groups, 3)[:, mine] for table in (right, turned))
     assert (after == 1 - before).all()
     assert before.shape == (DEALS, mine.sum())
 
 
 def test_equal_choices_are_the_first() -> None:
-    assert best_of(np.array([[0.0, 1], [1, 0]])) == 0
+    assert best_of(np.array([[[0.0, 1]], [[1, 0]]])) == 0
+
+
+def test_the_choice_has_the_least_loss_each_at_its_best_temperature() -> None:
+    """Means by temperature: 3 and 2, 4 and 1, 1.5 and 1.5."""
+    losses = np.array([[[2.0, 4], [1, 3]], [[4, 4], [1, 1]], [[1, 2], [2, 1]]])
+    assert best_of(losses) == 1
+    assert best_of(losses[[0, 2]]) == 1
+    right = np.array([[1.0] * 40, [0.0] * 40])  # the second is chosen though it is right less often
+    tables = np.stack([np.tile(losses[place], 20) for place in (0, 1)])
+    assert (scores_of_choice(right, tables, alone(40), 0) == 0).all()
 
 
 def test_intervals_hold_the_truth_of_the_choice_that_is_kept() -> None:
@@ -69,7 +84,7 @@ def test_intervals_hold_the_truth_of_the_choice_that_is_kept() -> None:
     for seed in range(300):
         right = answers(seed, 10, 100)
         cheap = (np.random.default_rng([1, seed]).random(100) < LABELS).astype(np.float64)
-        scores = scores_of_choice(right, alone(100), seed)
+        scores = scores_of_choice(right, errors(right), alone(100), seed)
         pairs = np.stack([scores, np.broadcast_to(cheap, scores.shape)], axis=1)
         found, gain, once = accuracy_of_choice(scores), over_deals(pairs, [1, -1]), accuracy(scores[:1])
         for what, interval, truth in (("deals", found, 0.7), ("gain", gain, 0.7 - LABELS), ("once", once, 0.7)):

@@ -15,15 +15,19 @@ DEALS, PARTS = 30, 5
 UNDECIDED = 2.0  # how often the variance between deals counts, see `over_deals`
 
 
-def best_of(right: Floats) -> int:
-    """The choice `[choices, rows]` that is right most often; of equals the first."""
-    return int(right.mean(axis=1).argmax())
+def best_of(losses: Floats) -> int:
+    """The choice of the least mean loss, each at the temperature that suits it best; of equals the first.
+
+    losses: `[choices, temperatures, rows]`.
+    """
+    return int(losses.mean(axis=2).min(axis=1).argmin())
 
 
-def scores_of_choice(right: Floats, groups: Strings, seed: int) -> Floats:
+def scores_of_choice(right: Floats, losses: Floats, groups: Strings, seed: int) -> Floats:
     """`[deals, rows]` scores: each row by the choice that the rows of other parts make, in each of many deals into parts.
 
-    right: `[choices, rows]`, 1 where right, by students that owe nothing to the row. Rows of one group share a part.
+    right: `[choices, rows]`, 1 where right, and losses: `[choices, temperatures, rows]`, by students that owe nothing to the
+    row. Rows of one group share a part.
     """
     _, of_group = np.unique(groups, return_inverse=True)
     random = np.random.default_rng([seed, DEALS])
@@ -31,10 +35,8 @@ def scores_of_choice(right: Floats, groups: Strings, seed: int) -> Floats:
     for deal in scores:
         part = (random.permutation(of_group.max() + 1) % PARTS)[of_group]
         here = np.eye(PARTS)[part]
-        elsewhere = (
-            right.sum(axis=1)[:, None] - right @ here
-        )  # of all other parts, whose rows are as many for every choice
-        deal[:] = right[elsewhere.argmax(axis=0)[part], np.arange(right.shape[1])]
+        elsewhere = losses.sum(axis=2)[..., None] - losses @ here  # all other parts have as many rows for every choice
+        deal[:] = right[elsewhere.min(axis=1).argmin(axis=0)[part], np.arange(right.shape[1])]
     return scores
 
 
