@@ -161,3 +161,9 @@ def test_a_node_that_cannot_do_the_work_says_why(tmp_path: Path, monkeypatch: py
         orphan = json.dumps({**message, "order": order_of(kind, {}, "cd" * 32).to_json()})
         failure = json.loads(_make(str(store.root), orphan))["outcome"]["failure"]
         assert "was made on another node and is not seen here; is it shared?" in failure["sentences"][0]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "127.0.0.1:99999", "nowhere.invalid:6379"])
+def test_an_address_where_nothing_answers_is_named(tmp_path: Path, address: str) -> None:
+    with pytest.raises(UsageError, match=f"--address {address}: no Ray cluster can be used there: "):
+        execute([number(1)], Store(tmp_path), Machine(None, 1, "cpu", executor="ray", address=address))

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import shutil
+import socket
 import sys
 import time
 from collections.abc import Iterable
@@ -34,6 +35,7 @@ from outgrow.execution.machine import Machine
 from outgrow.execution.store import Store
 
 SOURCES = "sources"  # in the store: plug-in files by fingerprint, for nodes that do not have them
+ANSWER = 10.0  # seconds in which the head of a cluster answers
 PATIENCE = 120.0  # seconds in which a shared file system shows on one node what another has written
 FEW_THREADS = 4  # of a step, where the user does not say
 BASE_MEMORY = 2.0**30  # bytes that a process needs beside its models: Python, torch, the data
@@ -152,12 +154,22 @@ def _connect(address: str | None) -> tuple[Any, bool]:
         raise UsageError("--executor ray: Ray is not installed: pip install 'outgrow[ray]'") from error
     if ray.is_initialized():
         return ray, False
+    address = address or os.environ.get("RAY_ADDRESS")
     try:
+        _check_reachable(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, OverflowError, RuntimeError, ValueError) as error:
         text = " ".join(str(error).split())[:300]
         raise UsageError(f"--address {address or '(none)'}: no Ray cluster can be used there: {text}") from error
     return ray, True
+
+
+def _check_reachable(address: str | None) -> None:
+    """Raise OSError where nothing answers at HOST:PORT; Ray itself would wait for a host that is not there without an end."""
+    host, _, port = (address or "").rpartition("://")[2].rpartition(":")
+    if host and port.isdecimal():
+        with socket.create_connection((host.strip("[]"), int(port)), ANSWER):
+            pass
 
 
 def _make(root: str, message: str) -> str:
