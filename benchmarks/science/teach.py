@@ -32,12 +32,13 @@ from outgrow.core.examples import Floats, Ints
 from outgrow.execution.machine import Machine
 from outgrow.execution.progress import Silent
 from outgrow.execution.store import Store
+from outgrow.teaching.labels.dataset import Dataset
 from outgrow.teaching.labels.label_form import Form
 from outgrow.teaching.labels.reading import Reading
-from outgrow.teaching.options import Candidate, Learner, for_labels, learning
+from outgrow.teaching.options import learning
 from outgrow.teaching.steps import dataset_step
 from outgrow.teaching.students import no_progress, trained
-from outgrow.teaching.teach import Laboratory, Work, work_on
+from outgrow.teaching.teach import Laboratory, teach, usual
 
 STUDENT = "minilm"
 SIZES = (0, 50, 200)  # careful labels
@@ -87,19 +88,14 @@ def product(of: World, rows: Draw, labels: Ints, careful: int, folder: Path) -> 
     truth = write(folder / "gold.csv", gold) if gold else None
     sources: dict[str, Any] = {}
     pool = dataset_step(file, Reading.of("text"), Form.of(["label"]), truth, "label" if gold else None, sources)
-    usual = learning(of.name, None, careful=careful > 0)
-    found = usual[0].learner
-    laboratory = Laboratory(Store(folder / "store"), Machine(device="cpu"), {**sources, **found.sources}, Silent())
-    work = work_on(pool, laboratory, 0)
-    (choice,) = for_labels(usual, of.data.classes, work.data.both, 0 if gold else work.data.alone)
-    return _accuracy(of, rows, found, work, choice)
-
-
-def _accuracy(of: World, rows: Draw, found: Learner, work: Work, choice: Candidate) -> float:
-    step = work.plan.kept(choice) if len(work.evidence.careful) else work.plan.taught(choice)
-    work.laboratory.made([step])
-    step = work.laboratory.trained(step)
-    student = trained(found.spec, found.location, step.params, work.laboratory.opened(step))
+    choices = learning(of.name, None, careful=careful > 0)
+    laboratory = Laboratory(
+        Store(folder / "store"), Machine(device="cpu"), {**sources, **choices[0].learner.sources}, Silent()
+    )
+    data = Dataset.load(*laboratory.made([pool]))
+    made = teach(pool, usual(choices, data, careful=careful > 0), laboratory, worth=False)
+    step = laboratory.trained(made.student)
+    student = trained(made.learner.spec, made.learner.location, step.params, laboratory.opened(step))
     answers = student.reader("cpu")([of.words[row] for row in rows.unseen], no_progress)
     return float((answers.argmax(axis=1) == of.data.truth[rows.unseen]).mean())
 

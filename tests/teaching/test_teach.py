@@ -300,8 +300,10 @@ def test_more_than_two_classes_are_learned_by_naive_unless_told_otherwise() -> N
     assert [one.method.name for one in for_labels(choices, 3, 0)] == ["naive"]
 
 
-def test_labels_that_careful_ones_correct_are_learned_by_naive_unless_told_otherwise() -> None:
+def test_labels_that_careful_ones_correct_are_learned_by_naive_or_confidence_unless_told_otherwise() -> None:
     choices = learning_of("wordllama", None, careful=True)
-    (corrected,) = for_labels(choices, 2, OVERLAP)
-    assert (corrected.method.name, corrected.rounds, corrected.weight) == ("naive", CORRECTIONS, CORRECTED_WEIGHT)
+    for classes, methods in ((2, ["naive", "confidence"]), (3, ["naive"])):
+        corrected = for_labels(choices, classes, OVERLAP)
+        assert [one.method.name for one in corrected] == methods
+        assert {(one.rounds, one.weight) for one in corrected} == {(CORRECTIONS, CORRECTED_WEIGHT)}
     assert {one.method.name for one in for_labels(choices, 2, OVERLAP - 1)} == {"confidence"}

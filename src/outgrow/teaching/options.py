@@ -175,13 +175,14 @@ def for_labels(choices: Sequence[Candidate], classes: int, both: int, alone: int
     """The candidates where no method is given.
 
     Where careful labels may be learned from, in trainings that are cheap, and `both` texts have a cheap and a careful one,
-    enough to know where the cheap ones are wrong: the cheap ones corrected, learned by naive, and no choice. Where `alone`
+    enough to know where the cheap ones are wrong: the cheap ones corrected, learned by naive or by confidence. Where `alone`
     cheap labels are all that is learned, in such trainings: less those that confident learning doubts. With more than two
-    classes naive takes the place of confidence. What both gain and lose is in docs/develop/log.md.
+    classes naive takes the place of confidence. What these gain and lose is in docs/develop/log.md.
     """
     if len(choices) > 1 and both >= OVERLAP:
-        naive = learning_method("naive")
-        return [replace(choices[0], method=naive, weight=CORRECTED_WEIGHT, rounds=CORRECTIONS)]
+        corrected = replace(choices[0], weight=CORRECTED_WEIGHT, rounds=CORRECTIONS)
+        methods = ("naive", "confidence") if classes == 2 else ("naive",)
+        return [replace(corrected, method=learning_method(name)) for name in methods]
     usual = choices[0].method
     if classes > 2 and usual.name == "confidence":
         usual = learning_method("naive")
