@@ -16,7 +16,7 @@ from outgrow.execution.store import Store
 from outgrow.teaching.labels.correction import Clues, corrected, dealt, lengths, trusted
 from outgrow.teaching.labels.label_form import Form
 from outgrow.teaching.labels.reading import Reading
-from outgrow.teaching.options import CORRECTED_WEIGHT, CORRECTIONS, for_labels, learning
+from outgrow.teaching.options import CORRECTED_WEIGHT, CORRECTIONS, Candidate, for_labels, learning
 from outgrow.teaching.report import Report
 from outgrow.teaching.steps import dataset_step, folds
 from outgrow.teaching.teach import Laboratory, Work, work_on
@@ -91,13 +91,12 @@ def work(files: Path, gold: Path, place: Path) -> tuple[Work, Any]:
     choices = learning("wordllama", "naive", careful=True)
     laboratory = Laboratory(Store(place), Machine(), {**sources, **choices[0].learner.sources}, Silent())
     made = work_on(pool, laboratory, 0)
-    (choice,) = for_labels(choices, 2, made.data.both)
-    return made, choice
+    return made, for_labels(choices, 2, made.data.both)
 
 
 def test_no_fold_is_scored_by_what_it_taught(files: Path, tmp_path: Path) -> None:
     """With the opposite truth in one fold, the student of that fold is the same to the bit, and the kept one is not."""
-    before, choice = work(files, files / "gold.csv", tmp_path / "store")
+    before, choices = work(files, files / "gold.csv", tmp_path / "store")
     careful = before.evidence.careful
     fold = careful[folds(before.evidence.careful_groups, 0)[3]]
     turned = {before.evidence.pool.inputs[row] for row in fold}
@@ -105,13 +104,15 @@ def test_no_fold_is_scored_by_what_it_taught(files: Path, tmp_path: Path) -> Non
     write(tmp_path / "gold.csv", ["text", "label"], rows)
     after, _ = work(files, tmp_path / "gold.csv", tmp_path / "store")
 
-    def answers(of: Work, kept: bool) -> np.ndarray:
+    def answers(of: Work, choice: Candidate, kept: bool) -> np.ndarray:
         step = of.plan.kept(choice) if kept else of.plan.of_fold(choice, 3)
         return np.load(of.laboratory.made([step])[0] / "probabilities.npy")
 
-    assert choice.rounds == CORRECTIONS > 1
-    assert (answers(before, kept=False) == answers(after, kept=False)).all()
-    assert (answers(before, kept=True) != answers(after, kept=True)).any()
+    assert [choice.method.name for choice in choices] == ["naive", "confidence"]
+    for choice in choices:
+        assert choice.rounds == CORRECTIONS > 1
+        assert (answers(before, choice, kept=False) == answers(after, choice, kept=False)).all()
+        assert (answers(before, choice, kept=True) != answers(after, choice, kept=True)).any()
 
 
 def made(labels: Path, place: Path, **options: Any) -> Report:
@@ -125,7 +126,8 @@ def test_correction_beats_the_labels_that_it_corrects(files: Path, tmp_path: Pat
     labels, truth = files / "labels.csv", files / "gold.csv"
     usual = made(labels, tmp_path, truth=truth, out=tmp_path / "usual")
     alone = made(labels, tmp_path, truth=truth, out=tmp_path / "alone", mix=False)
-    assert (usual.corrections, usual.weight, usual.tried) == (CORRECTIONS, CORRECTED_WEIGHT, ())
+    assert (usual.corrections, usual.weight) == (CORRECTIONS, CORRECTED_WEIGHT)
+    assert [one["method"] for one in usual.tried] == ["naive", "confidence"]
     assert alone.corrections == 0
     assert usual.student_accuracy is not None
     assert alone.student_accuracy is not None
