@@ -79,8 +79,8 @@ def write(path: Path, rows: Sequence[tuple[str, Any]]) -> Path:
     return path
 
 
-def product(of: World, rows: Draw, labels: Ints, careful: int, folder: Path) -> float:
-    """What the student that teach would keep by default gets right on unseen texts."""
+def product(of: World, rows: Draw, labels: Ints, careful: int, folder: Path, store: Path | None = None) -> float:
+    """What the student that teach would keep by default gets right on unseen texts. store: where one is there already."""
     file = write(
         folder / "labels.csv", [(of.words[row], labels[row]) for row in [*rows.cheap, *rows.careful[:careful]]]
     )
@@ -90,7 +90,7 @@ def product(of: World, rows: Draw, labels: Ints, careful: int, folder: Path) -> 
     pool = dataset_step(file, Reading.of("text"), Form.of(["label"]), truth, "label" if gold else None, sources)
     choices = learning(of.name, None, careful=careful > 0)
     laboratory = Laboratory(
-        Store(folder / "store"), Machine(device="cpu"), {**sources, **choices[0].learner.sources}, Silent()
+        Store(store or folder / "store"), Machine(device="cpu"), {**sources, **choices[0].learner.sources}, Silent()
     )
     data = Dataset.load(*laboratory.made([pool]))
     made = teach(pool, usual(choices, data, careful=careful > 0), laboratory, worth=False)

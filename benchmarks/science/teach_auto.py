@@ -49,7 +49,7 @@ def worlds(name: str, folder: Path) -> dict[str, World]:
     return {student: world_of(data, folder / student.replace(" ", "-"), read) for student, read in features.items()}
 
 
-def chosen(of: Mapping[str, World], rows: Draw, labels: Ints, folder: Path) -> tuple[str, str, float]:
+def chosen(of: Mapping[str, World], rows: Draw, labels: Ints, folder: Path, store: Path) -> tuple[str, str, float]:
     """The student that `teach --student auto` keeps, and the one that is right most often on careful labels; its accuracy."""
     one = of["minilm"]
     folder.mkdir()
@@ -59,7 +59,7 @@ def chosen(of: Mapping[str, World], rows: Draw, labels: Ints, folder: Path) -> t
     pool = dataset_step(file, Reading.of("text"), Form.of(["label"]), gold, "label", sources)
     by_student = {name: learning(of[name].name, None, careful=True) for name in STUDENTS}
     tried = [choice for some in by_student.values() for choice in some]
-    laboratory = Laboratory(Store(folder / "store"), Machine(device="cpu"), sources | read_by(tried), Silent())
+    laboratory = Laboratory(Store(store), Machine(device="cpu"), sources | read_by(tried), Silent())
     data = Dataset.load(*laboratory.made([pool]))
     choices = usual(tried, data, careful=True)
     made = teach(pool, choices, laboratory, worth=False)
@@ -81,12 +81,12 @@ def main() -> list[dict[str, Any]]:
             one = of["minilm"]
             rows = drawn(one.data, 0)
             labels = cheap_labels(one.data, rows, kind, 0)
-            accuracy = {}
+            accuracy, store = {}, Path(place) / f"{name}-{kind}-store"
             for student, world in of.items():
                 folder = Path(place) / f"{name}-{kind}-{student}"
                 folder.mkdir()
-                accuracy[student] = product(world, rows, labels, CAREFUL, folder)
-            kept, by_accuracy, said = chosen(of, rows, labels, Path(place) / f"{name}-{kind}-auto")
+                accuracy[student] = product(world, rows, labels, CAREFUL, folder, store)
+            kept, by_accuracy, said = chosen(of, rows, labels, Path(place) / f"{name}-{kind}-auto", store)
             as_mpnet = DataSet(one.data.texts, one.data.truth, one.data.classes, {"minilm": one.data.features["mpnet"]})
             others = alternatives(as_mpnet, rows, labels, CAREFUL)
             scores = {**accuracy, "auto": accuracy[kept], "said": said, "labels": others["labels"]}
