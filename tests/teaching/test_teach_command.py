@@ -261,3 +261,8 @@ def test_a_finetuned_student_is_measured_as_any_other(tmp_path: Path, files: Pat
     assert report.student_accuracy.estimate == pytest.approx(right)
     assert report.worth is not None
     assert [point["size"] for point in report.plain()["worth"]["points"]] == [25, 48]
+
+
+def test_what_older_versions_tried_has_no_loss() -> None:
+    tried = [{"method": name, "l2": 0.03, "weight": 0, "accuracy": 0.8} for name in ("confidence", "naive")]
+    assert sentences(numbers(tried=tried)) == sentences(numbers())

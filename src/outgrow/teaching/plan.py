@@ -15,7 +15,7 @@ from outgrow.experiment.spec.model_entries import ModelSpec
 from outgrow.experiment.steps.training_request import NAIVE, TRUTH, TaskPlan, Terms
 from outgrow.teaching.labels.correction import PARTS
 from outgrow.teaching.labels.dataset import Evidence
-from outgrow.teaching.options import CORRECTED_WEIGHT, Candidate, Learner, learning_method
+from outgrow.teaching.options import CORRECTED_WEIGHT, Candidate, Learner
 from outgrow.teaching.steps import FOLDS, Careful, careful_order_step, corrected_step, folds, lesson_step
 
 STEPS = 60  # of the optimizer at least, where `epochs` is not given: two epochs of 25 texts are two steps, and teach nothing
@@ -73,7 +73,7 @@ class TeachPlan:
 
     def _labels(self, candidate: Candidate, learn: Careful) -> Step:
         """The cheap labels, corrected as often as the candidate says by the careful ones that it may learn from."""
-        labels, seen = self.labels, replace(candidate, weight=SEEN, method=learning_method("naive"))
+        labels, seen = self.labels, replace(candidate, weight=SEEN, method=NAIVE)
         for correction in range(candidate.rounds):
             # The first students learn the cheap labels as they are; the others what the round before made of them.
             used: Careful = "none" if correction == 0 else learn

@@ -73,7 +73,7 @@ def best_by_student(tried: Sequence[Numbers]) -> dict[str, Numbers]:
     best: dict[str, Numbers] = {}
     for one in tried:
         name = one.get("student", "")  # older versions tried one student, and noted no loss
-        if name not in best or one.get("log_loss", 0.0) < best[name]["log_loss"]:
+        if name not in best or one.get("log_loss", 0.0) < best[name].get("log_loss", 0.0):
             best[name] = one
     return best
 
