@@ -151,3 +151,16 @@ def test_only_what_is_new_is_made(folder: Path, tmp_path: Path) -> None:
     assert len(objects(tmp_path / "store") - before) == 5  # a split, supervisor, ceiling, two students
     old, new = (json.loads((path / "results.json").read_text()) for path in (folder / "runs" / "small", tmp_path / "o"))
     assert [each for each in new["runs"] if each["seed"] != 2] == old["runs"]
+
+
+@pytest.mark.parametrize("command", ["list models", "list methods", "list metrics"])
+def test_a_list_loads_no_heavy_library(command: str) -> None:
+    heavy = {"torch", "transformers", "datasets", "sklearn", "pandas", "altair", "scipy.optimize", "scipy.stats"}
+    code = (
+        "import sys\nfrom outgrow.cli.app import entry\n"
+        f"sys.argv = ['outgrow', *{command.split()!r}]\n"
+        "try:\n    entry()\nexcept SystemExit:\n    pass\n"
+        f"print(sorted(set({sorted(heavy)}) & sys.modules.keys()), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == "[]"

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats, Ints, Strings, harden
-from outgrow.models.label_sources.crowd_models import trusted
 from outgrow.models.label_sources.dawid_skene import LEAST, DawidSkene, Votes, column_votes, dawid_skene, one_sided
 
 Rule = Literal["mean", "majority", "dawid_skene", "pseudo_votes", "one_coin", "wawa", "mace", "glad", "safest"]
@@ -111,6 +110,8 @@ def join_votes(votes: Votes, n: int, voters: int, classes: int, by: Rule, fitted
     counts = np.zeros((n, classes))
     np.add.at(counts, (votes.row, votes.answer), 1)
     if by == "wawa" or by == "mace" or by == "glad":
+        from outgrow.models.label_sources.crowd_models import trusted  # its solver takes a third of a second to import
+
         found, right = trusted(by, votes, votes if fitted is None else fitted, n, voters, classes)
         found[counts.sum(axis=1) == 0] = np.nan
         return Aggregated(found, right.tolist())
