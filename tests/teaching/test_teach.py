@@ -278,7 +278,9 @@ def test_the_card(files: Path, tmp_path: Path) -> None:
     for sentence in sentences(numbers):
         assert sentence in body
     assert "Cheap labels of 680 distinct texts: column `rule`." in body
-    assert "Method `confidence`, L2 0.1, seed 0." in body
+    assert f"Method `{numbers['method']}`, L2 0.1, seed 0." in body
+    assert [(one["method"], one["l2"]) for one in numbers["tried"]] == [("naive", 0.1), ("confidence", 0.1)]
+    assert "- Method was chosen among 2 by the careful labels." in body
     assert "## Limits" in body
     assert str(files) not in card + (out / "student.json").read_text()
 

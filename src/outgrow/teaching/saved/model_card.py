@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from outgrow.core.registry import find_identity
 from outgrow.core.text.units import named
 from outgrow.models.contract import Saved
 from outgrow.teaching.labels.reading import Reading, columns_read
-from outgrow.teaching.sentences import JOINS, best_by_student, sentences, share
+from outgrow.teaching.sentences import JOINS, sentences, share
 
 LICENCES = {  # of the weights, where their folder does not say
     "wordllama": "mit",
@@ -118,11 +118,17 @@ def _data(made: Mapping[str, Any], numbers: Mapping[str, Any]) -> str:
     strength = f", L2 {made['l2']:g}" if made["l2"] is not None else ""
     lines.append(f"- Method `{_plain(numbers['method'])}`{strength}, seed {made['seed']}.")
     if numbers["tried"]:
-        count = len(numbers["tried"])
-        what = "Student, method" if len(best_by_student(numbers["tried"])) > 1 else "Method"
-        lines.append(f"- {what}, regularisation and that weight were chosen among {count} by the careful labels.")
+        lines.append(_chosen(numbers["tried"]))
     lines += [f"- {_plain(note)}." for note in numbers["notes"]]
     return "\n".join(lines)
+
+
+def _chosen(tried: Sequence[Mapping[str, Any]]) -> str:
+    """What the careful labels chose: in what the candidates differ."""
+    names = {"student": "student", "method": "method", "l2": "regularisation", "weight": "that weight"}
+    *first, last = [name for key, name in names.items() if len({one.get(key) for one in tried}) > 1] or ["student"]
+    what = f"{', '.join(first)} and {last} were" if first else f"{last} was"
+    return f"- {what[0].upper()}{what[1:]} chosen among {len(tried)} by the careful labels."
 
 
 def _lost(without: Mapping[str, Any]) -> str:
