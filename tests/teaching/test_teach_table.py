@@ -7,7 +7,7 @@ from measured import benchmark
 from places import BENCHMARKS, DOCS
 
 OTHER = "alternative on mpnet"
-FOUND = benchmark("teach_table").measured()
+FOUND = json.loads((BENCHMARKS / "science" / "teach.json").read_text(encoding="utf-8"))
 
 
 def test_the_page_shows_what_was_measured() -> None:
