@@ -1,6 +1,7 @@
 """docs/guide/teach.md shows what benchmarks/science/teach.py measured, and what it claims follows from that."""
 
 import json
+from typing import Any
 
 import pytest
 from measured import benchmark
@@ -43,22 +44,24 @@ def test_a_difference_below_the_best_alternative_stands_out() -> None:
     assert "In 0% of the cells" in told
 
 
-def test_the_page_shows_what_the_choice_of_a_student_brought(monkeypatch: pytest.MonkeyPatch) -> None:
+def shown(name: str, table: str, monkeypatch: pytest.MonkeyPatch) -> tuple[list[dict[str, Any]], str]:
+    """The cells that a benchmark measured, and the page, which has its table of them."""
     monkeypatch.syspath_prepend(str(BENCHMARKS / "science"))
-    command = benchmark("teach_auto")
+    command = benchmark(name)
     cells = json.loads(command.FOUND.read_text(encoding="utf-8"))
     page = (DOCS / "guide" / "teach.md").read_text(encoding="utf-8")
-    assert command.table(cells) in page, "run python benchmarks/science/teach_auto.py"
+    assert getattr(command, table)(cells) in page, f"run python benchmarks/science/{name}.py"
+    return cells, page
+
+
+def test_the_page_shows_what_the_choice_of_a_student_brought(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells, page = shown("teach_auto", "table", monkeypatch)
     gains = {name: 100 * sum(cell["auto"] - cell[name] for cell in cells) / len(cells) for name in ("minilm", OTHER)}
     assert f"{gains['minilm']:+.1f} points against the usual student, `minilm`, and {gains[OTHER]:+.1f} against" in page
     assert gains["minilm"] > 2
 
 
 def test_the_page_shows_what_students_of_voters_brought(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(BENCHMARKS / "science"))
-    command = benchmark("teach_voters")
-    cells = json.loads(command.FOUND.read_text(encoding="utf-8"))
-    page = (DOCS / "guide" / "teach.md").read_text(encoding="utf-8")
-    assert command.page(cells) in page, "run python benchmarks/science/teach_voters.py"
+    cells, _ = shown("teach_voters", "page", monkeypatch)
     joins = [cell["join"] - cell["majority"] for cell in cells]
     assert sum(joins) / len(joins) > 0
