@@ -14,9 +14,9 @@ from outgrow.core.examples import Ints
 from outgrow.results.metrics.agreement import agreement, agreements, squared_misfit
 from outgrow.results.metrics.scores import ACCURACY, Contributions, Metric, metric_named
 from outgrow.results.predictions import OWN, HeldOut, ModelKey, Predictions
-from outgrow.results.statistics.comparison import difference
+from outgrow.results.statistics.comparison import Difference, difference, difference_of
 from outgrow.results.statistics.intervals import Interval, contrast
-from outgrow.results.statistics.recovery import gain_key, pgr_key, recovery
+from outgrow.results.statistics.recovery import gain_key, gain_of, pgr_key, recovery_of, three_models
 
 NO_TRUTH = "undefined: no truth on transfer"
 NO_LESSON = "undefined: the student learns nothing, so it has no ceiling"
@@ -239,8 +239,11 @@ def intervals_of(runs: Sequence[RunToScore], scored: Scored, metric: Metric = AC
     tables = {role: scored.table([run.models[role] for run in runs], metric) for role in ROLES}
     weak, student, ceiling = (tables[role] for role in ROLES)
     if weak is not None and student is not None and ceiling is not None:
-        intervals = recovery(weak, student, ceiling, groups, metric=metric)
+        models = three_models(weak, student, ceiling, groups, metric.limits)
+        intervals = recovery_of(models, metric=metric)
+        better = _with_p(difference_of(models, gain_of(metric)))
     else:
+        better = gain(weak, student, groups, metric)
         no_ceiling = str(runs[0].facts.get("no_ceiling", NO_TRUTH))
         intervals = {
             keys[role]: Interval(None, None, None, NOT_COVERED if role == "weak" else no_ceiling)
@@ -253,7 +256,7 @@ def intervals_of(runs: Sequence[RunToScore], scored: Scored, metric: Metric = AC
     pgr = intervals.pop(pgr_key(metric))
     return {
         **{key: written(found) for key, found in intervals.items()},
-        gain_key(metric): gain(weak, student, groups, metric),
+        gain_key(metric): better,
         pgr_key(metric): written(pgr),
         "covers": covers,
     }
@@ -264,7 +267,10 @@ def gain(weak: Any, student: Any, groups: Any = None, metric: Metric = ACCURACY)
     if weak is None or student is None:
         return {**written(Interval(None, None, None, NOT_COVERED)), "p": None}
     first, second = (weak, student) if metric.higher_is_better else (student, weak)
-    found = difference(first, second, groups, metric=metric)
+    return _with_p(difference(first, second, groups, metric=metric))
+
+
+def _with_p(found: Difference) -> dict[str, Any]:
     return {**written(found.interval), "p": found.p}
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from interval_tables import DENOMINATOR, NUMERATOR, ends, make_table, numbers
 from recovered import Array, recover
 
+from outgrow.results.statistics.crossed import crossed, marginals
 from outgrow.results.statistics.intervals import NOT_ABOVE, contrast, ratio
 
 tables = st.builds(make_table, st.integers(0, 10**6), st.integers(1, 5), st.integers(3, 60))
@@ -42,6 +43,20 @@ def test_what_is_not_recovered_mirrors_what_is(table: Array) -> None:
         assert numbers(found) == pytest.approx([1 - estimate, 1 - high, 1 - low], abs=1e-6)
     estimate, low, high = numbers(contrast(table, NUMERATOR))
     assert numbers(contrast(table, [1, -1, 0])) == pytest.approx([-estimate, -high, -low])
+
+
+@settings(deadline=None)
+@given(tables, st.lists(st.floats(-2, 2), min_size=3, max_size=3), st.booleans())
+def test_a_sum_of_models_measured_together_is_as_if_it_were_summed_first(
+    table: Array, weights: list[float], grouped: bool
+) -> None:
+    groups = np.arange(table.shape[2]) // 3 if grouped else None
+    together, first = marginals(table, groups).sums(weights), crossed(np.tensordot([weights], table, 1), groups)
+    assert (together.units, together.covers) == (first.units, first.covers)
+    for part in ("means", "seeds", "examples", "residual"):
+        assert getattr(together, part) == pytest.approx(getattr(first, part), abs=1e-12)
+    if float(first.examples[0, 0]) > 1e-12:
+        assert together.carriers == pytest.approx(first.carriers)
 
 
 @settings(deadline=None)

@@ -236,11 +236,12 @@ def reference(row: Array, groups: NDArray[np.int64] | None = None, level: float 
     return float(mean), float(stats.t.ppf((1 + level) / 2, freedom) * np.sqrt(v))
 
 
+@pytest.mark.parametrize("n_examples", [300, 15_000])  # the second is read in parts
 @pytest.mark.parametrize("n_seeds", [1, 2, 5])
 @pytest.mark.parametrize("grouped", [False, True])
-def test_differences_and_pgr_against_the_formulas_written_out(n_seeds: int, grouped: bool) -> None:
-    table = make_table(5, n_seeds, 300)
-    groups = np.random.default_rng(0).integers(0, 60, 300) if grouped else None
+def test_differences_and_pgr_against_the_formulas_written_out(n_seeds: int, grouped: bool, n_examples: int) -> None:
+    table = make_table(5, n_seeds, n_examples)
+    groups = np.random.default_rng(0).integers(0, 60, n_examples) if grouped else None
     estimate, margin = reference(table[1] - table[0], groups)
     assert numbers(contrast(table, NUMERATOR, groups)) == pytest.approx(
         [estimate, estimate - margin, estimate + margin]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats, Ints
-from outgrow.results.statistics.crossed import Groups, crossed
-from outgrow.results.statistics.intervals import Interval, Limits, contrast, ratio
+from outgrow.results.statistics.crossed import Crossed, Groups
+from outgrow.results.statistics.intervals import Interval, Limits, measured
 
 FEW_MISTAKES = "undefined: the supervisor makes too few mistakes"
 FEW_RIGHT = "undefined: the supervisor is right too rarely"
@@ -64,24 +63,47 @@ def agreements(
         )
     same, right, student_right = weak == student, weak == truth, student == truth
     wrong = ~right
-    copied = _share(same & wrong, wrong, groups, level, FEW_MISTAKES)
-    alike = {} if ceiling is None else {"mistakes_of_ceiling": (ceiling == weak) & wrong}
+    tables = {
+        "same": same,
+        "right": right,
+        "student_right": student_right,
+        "both_right": same & right,
+        "wrong": wrong,
+        "copied": same & wrong,
+        "corrected": student_right & wrong,
+        "differ": ~same,
+        **({} if ceiling is None else {"by_ceiling": (ceiling == weak) & wrong}),
+    }
+    both = measured(np.stack(list(tables.values())), groups)
+
+    def of(**weights: float) -> list[float]:
+        return [weights.get(name, 0.0) for name in tables]
+
+    def share(part: str, whole: str, otherwise: str) -> Interval:
+        found = both.ratio(of(**{part: 1}), of(**{whole: 1}), level, otherwise)
+        return _cut(found, float(tables[whole].sum(axis=1).mean()), level)
+
+    of_student = both.contrast(of(student_right=1), level)
+    copied = share("copied", "wrong", FEW_MISTAKES)
+    # Linearised: the weights make an example's influence on the difference.
+    rate, others = float(wrong.mean()), classes - 1
+    beyond = copied
+    if copied.status == "ok":
+        part = float(tables["copied"].mean()) / rate
+        spread = both.spread(of(copied=1 / rate, wrong=-part / rate, student_right=1 / others))
+        beyond = _about(part - (1 - float(student_right.mean())) / others, spread, level)
     return {
-        "agreement": contrast(same[None], [1], groups, level),
-        "agreement_where_right": _share(same & right, right, groups, level, FEW_RIGHT),
+        "agreement": both.contrast(of(same=1), level),
+        "agreement_where_right": share("both_right", "right", FEW_RIGHT),
         "mistakes_copied": copied,
-        "mistakes_corrected": _share(student_right & wrong, wrong, groups, level, FEW_MISTAKES),
-        "copied_if_independent": _scaled(contrast(student_right[None], [1], groups, level), -1 / (classes - 1)),
-        "corrected_if_independent": contrast(student_right[None], [1], groups, level),
-        "copied_beyond_independent": _beyond(same & wrong, wrong, student_right, classes, groups, level)
-        if copied.status == "ok"
-        else copied,
-        **{key: _share(part, wrong, groups, level, FEW_MISTAKES) for key, part in alike.items()},
-        "misfit": contrast(~same[None], [1], groups, level),
-        "gain": contrast(np.stack([student_right, right]), [1, -1], groups, level),
-        "gain_per_misfit": ratio(
-            np.stack([student_right, right, ~same]), [1, -1, 0], [0, 0, 1], groups, level, otherwise=NO_MISFIT
-        ),
+        "mistakes_corrected": share("corrected", "wrong", FEW_MISTAKES),
+        "copied_if_independent": _scaled(of_student, -1 / others),
+        "corrected_if_independent": of_student,
+        "copied_beyond_independent": beyond,
+        **({} if ceiling is None else {"mistakes_of_ceiling": share("by_ceiling", "wrong", FEW_MISTAKES)}),
+        "misfit": both.contrast(of(differ=1), level),
+        "gain": both.contrast(of(student_right=1, right=-1), level),
+        "gain_per_misfit": both.ratio(of(student_right=1, right=-1), of(differ=1), level, NO_MISFIT),
     }
 
 
@@ -102,24 +124,22 @@ def squared_misfit(
         ((a - b).astype(np.float64) ** 2).sum(axis=2) / half
         for a, b in ((student, weak), (weak, certain[None]), (student, certain[None]))
     )
+    both = measured(np.stack([of_weak, of_student, apart]), groups, Limits(0.0, 2.0))
     return {
-        "squared_misfit": contrast(apart[None], [1], groups, level, Limits(0.0, 2.0)),
-        "squared_gain": contrast(np.stack([of_weak, of_student]), [1, -1], groups, level, Limits(0.0, 2.0)),
-        "misfit_residual": contrast(
-            np.stack([of_weak, of_student, apart]), [1, -1, -1], groups, level, Limits(0.0, 2.0)
-        ),
+        "squared_misfit": both.contrast([0, 0, 1], level),
+        "squared_gain": both.contrast([1, -1, 0], level),
+        "misfit_residual": both.contrast([1, -1, -1], level),
     }
 
 
-def _share(part: NDArray[np.bool_], whole: NDArray[np.bool_], groups: Groups, level: float, otherwise: str) -> Interval:
-    """What share of `whole` is `part`, both `[seeds, n]`: Fieller's interval, cut to [0, 1]."""
-    found = ratio(np.stack([part, whole]), [1, 0], [0, 1], groups, level, otherwise=otherwise)
+def _cut(found: Interval, size: float, level: float) -> Interval:
+    """A share's interval within [0, 1]; size: how many rows one seed's whole holds."""
     if found.estimate is None or found.low is None or found.high is None:
         return found
     low, high = max(found.low, 0.0), min(found.high, 1.0)
     if found.estimate in (0.0, 1.0):
-        # All alike is not certainty: Clopper & Pearson (1934), for as many rows as one seed's whole holds.
-        alike = ((1 - level) / 2) ** (1 / max(1.0, whole.sum(axis=1).mean()))
+        # All alike is not certainty: Clopper & Pearson (1934).
+        alike = ((1 - level) / 2) ** (1 / max(1.0, size))
         low, high = (alike, 1.0) if found.estimate == 1 else (0.0, 1 - alike)
     return Interval(found.estimate, low, high, found.status, found.covers, found.small)
 
@@ -136,21 +156,9 @@ def _scaled(accuracy: Interval, factor: float) -> Interval:
     )
 
 
-def _beyond(
-    copied: NDArray[np.bool_],
-    wrong: NDArray[np.bool_],
-    right: NDArray[np.bool_],
-    classes: float,
-    groups: Groups,
-    level: float,
-) -> Interval:
-    """The share copied minus that of independent errors; each example's influence on it in place of its value."""
-    share, rate = copied.mean() / wrong.mean(), wrong.mean()
-    estimate = share - (1 - right.mean()) / (classes - 1)
-    influence = (copied - share * wrong) / rate + (right - right.mean()) / (classes - 1)
-    spread = crossed((estimate + influence)[None], groups)
+def _about(estimate: float, spread: Crossed, level: float) -> Interval:
+    """A difference of shares and the margin of its linearised spread."""
     if spread.covers == "nothing":
-        return Interval(float(estimate), None, None, "ok", "nothing")
+        return Interval(estimate, None, None, "ok", "nothing")
     margin = spread.margin(np.ones(1), level)
-    low, high = max(estimate - margin, -1.0), min(estimate + margin, 1.0)
-    return Interval(float(estimate), float(low), float(high), "ok", spread.covers)
+    return Interval(estimate, max(estimate - margin, -1.0), min(estimate + margin, 1.0), "ok", spread.covers)

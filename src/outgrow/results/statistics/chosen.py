@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from outgrow.core.examples import Floats, Strings
-from outgrow.results.statistics.crossed import Crossed, crossed
-from outgrow.results.statistics.intervals import UNIT, Interval, interval, project, reach
+from outgrow.results.statistics.crossed import Crossed
+from outgrow.results.statistics.intervals import UNIT, Interval, interval, measured, reach
 
 DEALS, PARTS = 30, 5
 UNDECIDED = 2.0  # how often the variance between deals counts, see `over_deals`
@@ -49,14 +49,13 @@ def over_deals(scores: Floats, weights: Sequence[float]) -> Interval:
     counts twice, not 1 + 1 / deals times, since it also stands for what is undecided of the kept choice's own accuracy.
     benchmarks/science/choose.py has the coverage, docs/audit.md the table.
     """
-    tables = [project(deal[:, None], None, weights)[0] for deal in scores]
-    made = [crossed(table) for table in tables]
+    made = [measured(deal[:, None]).spread(weights) for deal in scores]
     means = np.array([one.means[0] for one in made])
     within = np.mean([one.examples for one in made], axis=0)
     carriers = np.mean([one.carriers for one in made], axis=0)
     first, nothing = made[0], np.zeros((1, 1))
     spread = Crossed(
-        np.array([np.mean(tables)]),  # of whole numbers: no rounding where all deals are alike
+        np.array([np.mean(np.asarray(weights) @ scores)]),  # of whole numbers: no rounding where all deals are alike
         nothing,
         within + UNDECIDED * means.var(ddof=1),
         nothing,
@@ -65,7 +64,7 @@ def over_deals(scores: Floats, weights: Sequence[float]) -> Interval:
         first.units,
         carriers,
     )
-    return interval(spread, 0, reach(np.array(weights, dtype=np.float64), UNIT))
+    return interval(spread, 0, reach(weights, UNIT))
 
 
 def accuracy_of_choice(scores: ArrayLike) -> Interval:

@@ -16,9 +16,10 @@ from outgrow.results.statistics.intervals import (
     NOT_ABOVE,
     Interval,
     Limits,
+    Measured,
     fieller,
     interval,
-    project,
+    measured,
     reach,
 )
 
@@ -45,9 +46,13 @@ def difference(
     leaves out 0. A sign-flip test over 5 seeds cannot go below 1/16, so it is of no use here.
     """
     scores = np.stack([np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)])
-    table, (row,) = project(scores, groups, [-1, 1], limits=metric.limits)
-    spread = crossed(table, groups)
-    found = interval(spread, 0, reach(row, metric.limits), level)
+    return difference_of(measured(scores, groups, metric.limits), [-1, 1], level)
+
+
+def difference_of(models: Measured, weights: ArrayLike, level: float = 0.95) -> Difference:
+    """A weighted sum of the models' scores and its p, see `difference`."""
+    spread = models.spread(weights)
+    found = interval(spread, 0, reach(weights, models.limits), level)
     return Difference(found, None if spread.covers == "nothing" else spread.p_value(np.ones(1)))
 
 
@@ -71,8 +76,7 @@ class Triple:
     def gain_and_gap(self) -> Crossed:
         """Student minus weak, and ceiling minus weak, with their crossed covariance."""
         scores = np.stack([self.weak, self.student, self.ceiling])
-        table, _ = project(scores, self.groups, [-1, 1, 0], [-1, 0, 1])
-        return crossed(table, self.groups)
+        return measured(scores, self.groups).spread([-1, 1, 0], [-1, 0, 1])
 
     def pgr(self, level: float = 0.95) -> Interval:
         """As `recovery` has it."""
@@ -101,8 +105,7 @@ def pgr_difference(first: Triple, second: Triple, level: float = 0.95) -> Differ
             return Difference(alone, None)
     if np.array_equal(first.weak, second.weak) and np.array_equal(first.ceiling, second.ceiling):
         scores = np.stack([first.student, second.student, first.weak, first.ceiling])
-        table, _ = project(scores, first.groups, [-1, 1, 0, 0], [0, 0, -1, 1])
-        spread = crossed(table, first.groups)
+        spread = measured(scores, first.groups).spread([-1, 1, 0, 0], [0, 0, -1, 1])
         return Difference(fieller(spread, Limits(-1.0, 1.0), level, NOT_ABOVE), spread.p_value(np.array([1.0, 0.0])))
     table = (second.influence() - first.influence())[None]
     spread = crossed(table.reshape(*table.shape[:2], -1), first.groups)
@@ -165,19 +168,11 @@ def needed(first: ArrayLike, second: ArrayLike, groups: Groups = None, level: fl
     if apart.ndim == 1:
         return Needed(None, None, None)
     n_seeds, n_rows = apart.shape
-    mean = float(apart.mean())
-    if groups is not None:
-        names, place = np.unique(np.asarray(groups), return_inverse=True)
-        sums = np.stack([np.bincount(place, row - mean, minlength=len(names)) for row in apart])
-        apart = mean + sums * len(names) / n_rows
-    units = apart.shape[1]
-    per_seed, per_unit = apart.mean(axis=1), apart.mean(axis=0)
-    residual = 0.0
-    if n_seeds > 1 and units > 1:
-        rest = apart - per_seed[:, None] - per_unit[None] + mean
-        residual = float((rest**2).sum() / ((n_seeds - 1) * (units - 1)))
-    of_seeds = max(0.0, float(per_seed.var(ddof=1)) - residual / units) if n_seeds > 1 else 0.0
-    of_units = max(0.0, float(per_unit.var(ddof=1)) - residual / n_seeds) if units > 1 else 0.0
+    spread = crossed(apart[None], groups)
+    mean, units = float(spread.means[0]), spread.units
+    a, b, r = (float(part[0, 0]) for part in (spread.seeds, spread.examples, spread.residual))
+    residual = r * n_seeds * units
+    of_seeds, of_units = n_seeds * max(0.0, a - r), units * max(0.0, b - r)
 
     def shows(seeds: float, many: float) -> bool:
         from scipy.special import stdtrit
@@ -269,8 +264,7 @@ def mean_difference(pairs: Sequence[tuple[Table, Table, Groups]], level: float =
     members, effects, variances = [], [], []
     for first, second, groups in pairs:
         scores = np.stack([np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)]) / len(pairs)
-        table, _ = project(scores, groups, [-1, 1])
-        members.append(crossed(table, groups))
+        members.append(measured(scores, groups).spread([-1, 1]))
         effects.append(len(pairs) * float(members[-1].means[0]))
         variances.append((len(pairs) * standard_error(members[-1].parts(np.ones(1)))[0]) ** 2)
     over = drawn(effects, variances, level)

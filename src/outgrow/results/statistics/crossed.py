@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from outgrow.core.errors import OutgrowError
 
@@ -24,6 +24,7 @@ Covers = Literal["seeds and examples", "few seeds and examples", "seeds", "examp
 Groups = Sequence[Any] | NDArray[Any] | None
 
 ENOUGH_SEEDS = 5  # from here on the residual is subtracted
+BLOCK = 1 << 15  # cells of a table that fit in a processor's cache together
 
 
 @dataclass(frozen=True)
@@ -145,8 +146,44 @@ def standard_error(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return math.sqrt(v), 1 / sum((part / v) ** 2 / freedom for part, freedom in parts)
 
 
-def crossed(table: NDArray[np.float64], groups: Groups = None) -> Crossed:
-    """The crossed covariance of the means of `table [k, seeds, examples]`; `groups [examples]`: what belongs together.
+@dataclass(frozen=True)
+class Marginals:
+    """What the crossed covariances of sums of k quantities need of their table `[k, seeds, examples]`, from one pass over it.
+
+    `seeds [k, seeds]` and `units [k, units]`: the mean of each seed, and of each example or group over seeds, less the mean.
+    `squares [k, k]`: the sums over all seeds and units of the products of two quantities' deviations.
+    """
+
+    means: NDArray[np.float64]
+    seeds: NDArray[np.float64]
+    units: NDArray[np.float64]
+    squares: NDArray[np.float64]
+
+    def sums(self, *weights: ArrayLike) -> Crossed:
+        """The crossed covariance of weighted sums of the quantities, weights `[k]` for each sum.
+
+        A unit's sum is taken from that unit alone, so that quantities which agree everywhere differ by exactly nothing.
+        """
+        by = np.array(weights, dtype=np.float64)
+        means, deviations, per_unit = by @ self.means, by @ self.seeds, by @ self.units
+        n_seeds, units = deviations.shape[1], per_unit.shape[1]
+        nothing = np.zeros((len(by), len(by)))
+        of_seeds, of_units = deviations @ deviations.T, per_unit @ per_unit.T
+        a = of_seeds / (n_seeds * (n_seeds - 1)) if n_seeds > 1 else nothing
+        b = of_units / (units * (units - 1)) if units > 1 else nothing
+        r = nothing
+        if n_seeds > 1 and units > 1:
+            # Seeds', units' and the residual's parts of the squares add up: no table of residuals is made.
+            rest = by @ self.squares @ by.T - units * of_seeds - n_seeds * of_units
+            r = rest / ((n_seeds - 1) * (units - 1) * n_seeds * units)
+        second = per_unit**2
+        fourth = (second**2).sum(axis=1)  # not ** 4, which takes logarithms
+        carriers = np.divide(second.sum(axis=1) ** 2, fourth, out=np.zeros(len(by)), where=fourth > 0)
+        return Crossed(means, a, b, r, n_seeds - 1, units - 1, units, carriers)
+
+
+def marginals(table: NDArray[Any], groups: Groups = None) -> Marginals:
+    """Of `table [k, seeds, examples]`; `groups [examples]`: what belongs together.
 
     With groups, B is the cluster-robust variance of a mean whose groups differ in size: the mean is the ratio of the
     groups' sums to their sizes, so a group's residual is its sum minus its size times the mean, and
@@ -154,34 +191,29 @@ def crossed(table: NDArray[np.float64], groups: Groups = None) -> Crossed:
     Groups of one example each give the ungrouped variance. R is of the same residuals, seed by seed.
     """
     k, n_seeds, n_examples = table.shape
-    per_seed = table.mean(axis=2)
+    per_seed = table.mean(axis=2, dtype=np.float64)
     means = per_seed.mean(axis=1)
-    nothing = np.zeros((k, k))
-
-    deviations = per_seed - means[:, None]
-    a = deviations @ deviations.T / (n_seeds * (n_seeds - 1)) if n_seeds > 1 else nothing
-
-    units = n_examples
-    if groups is None:
-        cells = table - means[:, None, None]
-    else:
+    center, units = means, n_examples
+    if groups is not None:
         names, place = np.unique(np.asarray(groups), return_inverse=True)
-        units = len(names)
+        units, center = len(names), np.zeros(k)
         # Scaled so that the mean over groups is the mean over examples.
-        cells = np.stack(
+        table = np.stack(
             [
                 [np.bincount(place, row - mean, minlength=units) * (units / n_examples) for row in of_model]
                 for of_model, mean in zip(table, means, strict=True)
             ]
         )
-    per_unit = cells.mean(axis=1)
-    b = per_unit @ per_unit.T / (units * (units - 1)) if units > 1 else nothing
-    r = nothing
-    if n_seeds > 1 and units > 1:
-        # Seeds', units' and the residual's parts of the squares add up: no table of residuals is made.
+    per_unit, squares = np.empty((k, units)), np.zeros((k, k))
+    size = max(1, BLOCK // (k * n_seeds))
+    for start in range(0, units, size):
+        cells = table[:, :, start : start + size] - center[:, None, None]
+        per_unit[:, start : start + size] = cells.mean(axis=1)
         flat = cells.reshape(k, -1)
-        rest = flat @ flat.T - units * (deviations @ deviations.T) - n_seeds * (per_unit @ per_unit.T)
-        r = rest / ((n_seeds - 1) * (units - 1) * n_seeds * units)
-    fourth = (per_unit**4).sum(axis=1)
-    carriers = np.divide((per_unit**2).sum(axis=1) ** 2, fourth, out=np.zeros(k), where=fourth > 0)
-    return Crossed(means, a, b, r, n_seeds - 1, units - 1, units, carriers)
+        squares += flat @ flat.T
+    return Marginals(means, per_seed - means[:, None], per_unit, squares)
+
+
+def crossed(table: NDArray[Any], groups: Groups = None) -> Crossed:
+    """The crossed covariance of the means of `table [k, seeds, examples]`, groups as `marginals` takes them."""
+    return marginals(table, groups).sums(*np.eye(len(table)))

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from outgrow.core.errors import OutgrowError
-from outgrow.results.statistics.crossed import Groups, crossed
-from outgrow.results.statistics.intervals import project
+from outgrow.results.statistics.crossed import Groups
+from outgrow.results.statistics.intervals import measured
 
 STEPS = 60  # places tried between two points of the curve
 
@@ -47,8 +47,7 @@ def equivalent(
     if len({table.shape for table in tables}) > 1:
         raise OutgrowError("student and curve need scores of the same seeds and examples")
     scores = np.stack(tables)
-    table, _ = project(scores, groups, *np.eye(len(scores)))
-    spread = crossed(table, groups)
+    spread = measured(scores, groups).spread(*np.eye(len(scores)))
     reached = _monotone(spread.means[1:]) - spread.means[0]
 
     tried: list[float] = []

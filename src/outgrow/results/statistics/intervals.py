@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from outgrow.core.errors import OutgrowError
-from outgrow.results.statistics.crossed import Covers, Crossed, Groups, crossed, standard_error
+from outgrow.results.statistics.crossed import Covers, Crossed, Groups, Marginals, marginals, standard_error
 
 NOT_ABOVE = "undefined: ceiling not above weak"
 NO_SPREAD = "undefined: one seed and one example show no spread"
@@ -63,6 +63,56 @@ class Interval:
     small: bool = False
 
 
+@dataclass(frozen=True)
+class Measured:
+    """Several models' scores for the same seeds and examples, counted once for all intervals of them."""
+
+    marginals: Marginals
+    limits: Limits
+
+    def spread(self, *weights: ArrayLike) -> Crossed:
+        """The crossed covariance of weighted sums of the models' scores, weights `[models]` each."""
+        for row in weights:
+            if np.shape(row) != self.marginals.means.shape:
+                count = len(self.marginals.means)
+                raise OutgrowError(
+                    f"a contrast needs one weight a model: {count} models, weights {list(np.shape(row))}"
+                )
+        return self.marginals.sums(*weights)
+
+    def contrast(self, weights: ArrayLike, level: float = 0.95) -> Interval:
+        """The interval of a weighted sum of the models' scores, see `contrast`."""
+        return interval(self.spread(weights), 0, reach(weights, self.limits), level)
+
+    def ratio(
+        self, numerator: ArrayLike, denominator: ArrayLike, level: float = 0.95, otherwise: str = NOT_ABOVE
+    ) -> Interval:
+        """The interval of the ratio of two weighted sums, see `ratio`."""
+        return fieller(self.spread(numerator, denominator), reach(denominator, self.limits), level, otherwise)
+
+
+def measured(scores: ArrayLike, groups: Groups = None, limits: Limits = UNIT) -> Measured:
+    """Scores `[models, seeds, examples]` or `[models, seeds]`, groups `[examples]`: what belongs together.
+
+    Raises OutgrowError where the table is incomplete or its shape does not fit.
+    """
+    table = np.asarray(scores)
+    if table.ndim == 2:
+        table = table[:, :, None]
+    if table.ndim != 3 or table.size == 0:
+        raise OutgrowError(f"scores are [models, seeds, examples], none of them empty; these are {list(table.shape)}")
+    if groups is not None and len(groups) != table.shape[2]:
+        raise OutgrowError(f"groups need one name an example: {table.shape[2]} examples, {len(groups)} groups")
+    found = marginals(table, groups)
+    low, high = limits.least, limits.most
+    values = found.means[:, None] + found.seeds  # contributions of single examples may lie outside, NaN stays NaN
+    if not bool(((values >= low - 1e-9) & (values <= high + 1e-9)).all()):
+        raise OutgrowError(
+            f"scores lie in [{low:g}, {high:g}] for every model, seed and example; some are missing or outside"
+        )
+    return Measured(found, limits)
+
+
 def contrast(
     scores: ArrayLike,
     weights: ArrayLike,
@@ -77,8 +127,7 @@ def contrast(
     spread though another example might: the ends are those of Clopper & Pearson (1934) for as many examples (groups).
     Raises OutgrowError where the table is incomplete or its shape does not fit.
     """
-    table, (row,) = project(scores, groups, weights, limits=limits)
-    return interval(crossed(table, groups), 0, reach(row, limits), level)
+    return measured(scores, groups, limits).contrast(weights, level)
 
 
 def accuracy(scores: ArrayLike, groups: Groups = None, level: float = 0.95) -> Interval:
@@ -106,8 +155,7 @@ def ratio(
     ratio may be negative or above 1. `otherwise` is the status of another ratio that is undefined.
     Raises OutgrowError where the table is incomplete or its shape does not fit.
     """
-    table, (_, below) = project(scores, groups, numerator, denominator, limits=limits)
-    return fieller(crossed(table, groups), reach(below, limits), level, otherwise)
+    return measured(scores, groups, limits).ratio(numerator, denominator, level, otherwise)
 
 
 def fieller(spread: Crossed, limits: Limits, level: float = 0.95, otherwise: str = NOT_ABOVE) -> Interval:
@@ -156,9 +204,9 @@ def _by_unseen(
     return low, high
 
 
-def reach(weights: NDArray[np.float64], limits: Limits) -> Limits:
+def reach(weights: ArrayLike, limits: Limits) -> Limits:
     """The limits of a weighted sum of scores that each lie within `limits`; one score itself keeps its scale."""
-    used = [weight for weight in weights.tolist() if weight]  # 0 times infinity is not a number
+    used = [float(weight) for weight in np.asarray(weights) if weight]  # 0 times infinity is not a number
     ends = [sorted((weight * limits.least, weight * limits.most)) for weight in used]
     scale: Scale = limits.scale if used == [1.0] else "linear"
     return Limits(sum(low for low, _ in ends), sum(high for _, high in ends), scale)
@@ -225,37 +273,3 @@ def _edge(outside: Callable[[float], bool], inside: float, step: float) -> float
         middle = (inside + beyond) / 2
         inside, beyond = (inside, middle) if outside(middle) else (middle, beyond)
     return inside
-
-
-def project(
-    scores: ArrayLike, groups: Groups, *weights: ArrayLike, limits: Limits = UNIT
-) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
-    """The table `[len(weights), seeds, examples]` of the weighted sums over models, and the weights as arrays.
-
-    Summed an example at a time, so that models which agree everywhere differ by exactly nothing.
-    """
-    table = np.asarray(scores, dtype=np.float64)
-    if table.ndim == 2:
-        table = table[:, :, None]
-    if table.ndim != 3 or table.size == 0:
-        raise OutgrowError(f"scores are [models, seeds, examples], none of them empty; these are {list(table.shape)}")
-    low, high = limits.least, limits.most
-    values = table.mean(axis=2)  # contributions of single examples may lie outside, NaN stays NaN
-    if not bool(((values >= low - 1e-9) & (values <= high + 1e-9)).all()):
-        raise OutgrowError(
-            f"scores lie in [{low:g}, {high:g}] for every model, seed and example; some are missing or outside"
-        )
-    rows = [np.asarray(row, dtype=np.float64) for row in weights]
-    for row in rows:
-        if row.shape != table.shape[:1]:
-            raise OutgrowError(f"a contrast needs one weight a model: {len(table)} models, weights {list(row.shape)}")
-    if groups is not None and len(groups) != table.shape[2]:
-        raise OutgrowError(f"groups need one name an example: {table.shape[2]} examples, {len(groups)} groups")
-    sums = []
-    for row in rows:
-        used = np.flatnonzero(row)
-        total = np.zeros(table.shape[1:])
-        for model in used:
-            total = total + row[model] * table[model]
-        sums.append(total)
-    return np.stack(sums), rows

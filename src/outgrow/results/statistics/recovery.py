@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from outgrow.core.errors import OutgrowError
 from outgrow.results.metrics.scores import ACCURACY, Metric
-from outgrow.results.statistics.intervals import NOT_ABOVE, Interval, contrast, ratio
+from outgrow.results.statistics.crossed import Groups
+from outgrow.results.statistics.intervals import NOT_ABOVE, UNIT, Interval, Limits, Measured, measured
 
 NOT_BETTER = "undefined: ceiling not better than weak"
 
@@ -23,24 +21,10 @@ def performance_gap_recovered(weak: float, student: float, ceiling: float) -> fl
     return (student - weak) / (ceiling - weak) if ceiling > weak else None
 
 
-def recovery(
-    weak: ArrayLike,
-    student: ArrayLike,
-    ceiling: ArrayLike,
-    groups: Sequence[Any] | NDArray[Any] | None = None,
-    level: float = 0.95,
-    metric: Metric = ACCURACY,
-) -> dict[str, Interval]:
-    """The intervals of `weak_accuracy`, `student_accuracy`, `ceiling_accuracy` and `pgr`; of another metric `pgr_<name>`.
-
-    Each model's scores are `[seeds, examples]`, 1 right and 0 wrong, on the same examples (`groups [examples]`: what
-    belongs together); or `[seeds]`, accuracies without examples. A model with one row is the same for all seeds, as
-    labels given in a file are. PGR is the ratio of means over seeds, never the mean of ratios, which is biased, and
-    ruled by whichever seed has the smallest gap. Of a metric where less is better (log loss, Brier, calibration error) it is
-    (weak - student) / (weak - ceiling): 1 still means as good as taught the truth, and it is undefined unless the ceiling is
-    better.
-    Raises OutgrowError where the three tables do not fit together.
-    """
+def three_models(
+    weak: ArrayLike, student: ArrayLike, ceiling: ArrayLike, groups: Groups = None, limits: Limits = UNIT
+) -> Measured:
+    """Supervisor, student and ceiling in this order, as `recovery` takes them; raises as it does."""
     tables = [np.asarray(scores, dtype=np.float64) for scores in (weak, student, ceiling)]
     seeds = {len(table) for table in tables if table.ndim > 0} - {1}
     if (
@@ -54,15 +38,45 @@ def recovery(
         )
     shape = (max(seeds, default=1), *tables[0].shape[1:])
     scores = np.stack([np.broadcast_to(table, shape) for table in tables])
-    sign = 1 if metric.higher_is_better else -1
+    return measured(scores, groups, limits)
+
+
+def recovery(
+    weak: ArrayLike,
+    student: ArrayLike,
+    ceiling: ArrayLike,
+    groups: Groups = None,
+    level: float = 0.95,
+    metric: Metric = ACCURACY,
+) -> dict[str, Interval]:
+    """The intervals of `weak_accuracy`, `student_accuracy`, `ceiling_accuracy` and `pgr`; of another metric `pgr_<name>`.
+
+    Each model's scores are `[seeds, examples]`, 1 right and 0 wrong, on the same examples (`groups [examples]`: what
+    belongs together); or `[seeds]`, accuracies without examples. A model with one row is the same for all seeds, as
+    labels given in a file are. PGR is the ratio of means over seeds, never the mean of ratios, which is biased, and
+    ruled by whichever seed has the smallest gap. Of a metric where less is better (log loss, Brier, calibration error) it is
+    (weak - student) / (weak - ceiling): 1 still means as good as taught the truth, and it is undefined unless the ceiling is
+    better.
+    Raises OutgrowError where the three tables do not fit together.
+    """
+    return recovery_of(three_models(weak, student, ceiling, groups, metric.limits), level, metric)
+
+
+def recovery_of(models: Measured, level: float = 0.95, metric: Metric = ACCURACY) -> dict[str, Interval]:
+    """`recovery` of supervisor, student and ceiling, measured in this order."""
     otherwise = NOT_ABOVE if metric.higher_is_better else NOT_BETTER
     found = {
-        f"{role}_{metric.name}": contrast(scores[place : place + 1], [1.0], groups, level, metric.limits)
-        for place, role in enumerate(("weak", "student", "ceiling"))
+        f"{role}_{metric.name}": models.contrast(only, level)
+        for role, only in zip(("weak", "student", "ceiling"), np.eye(3), strict=True)
     }
-    gain, gap = [-sign, sign, 0], [-sign, 0, sign]
-    found[pgr_key(metric)] = ratio(scores, gain, gap, groups, level, metric.limits, otherwise)
+    gap = [-1, 0, 1] if metric.higher_is_better else [1, 0, -1]
+    found[pgr_key(metric)] = models.ratio(gain_of(metric), gap, level, otherwise)
     return found
+
+
+def gain_of(metric: Metric) -> list[int]:
+    """The weights of supervisor, student and ceiling whose sum is how much better the student is than its supervisor."""
+    return [-1, 1, 0] if metric.higher_is_better else [1, -1, 0]
 
 
 def gain_key(metric: Metric) -> str:
