@@ -22,22 +22,13 @@ from typing import Any
 import numpy as np
 from simulated import Model
 from simulated import experiments as simulations
-from teach import World, world_of, write
 from teach_data import Draw, cheap_labels, data_set
+from teach_worlds import World, labelled, right, taught, world_of
 
 from outgrow.core.examples import Ints
-from outgrow.execution.machine import Machine
-from outgrow.execution.progress import Silent
-from outgrow.execution.store import Store
 from outgrow.results.statistics.chosen import accuracy_of_choice, best_of, over_deals, scores_of_choice
 from outgrow.results.statistics.intervals import Interval, accuracy
-from outgrow.teaching.labels.dataset import Dataset
-from outgrow.teaching.labels.label_form import Form
-from outgrow.teaching.labels.reading import Reading
-from outgrow.teaching.options import learning
-from outgrow.teaching.steps import FOLDS, dataset_step
-from outgrow.teaching.students import no_progress, trained
-from outgrow.teaching.teach import Laboratory, teach, usual
+from outgrow.teaching.steps import FOLDS
 
 MODELS: tuple[Model, ...] = ("probit", "heavy")
 LABELS, TASTE = 0.70, 0.05
@@ -106,27 +97,14 @@ def dealt(of: World, careful: int, cheap: int, seed: int) -> Draw:
 
 def one(of: World, rows: Draw, labels: Ints, folder: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
     """What a `teach` says, and what is true."""
-    truth, words = of.data.truth, of.words
-    file = write(folder / "labels.csv", [(words[row], labels[row]) for row in [*rows.cheap, *rows.careful]])
-    gold = write(folder / "gold.csv", [(words[row], truth[row]) for row in rows.careful])
-    sources: dict[str, Any] = {}
-    pool = dataset_step(file, Reading.of("text"), Form.of(["label"]), gold, "label", sources)
-    method, choose, mix = asked.get("method"), asked.get("choose", False), asked.get("mix")
-    choices = learning(of.name, method, careful=True, choose=choose, mix=mix)
-    laboratory = Laboratory(
-        Store(folder / "store"), Machine(device="cpu"), {**sources, **choices[0].learner.sources}, Silent()
-    )
-    if method is None and not choose:
-        choices = usual(choices, Dataset.load(*laboratory.made([pool])), careful=True)
-    made = teach(pool, choices, laboratory, worth=False)
-    step = laboratory.trained(made.student)
-    student = trained(made.learner.spec, made.learner.location, step.params, laboratory.opened(step))
-    answers = student.reader("cpu")([words[row] for row in rows.unseen], no_progress).argmax(axis=1)
-    right = (answers == truth[rows.unseen]).astype(np.float64)
+    truth = of.data.truth
+    file = labelled(of, folder / "labels.csv", np.concatenate([rows.cheap, rows.careful]), labels)
+    made = taught(of, file, labelled(of, folder / "gold.csv", rows.careful, truth), **asked)
+    right_on = right(of, folder, rows.unseen)
     of_labels = (labels[rows.unseen] == truth[rows.unseen]).astype(np.float64)
     return {
-        "accuracy": judged(made.report.student_accuracy, right),
-        "gain": judged(made.report.gain, right - of_labels),
+        "accuracy": judged(made.student_accuracy, right_on),
+        "gain": judged(made.gain, right_on - of_labels),
     }
 
 
@@ -137,7 +115,7 @@ def judged(said: Interval | None, unseen: Any) -> list[float]:
     return [round(float(value or 0), 4) for value in (said.estimate, said.low, said.high, unseen.mean(), error)]
 
 
-def taught(draws: int) -> list[dict[str, Any]]:
+def measured(draws: int) -> list[dict[str, Any]]:
     """A row for each draw, world, number of careful labels and setting."""
     found = []
     with tempfile.TemporaryDirectory() as place:
@@ -150,7 +128,7 @@ def taught(draws: int) -> list[dict[str, Any]]:
             rows = dealt(of, careful, asked.get("cheap", CHEAP), number)
             labels = cheap_labels(of.data, rows, kind, number)
             with tempfile.TemporaryDirectory(dir=place) as folder:
-                made = one(of, rows, labels, Path(folder), asked)
+                made = one(of, rows, labels, Path(folder), {k: v for k, v in asked.items() if k != "cheap"})
             found.append({"set": name, "noise": kind, "careful": careful, "chosen": setting, "draw": draw, **made})
             print(json.dumps(found[-1]), flush=True)
     return found
@@ -162,6 +140,10 @@ if __name__ == "__main__":
     parser.add_argument("--draws", type=int, default=3, help="of each data set with real texts")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    found = {"experiments": given.experiments, "simulated": simulated(given.experiments), "taught": taught(given.draws)}
+    found = {
+        "experiments": given.experiments,
+        "simulated": simulated(given.experiments),
+        "taught": measured(given.draws),
+    }
     if given.json:
         given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

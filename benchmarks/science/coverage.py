@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -133,11 +133,16 @@ def settings_table() -> list[Row]:
                     else heavy("heavy", accuracies, n_seeds, EXAMPLES, EXPERIMENTS, effect=SEED_EFFECTS)
                 )
                 row: Row = {"model": model, "accuracies": accuracies, "seeds": n_seeds}
-                for interval in (crossed_fieller, crossed_bootstrap, seeds_only):
-                    if interval is not crossed_bootstrap or model == "probit":
+                ways: dict[str, Callable[..., Ends]] = {
+                    "crossed_fieller": crossed_fieller,
+                    "crossed_bootstrap": crossed_bootstrap,
+                    "seeds_only": seeds_only,
+                }
+                for name, interval in ways.items():
+                    if name != "crossed_bootstrap" or model == "probit":
                         random = np.random.default_rng([0, n_seeds])
                         found = coverage([interval(scores, random) for scores in simulated], truth)
-                        row[interval.__name__] = asdict(found)
+                        row[name] = asdict(found)
                 rows.append(said(row))
     return rows
 

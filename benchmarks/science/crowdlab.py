@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 from joins import RULE_SETS, rules_for
 from sklearn.linear_model import LogisticRegression
-from teach import World, world_of
 from teach_data import AS_TAUGHT, DataSet, data_set, unit
+from teach_worlds import World, world_of
 
 from outgrow.core.examples import Floats, Ints, harden
 from outgrow.execution.machine import Machine

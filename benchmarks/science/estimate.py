@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 from estimate_table import table
-from teach import world, write
 from teach_data import cheap_labels, drawn
+from teach_worlds import labelled, world
 
 from outgrow.execution.machine import Machine
 from outgrow.execution.store import Store
@@ -37,13 +37,13 @@ def main(draws: int) -> list[dict[str, Any]]:
             of = world(name, Path(folder) / name)
             rows = np.concatenate([(dealt := drawn(of.data, 0)).cheap, dealt.careful])
             labels, truth = cheap_labels(of.data, dealt, kind, 0), of.data.truth
-            file = write(Path(folder) / f"{name}.csv", [(of.words[row], labels[row]) for row in rows])
+            file = labelled(of, Path(folder) / f"{name}.csv", rows, labels)
             place = Place(Store(Path(folder) / "store"), Machine(device="cpu"))
             known = {f"c{number}": float((truth[rows] == number).mean()) for number in range(of.data.classes)}
             known["labels"] = float((truth[rows] == labels[rows]).mean())
             for size, draw in product_of(SIZES, range(draws)):
                 careful = np.random.default_rng([3, size, draw]).permutation(rows)[:size]
-                gold = write(Path(folder) / "gold.csv", [(of.words[row], truth[row]) for row in careful])
+                gold = labelled(of, Path(folder) / "gold.csv", careful, truth)
                 made = estimate_files(file, text="text", columns=["label"], truth=gold, student=of.name, place=place)
                 for one in made.found:
                     what = one.of_class or one.quantity

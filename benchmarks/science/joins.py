@@ -47,7 +47,7 @@ def right(probabilities: Floats, truth: Ints) -> NDArray[np.bool_]:
     """Which rows with a label and a truth are right."""
     known = (truth >= 0) & ~np.isnan(probabilities).any(axis=1)
     ids = np.array([f"{row:08x}" for row in range(len(truth))])[known]
-    return harden(probabilities[known], ids) == truth[known]
+    return np.asarray(harden(probabilities[known], ids) == truth[known])
 
 
 def crowd(name: str) -> tuple[Mapping[Rule, NDArray[np.bool_]], dict[str, Any]]:

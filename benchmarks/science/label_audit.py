@@ -21,8 +21,8 @@ from label_audit_table import SIZES, table
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
-from teach import STUDENT, World, world, write
 from teach_data import KINDS, SETS, Draw, cheap_labels, drawn, unit
+from teach_worlds import STUDENT, World, labelled, world
 
 from outgrow.core.examples import Floats, Ints
 from outgrow.execution.machine import Machine
@@ -34,8 +34,8 @@ from outgrow.questions.material import Place
 def audited(of: World, rows: Draw, labels: Ints, careful: int, folder: Path) -> Floats:
     """How likely the product says the label of each of `rows.cheap` is wrong."""
     gold = rows.careful[:careful]
-    file = write(folder / "labels.csv", [(of.words[row], labels[row]) for row in [*rows.cheap, *gold]])
-    truth = write(folder / "gold.csv", [(of.words[row], of.data.truth[row]) for row in gold]) if careful else None
+    file = labelled(of, folder / "labels.csv", np.concatenate([rows.cheap, gold]), labels)
+    truth = labelled(of, folder / "gold.csv", gold, of.data.truth) if careful else None
     place = Place(Store(folder / "store"), Machine(device="cpu"))
     found = audit_files(file, text="text", columns=["label"], student=of.name, truth=truth, place=place)
     wrong = {one.text: one.wrong for one in found.labels if one.source != CAREFUL}

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from label_next_table import WAYS, table
 from sklearn.linear_model import LogisticRegression
-from teach import STUDENT
 from teach_data import KINDS, SETS, DataSet, Draw, cheap_labels, data_set, drawn, unit
+from teach_worlds import STUDENT
 
 from outgrow.core.examples import Floats, Ints
 from outgrow.questions.measures.sampling import inclusion, margins, spread, systematic, weighted

@@ -76,9 +76,11 @@ def filled(page: str, tables: Mapping[str, str], section: str = "nlp") -> str:
     """The page with each table between its two comments."""
     for name, text in tables.items():
         pattern = rf"(<!-- {section}:{name} -->\n).*?(<!-- /{section}:{name} -->)"
-        page, found = re.subn(pattern, lambda place, text=text: f"{place[1]}{text}{place[2]}", page, flags=re.DOTALL)
-        if found != 1:
-            raise SystemExit(f"{PAGE}: has {found} places for the table {section}:{name}")
+        before, *rest = re.split(pattern, page, flags=re.DOTALL)
+        if len(rest) != 3:
+            raise SystemExit(f"{PAGE}: has {len(rest) // 3} places for the table {section}:{name}")
+        begin, end, after = rest
+        page = f"{before}{begin}{text}{end}{after}"
     return page
 
 

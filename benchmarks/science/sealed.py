@@ -78,6 +78,7 @@ def simulate(way: str) -> list[Row]:
             right, accuracy = made[place]
             tables = [one[open_][None].astype(np.float64) for one in (weak, right, ceiling)]
             real = performance_gap_recovered(WEAK, accuracy, CEILING)
+            assert real is not None  # the ceiling is above the supervisor
             row: Row = {"real": real, "accuracy": accuracy, "open": float(right[open_].mean())}
             for name, n in (("one", 1), ("all", count)):
                 pgr = simultaneous(tables[0], tables[1], tables[2], groups, n)["pgr"]

@@ -38,7 +38,7 @@ def noise(model: Model, random: np.random.Generator, *shape: int) -> NDArray[np.
     if model == "probit":
         return random.standard_normal(shape, dtype=np.float32)
     even = random.random(shape, dtype=np.float32).clip(1e-7, 1 - 1e-7)
-    return (np.log(even / (1 - even)) * np.float32(3**0.5 / np.pi)).astype(np.float32)
+    return np.asarray(np.log(even / (1 - even)) * np.float32(3**0.5 / np.pi), dtype=np.float32)
 
 
 @cache
@@ -54,11 +54,12 @@ def gap(model: Model, accuracy: float, effect: float, taste: float) -> tuple[flo
 
 def _rest(model: Model, random: np.random.Generator, taste: float) -> NDArray[np.float32]:
     chance = CHANCE
-    return (
+    found: NDArray[np.float32] = (
         np.float32((1 - taste - chance) ** 0.5) * draw(model, random, POPULATION)
         + np.float32(taste**0.5) * draw(model, random, POPULATION)
         + np.float32(chance**0.5) * noise(model, random, POPULATION)
     )
+    return found
 
 
 def _slope(values: NDArray[np.float32], accuracy: float) -> float:

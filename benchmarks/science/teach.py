@@ -3,101 +3,37 @@
     python benchmarks/science/teach.py --json benchmarks/science/teach.json
 
 Public data sets, five kinds of noise in 2,000 cheap labels, and none, 50 or 200 careful ones; features are read once and
-kept in the user's cache folder. Each text is one word of a static table whose vector is the cached feature, so that the
-product's own steps do the rest.
+kept in the user's cache folder (teach_worlds.py).
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import product as product_of
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save_file
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
-from teach_data import AS_TAUGHT, KINDS, SETS, DataSet, Draw, cheap_labels, data_set, drawn, unit
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import WhitespaceSplit
+from teach_data import KINDS, SETS, DataSet, Draw, cheap_labels, drawn, unit
+from teach_worlds import STUDENT, World, labelled, right, taught, world
 
 from outgrow.core.examples import Floats, Ints
-from outgrow.execution.machine import Machine
-from outgrow.execution.progress import Silent
-from outgrow.execution.store import Store
-from outgrow.teaching.labels.dataset import Dataset
-from outgrow.teaching.labels.label_form import Form
-from outgrow.teaching.labels.reading import Reading
-from outgrow.teaching.options import learning
-from outgrow.teaching.steps import dataset_step
-from outgrow.teaching.students import no_progress, trained
-from outgrow.teaching.teach import Laboratory, teach, usual
 
-STUDENT = "minilm"
 SIZES = (0, 50, 200)  # careful labels
 
 
-@dataclass(frozen=True)
-class World:
-    """A data set whose texts are words, a word the cached features of one text."""
-
-    data: DataSet
-    words: list[str]
-    name: str  # of a student that reads them
-
-
-def world(name: str, folder: Path, read: str = AS_TAUGHT) -> World:
-    """A data set that both students of this benchmark have read. read: whose features."""
-    return world_of(data_set(name, ("wordllama", STUDENT, AS_TAUGHT)), folder, read)
-
-
-def world_of(data: DataSet, folder: Path, read: str) -> World:
-    """The words are as long as the texts, as lengths tell of mistakes. read: whose features."""
-    words = [f"{row}-".ljust(len(text), "x") for row, text in enumerate(data.texts)]
-    folder.mkdir()
-    tokenizer = Tokenizer(WordLevel({word: row for row, word in enumerate([*words, "?"])}, unk_token="?"))
-    tokenizer.pre_tokenizer = WhitespaceSplit()  # type: ignore[assignment]
-    tokenizer.save(str(folder / "tokenizer.json"))
-    values = data.features[read]
-    save_file(
-        {"embedding.weight": np.vstack([values, 0 * values[:1]]).astype(np.float32)}, folder / "model.safetensors"
-    )
-    return World(data, words, f"static:{folder}")
-
-
-def write(path: Path, rows: Sequence[tuple[str, Any]]) -> Path:
-    """A CSV file of texts with labels."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("text", "label"), *((text, f"c{label}") for text, label in rows)])
-    return path
-
-
 def product(of: World, rows: Draw, labels: Ints, careful: int, folder: Path, store: Path | None = None) -> float:
-    """What the student that teach would keep by default gets right on unseen texts. store: where one is there already."""
-    file = write(
-        folder / "labels.csv", [(of.words[row], labels[row]) for row in [*rows.cheap, *rows.careful[:careful]]]
-    )
-    gold = [(of.words[row], of.data.truth[row]) for row in rows.careful[:careful]]
-    truth = write(folder / "gold.csv", gold) if gold else None
-    sources: dict[str, Any] = {}
-    pool = dataset_step(file, Reading.of("text"), Form.of(["label"]), truth, "label" if gold else None, sources)
-    choices = learning(of.name, None, careful=careful > 0)
-    laboratory = Laboratory(
-        Store(store or folder / "store"), Machine(device="cpu"), {**sources, **choices[0].learner.sources}, Silent()
-    )
-    data = Dataset.load(*laboratory.made([pool]))
-    made = teach(pool, usual(choices, data, careful=careful > 0), laboratory, worth=False)
-    step = laboratory.trained(made.student)
-    student = trained(made.learner.spec, made.learner.location, step.params, laboratory.opened(step))
-    answers = student.reader("cpu")([of.words[row] for row in rows.unseen], no_progress)
-    return float((answers.argmax(axis=1) == of.data.truth[rows.unseen]).mean())
+    """What the student that teach keeps by default gets right on unseen texts. store: where one is there already."""
+    few = rows.careful[:careful]
+    file = labelled(of, folder / "labels.csv", np.concatenate([rows.cheap, few]), labels)
+    gold = labelled(of, folder / "gold.csv", few, of.data.truth) if careful else None
+    taught(of, file, gold, store=store)
+    return float(right(of, folder, rows.unseen).mean())
 
 
 def alternatives(data: DataSet, rows: Draw, labels: Ints, careful: int) -> dict[str, float]:

@@ -107,11 +107,12 @@ def cheap_labels(data: DataSet, rows: Draw, kind: str, draw: int) -> Ints:
     random = np.random.default_rng([2, draw, KINDS.index(kind)])
     n, classes, truth = len(data.texts), data.classes, data.truth
     static = data.features["wordllama"]
-    other = (truth + random.integers(1, classes, n)) % classes
+    other: Ints = (truth + random.integers(1, classes, n)) % classes
     if kind == "weak model":
         head = LogisticRegression(C=1.0, max_iter=1000).fit(unit(static[rows.taught]) * 8, truth[rows.taught])
         found: Ints = head.predict(unit(static) * 8)
         return found
+    rate: Floats
     if kind == "class":
         rate, other = np.linspace(0.1, 0.45, classes)[truth], (truth + 1) % classes
     elif kind == "length":

@@ -26,7 +26,7 @@ from outgrow.teaching.students import no_progress
 EXAMPLE = Path(__file__).parents[2] / "examples" / "teach"
 sys.path.insert(0, str(EXAMPLE))
 
-import make_files  # noqa: E402
+import make_files  # type: ignore[import-not-found]  # noqa: E402
 
 PARTS, FEW = 6, 300
 

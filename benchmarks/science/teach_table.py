@@ -18,7 +18,7 @@ FOUND = Path(__file__).with_name("teach.json")
 
 def mean(cells: Iterable[Cell], what: str) -> float:
     """The mean accuracy, in per cent."""
-    values = [cell[what] for cell in cells]
+    values = [float(cell[what]) for cell in cells]
     return 100 * sum(values) / len(values)
 
 

@@ -9,7 +9,6 @@ with a vote; of students, of texts that nobody has seen.
 
 from __future__ import annotations
 
-import csv
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -18,14 +17,11 @@ from typing import Any
 
 import numpy as np
 from crowdlab import DRAWS, SETS, drawn
-from teach import World, world_of, write
 from teach_data import AS_TAUGHT, data_set
+from teach_worlds import World, labelled, right, taught, world_of, write
 
-import outgrow
 from outgrow.core.examples import Ints, harden
 from outgrow.models.label_sources.aggregate import join_answers
-from outgrow.teaching.saved.saved_student import load
-from outgrow.teaching.students import no_progress
 
 FOUND = Path(__file__).with_suffix(".json")
 ABOVE, ROOM = 2.0, 5.0  # points above the join that are asked for, where the truth would bring as many as ROOM
@@ -36,50 +32,22 @@ def measured(of: World, answers: Ints, learned: Ints, unseen: Ints, careful: Int
     truth = of.data.truth[learned]
     known = np.flatnonzero((answers >= 0).any(axis=1))
     names = [f"voter{number}" for number in range(answers.shape[1])]
-    with (folder / "votes.csv").open("w", newline="", encoding="utf-8") as file:
-        rows = (
-            [of.words[row], *("" if answer < 0 else f"c{answer}" for answer in some)]
-            for row, some in zip(learned, answers, strict=True)
-        )
-        csv.writer(file).writerows([["text", *names], *rows])
-    gold = write(folder / "gold.csv", [(of.words[row], of.data.truth[row]) for row in learned[careful]])
-    report = _taught(of, folder, folder / "votes.csv", names, gold)
+    rows = (
+        [of.words[row], *(None if answer < 0 else answer for answer in some)]
+        for row, some in zip(learned, answers, strict=True)
+    )
+    file = write(folder / "votes.csv", rows, names)
+    gold = labelled(of, folder / "gold.csv", learned[careful], of.data.truth)
+    report = taught(of, file, gold, names)
     said = report.student_accuracy
-    found = {"by": report.joined_by, "student": _right(of, unseen, folder)}
+    found = {"by": report.joined_by, "student": float(right(of, folder, unseen).mean())}
     found |= {"said": said.estimate, "low": said.low, "high": said.high}
-    for name, rule in (("majority", "majority"), ("join", report.joined_by)):
+    rules: dict[str, Any] = {"majority": "majority", "join": report.joined_by}
+    for name, rule in rules.items():
         joined = join_answers(answers, of.data.classes, rule).probabilities[known]
         found[name] = float((harden(joined, np.array([f"{row:08x}" for row in known])) == truth[known]).mean())
-    _taught(
-        of,
-        folder,
-        write(folder / "truth.csv", [(of.words[row], of.data.truth[row]) for row in learned]),
-        ["label"],
-        None,
-    )
-    return {**found, "truth": _right(of, unseen, folder)}
-
-
-def _taught(of: World, folder: Path, file: Path, columns: Sequence[str], gold: Path | None) -> Any:
-    given: dict[str, Any] = {"method": "naive"} if gold is None else {}
-    return outgrow.teach(
-        file,
-        text="text",
-        columns=columns,
-        student=of.name,
-        truth=gold,
-        out=folder / "student",
-        store=folder / "store",
-        worth=False,
-        **given,
-    )
-
-
-def _right(of: World, unseen: Ints, folder: Path) -> float:
-    kept = load(folder / "student")
-    answers = kept.student.reader("cpu")([of.words[row] for row in unseen], no_progress).argmax(axis=1)
-    said = np.array([int(name.removeprefix("c")) for name in kept.classes])[answers]
-    return float((said == of.data.truth[unseen]).mean())
+    taught(of, labelled(of, folder / "truth.csv", learned, of.data.truth), None, method="naive")
+    return {**found, "truth": float(right(of, folder, unseen).mean())}
 
 
 def page(found: Sequence[Mapping[str, Any]]) -> str:

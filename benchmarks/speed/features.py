@@ -73,13 +73,13 @@ def read(path: Path, count: int) -> list[str]:
 def matrices(model: Any) -> int:
     """Numbers that each token is multiplied with: embeddings are looked up."""
     tables = sum(layer.weight.numel() for layer in model.modules() if isinstance(layer, torch.nn.Embedding))
-    return sum(value.numel() for value in model.parameters()) - tables
+    return int(sum(value.numel() for value in model.parameters()) - tables)
 
 
 def sentence_transformer(folder: Path, precision: str, device: str = "cpu") -> Any:
     """The same checkpoint by sentence-transformers, which takes the mean of the tokens."""
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import Pooling, Transformer
+    from sentence_transformers.models import Pooling, Transformer  # type: ignore[import-not-found]
 
     body = Transformer(str(folder))
     model = SentenceTransformer(modules=[body, Pooling(body.get_embedding_dimension(), "mean")], device=device)

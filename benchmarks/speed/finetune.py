@@ -56,7 +56,7 @@ def prepare(folder: Path, train: Path, test: Path) -> None:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
     )  # fmt: skip
     tokenizer.train_from_iterator((text for text, _ in taught), trainer)
-    fast = PreTrainedTokenizerFast(
+    fast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer, eos_token="<|endoftext|>", pad_token="<|pad|>", model_max_length=256
     )
     torch.manual_seed(0)
@@ -148,11 +148,11 @@ def report(folder: Path, seeds: int, threads: int, bf16: bool) -> None:
     )
     for name in ("weak", "naive", "confidence", "ceiling"):
         values = {who: np.array([score[name] for score in scores[who]]) for who in scores}
-        told = [
+        means = [
             f"{who} {v.mean():.3f} ± {v.std(ddof=1) / len(v) ** 0.5 if len(v) > 1 else 0:.3f}"
             for who, v in values.items()
         ]
-        print(f"  {name}: {', '.join(told)} (mean over {seeds} seeds ± its standard error)")
+        print(f"  {name}: {', '.join(means)} (mean over {seeds} seeds ± its standard error)")
 
 
 if __name__ == "__main__":

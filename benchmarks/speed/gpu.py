@@ -34,7 +34,7 @@ from outgrow.models.checkpoints.tokens import read_texts
 from outgrow.models.contract import Location
 from outgrow.models.finetune import train as finetuning
 from outgrow.models.finetune.learning_curve import Watch
-from outgrow.models.finetune.options import Finetune
+from outgrow.models.finetune.options import Finetune, Lora
 from outgrow.models.heads.probe import Probe
 
 SILENT = lambda done, total: None  # noqa: E731
@@ -205,7 +205,8 @@ def plain(folder: Path, options: Finetune, texts: list[str], targets: Any, devic
         model.train()
         ids = tokenizer(texts, truncation=True, max_length=512)["input_ids"]
         examples = [{"input_ids": row, "place": place} for place, row in enumerate(ids)]
-        loader = DataLoader(examples, options.batch, shuffle=True, collate_fn=DataCollatorWithPadding(tokenizer))
+        collate = DataCollatorWithPadding(tokenizer)
+        loader: Any = DataLoader(examples, options.batch, shuffle=True, collate_fn=collate)  # type: ignore[arg-type]
         steps = options.epochs * len(loader)
         optimizer = torch.optim.AdamW(model.parameters(), lr=options.lr, weight_decay=options.weight_decay)
         schedule = cosine(optimizer, math.ceil(options.warmup * steps), steps)
@@ -216,7 +217,7 @@ def plain(folder: Path, options: Finetune, texts: list[str], targets: Any, devic
                 place = batch.pop("place")
                 with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=options.precision == "bf16"):
                     logits = model(**batch).logits
-                torch.nn.functional.cross_entropy(logits.float(), wanted[place]).backward()
+                torch.nn.functional.cross_entropy(logits.float(), wanted[place]).backward()  # type: ignore[no-untyped-call]
                 torch.nn.utils.clip_grad_norm_(model.parameters(), options.clip)
                 optimizer.step()
                 schedule.step()
@@ -270,7 +271,8 @@ def make_llama(sizes: Sizes, device: str, minilm: Path, folder: Path) -> list[di
         tie_word_embeddings=True, pad_token_id=0, bos_token_id=101, eos_token_id=102,
     )  # fmt: skip
     with torch.device(device):
-        model = LlamaForCausalLM(config).to(torch.bfloat16)
+        model: Any = LlamaForCausalLM(config)
+        model = model.to(torch.bfloat16)
     model.save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
         if (minilm / name).exists():
@@ -290,7 +292,7 @@ def large_model(sizes: Sizes, device: str, folder: Path) -> list[dict[str, Any]]
         texts = [" ".join(draw.choice(words, length - 2)) for _ in range(count)]
         tokens, targets = lesson(folder, texts)
         asked = Finetune(checkpoint="llama", epochs=1, precision="bf16")
-        small = Finetune(checkpoint="llama", epochs=1, precision="bf16", lora={"r": 8, "alpha": 16})
+        small = Finetune(checkpoint="llama", epochs=1, precision="bf16", lora=Lora(r=8, alpha=16))
         for name, one in (("whole", asked), ("LoRA", small)):
             row, student = trained(folder, one, tokens, targets, device)
             parameters = sum(value.numel() for value in student.loaded.module.model.parameters())

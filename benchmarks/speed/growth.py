@@ -107,10 +107,10 @@ def drawn(rows: Sequence[dict[str, Any]], path: Path) -> None:
     """A figure: a panel per subject, seconds above and memory below, all axes logarithmic."""
     import altair as alt
 
-    def panel(what: str, value: str, title: str) -> alt.Chart:
+    def panel(what: str, value: str, title: str) -> Any:
         size = alt.X("size:Q", title=what).scale(type="log").axis(format="~s", tickCount=4, grid=False)
         height = alt.Y(f"{value}:Q", title=title).scale(type="log").axis(format="~s", tickCount=4)
-        values = alt.Data(values=[row for row in rows if row["what"] == what])
+        values = alt.InlineData(values=[row for row in rows if row["what"] == what])
         return alt.Chart(values, width=130, height=110).mark_line(point=True, color="#3b6fb6").encode(size, height)
 
     subjects = list(dict.fromkeys(row["what"] for row in rows))

@@ -73,7 +73,8 @@ def main(accelerator: str = "h100") -> None:
         planned = prepare(asked, Store(folder / "store"), Machine())
         order = [spec.name for spec in asked.strong]
         runs = [run for run in planned.runs if order.index(run.weak.name) <= order.index(run.strong.name)]
-        rates, hours = PaperRates(accelerator), defaultdict(float)
+        rates = PaperRates(accelerator)
+        hours: dict[str, float] = defaultdict(float)
         students: dict[str, float] = defaultdict(float)
         steps = set(walk(step for run in runs for step in run.wanted))
         for step in steps:

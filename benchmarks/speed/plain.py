@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -41,15 +42,20 @@ def confidence(logits: Tensor, weak: Tensor, progress: float) -> Tensor:
 
 
 def train(
-    folder: Path, rows: Rows, targets: Tensor, loss: Loss, pad: DataCollatorWithPadding, seed: int, job: dict
+    folder: Path, rows: Rows, targets: Tensor, loss: Loss, pad: DataCollatorWithPadding, seed: int, job: dict[str, Any]
 ) -> torch.nn.Module:
     torch.manual_seed(seed)
-    model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=2)
+    model: Any = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=2)
     model.config.pad_token_id = pad.tokenizer.pad_token_id
     model.train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=job["lr"], weight_decay=0.01)
     examples = [{**row, "place": place} for place, row in enumerate(rows)]
-    loader = DataLoader(examples, batch_size=32, shuffle=True, collate_fn=pad)
+    loader: DataLoader[Any] = DataLoader(
+        examples,  # type: ignore[arg-type]
+        batch_size=32,
+        shuffle=True,
+        collate_fn=pad,
+    )
     steps = job["epochs"] * len(loader)
     warm = math.ceil(0.1 * steps)
 
@@ -62,19 +68,21 @@ def train(
         for batch in loader:
             with torch.autocast("cpu", torch.bfloat16, enabled=job["bf16"]):
                 logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
-            loss(logits.float(), targets[batch["place"]], step / steps).backward()
+            loss(logits.float(), targets[batch["place"]], step / steps).backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             scheduler.step()
             optimizer.zero_grad()
             step += 1
-    return model.eval()
+    taught: torch.nn.Module = model.eval()
+    return taught
 
 
 @torch.no_grad()
-def predict(model: torch.nn.Module, rows: Rows, pad: DataCollatorWithPadding, job: dict) -> Tensor:
+def predict(model: torch.nn.Module, rows: Rows, pad: DataCollatorWithPadding, job: dict[str, Any]) -> Tensor:
     found = []
-    for batch in DataLoader(rows, batch_size=32, collate_fn=pad):
+    batches: DataLoader[Any] = DataLoader(rows, batch_size=32, collate_fn=pad)  # type: ignore[arg-type]
+    for batch in batches:
         with torch.autocast("cpu", torch.bfloat16, enabled=job["bf16"]):
             found.append(model(**batch).logits.float().softmax(dim=-1))
     return torch.cat(found)

@@ -59,9 +59,11 @@ def grid(
                             "student": model,
                             "ceiling": ceiling,
                         }
-                        names = [Entry(name, name) for name in (supervisor, student, method)]
+                        w_entry, s_entry, m_entry = (Entry(name, name) for name in (supervisor, student, method))
                         known = {"strong_parameters": sizes[s]} if sizes else {}
-                        asked.append(RunToScore(task, *names, seed, models, {"n_transfer": 400, **known}))
+                        asked.append(
+                            RunToScore(task, w_entry, s_entry, m_entry, seed, models, {"n_transfer": 400, **known})
+                        )
     order = {(one.task, *one.cell): place for place, one in reversed(list(enumerate(asked)))}
     asked.sort(key=lambda one: order[(one.task, *one.cell)])
     drawn = {

@@ -1,8 +1,10 @@
 """`--student auto`: what is tried, what a budget leaves out, and that the choice is measured as any other."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,7 @@ from outgrow.teaching import auto
 from outgrow.teaching.auto import asked
 from outgrow.teaching.labels.label_form import Form
 from outgrow.teaching.labels.reading import Reading
-from outgrow.teaching.options import Learner, learning
+from outgrow.teaching.options import Candidate, Learner, learning
 from outgrow.teaching.saved.saved_student import load
 from outgrow.teaching.sentences import sentences
 from outgrow.teaching.steps import dataset_step
@@ -61,7 +63,8 @@ def here(monkeypatch: pytest.MonkeyPatch, small: Path) -> None:
         monkeypatch.delitem(SHORT, name)
     for name, short in known.items():
         monkeypatch.setitem(SHORT, name, short)
-    monkeypatch.setattr(auto, "expected", lambda work, choices, *_: STUDENTS[choices[0].learner.spec.name])
+    monkeypatch.setattr(auto, "_steps", lambda work, choices: [STUDENTS[choices[0].learner.spec.name]])
+    monkeypatch.setattr(auto.Forecast, "after", lambda *_: SimpleNamespace(seconds=sum))
 
 
 def taught(files: Path, place: Path, **options: Any) -> Any:
@@ -223,16 +226,19 @@ def test_the_expected_time_of_steps(files: Path, tmp_path: Path, monkeypatch: py
             flops[step.kind] += step.flops
     assert flops["head"] > 0
     by_product = sum(of_kind / (1e9 * kind_of(kind).efficiency) for kind, of_kind in flops.items())
-    assert auto.expected(work, choices, 1e9) == pytest.approx(by_product)
+
+    def expected(some: list[Candidate], product: float, after: Sequence[Candidate] = ()) -> float:
+        steps, made = (list(walk(chain.from_iterable(work.of_choices(of)))) for of in (some, after))
+        return auto.Forecast.after(made, laboratory, product).seconds(steps)
+
+    assert expected(choices, 1e9) == pytest.approx(by_product)
     work.cross_fitted(choices)
-    assert auto.expected(work, choices, 1e9) == 0
+    assert expected(choices, 1e9) == 0
     others = learning("static:wordllama", "naive", l2=0.2, careful=True)
-    assert auto.expected(work, others, 1e9) == auto.expected(work, others, 1e12) > 0
+    assert expected(others, 1e9) == expected(others, 1e12) > 0
     new = [replace(choice, learner=unlike(choice.learner)) for choice in choices]
-    assert auto.expected(work, new, 1e9) == pytest.approx(by_product)
-    assert auto.expected(work, new, 1e9, choices) == auto.expected(work, new, 1e12, choices) > 0, (
-        "as others of its kind"
-    )
+    assert expected(new, 1e9) == pytest.approx(by_product)
+    assert expected(new, 1e9, choices) == expected(new, 1e12, choices) > 0, "as others of its kind"
 
 
 def unlike(learner: Learner) -> Learner:

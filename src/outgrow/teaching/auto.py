@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -91,51 +92,70 @@ def within(work: Work, choices: Sequence[Candidate], budget: float) -> tuple[lis
     The cheapest is always tried. Before each other one its time is estimated, by the rates that this store knows by then.
     """
     begin = monotonic()
-    tried: list[Candidate] = []
-    notes = []
-    groups = of_students(choices)
     product = _product(work.laboratory)
-    while groups:
-        times = [expected(work, group, product, tried) for group in groups]
-        cheapest = min(range(len(groups)), key=times.__getitem__)
-        group, seconds = groups.pop(cheapest), times[cheapest]
-        left = budget - (monotonic() - begin)
-        if tried and seconds > left:
+    left = [(group, _steps(work, group)) for group in of_students(choices)]
+    tried: list[Candidate] = []
+    made: list[Step] = []
+    notes = []
+    while left:
+        forecast = Forecast.after(made, work.laboratory, product)
+        times = [forecast.seconds(steps) for _, steps in left]
+        cheapest = min(range(len(left)), key=times.__getitem__)
+        (group, steps), seconds = left.pop(cheapest), times[cheapest]
+        remaining = budget - (monotonic() - begin)
+        if tried and seconds > remaining:
             notes.append(
                 f"{group[0].learner.spec.name} was not tried: it takes about {shown_duration(seconds)}, and of the budget of "
-                f"{shown_duration(budget)} {shown_duration(max(left, 0))} were left"
+                f"{shown_duration(budget)} {shown_duration(max(remaining, 0))} were left"
             )
             continue
         work.cross_fitted(group)
         tried += group
+        made += steps
     return tried, notes
 
 
-def expected(work: Work, choices: Sequence[Candidate], product: float, tried: Sequence[Candidate] = ()) -> float:
-    """Seconds that the trainings of these candidates take which are not in the store.
+def _steps(work: Work, choices: Sequence[Candidate]) -> list[Step]:
+    """All steps whose results say how good these candidates are."""
+    return list(walk(chain.from_iterable(work.of_choices(choices))))
 
-    By the rates of earlier steps on this store; of a model that is new to it, by the slowest rate of the same steps of models
-    of its kind among what was tried, else by the share of a matrix product's rate (`product`, FLOPs a second) that its kind of
-    step reaches.
+
+@dataclass(frozen=True)
+class Forecast:
+    """How long steps take as far as is known: by the rates of earlier steps on this store.
+
+    Of a model that is new to it, by the slowest rate of the same steps of models of its kind (`slowest`), else by the share of
+    a matrix product's rate (`product`, FLOPs a second) that its kind of step reaches.
     """
-    laboratory = work.laboratory
-    machine = laboratory.machine
-    rates = Rates(laboratory.store)
 
-    def known(step: Step) -> float | None:
-        seconds = rates.seconds([step], machine.device, machine.threads_each)
+    laboratory: Laboratory
+    rates: Rates
+    slowest: Mapping[tuple[str, str], float]
+    product: float
+
+    @classmethod
+    def after(cls, made: Sequence[Step], laboratory: Laboratory, product: float) -> Forecast:
+        """With what these steps showed."""
+        found = cls(laboratory, Rates(laboratory.store), {}, product)
+        slowest: dict[tuple[str, str], float] = {}
+        for step in made:
+            if (rate := found._known(step)) is not None:
+                slowest[_alike(step)] = min(rate, slowest.get(_alike(step), rate))
+        return replace(found, slowest=slowest)
+
+    def seconds(self, steps: Sequence[Step]) -> float:
+        """Of those that are not in the store, on all of the machine's jobs."""
+        new = [step for step in steps if not self.laboratory.store.has(step.key)]
+        return sum(step.flops / self._rate(step) for step in new) / (self.laboratory.machine.jobs or 1)
+
+    def _rate(self, step: Step) -> float:
+        by_kind = self.product * kind_of(step.kind).efficiency
+        return self._known(step) or self.slowest.get(_alike(step), by_kind)
+
+    def _known(self, step: Step) -> float | None:
+        machine = self.laboratory.machine
+        seconds = self.rates.seconds([step], machine.device, machine.threads_each)
         return step.flops / seconds if seconds else None
-
-    alike: dict[tuple[str, str], float] = {}
-    for step in walk(chain.from_iterable(work.of_choices(tried))):
-        if (rate := known(step)) is not None:
-            alike[_alike(step)] = min(rate, alike.get(_alike(step), rate))
-
-    def seconds(step: Step) -> float:
-        return step.flops / (known(step) or alike.get(_alike(step), product * kind_of(step.kind).efficiency))
-
-    new = [step for step in walk(chain.from_iterable(work.of_choices(choices))) if not laboratory.store.has(step.key)]
-    return sum(map(seconds, new)) / (machine.jobs or 1)
 
 
 def _alike(step: Step) -> tuple[str, str]:
