@@ -121,7 +121,7 @@ def test_other_threads_versions_or_device_are_told_once(tmp_path: Path, monkeypa
     same = Silent()
     execute([number(1)], Store(tmp_path), toys.machine(threads=2, device="auto"), display=same)
     assert same.notes == []
-    monkeypatch.setattr("outgrow.execution.machine.version", lambda package: "9.9")
+    monkeypatch.setattr("outgrow.execution.machine._version", lambda package: "9.9")
     other = Silent()
     execute([number(1), number(2)], Store(tmp_path), toys.machine(threads=2, device="cuda"), display=other)
     assert len(other.notes) == 1

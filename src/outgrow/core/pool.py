@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ from outgrow.core.files.tables import (
     _spelled,
 )
 from outgrow.core.inputs.input_type import TEXT, InputType, type_identity, type_with_identity
+
+# Every step reads its pool, hundreds of them the same one: what somebody else still holds is handed out again.
+_IN_USE: WeakValueDictionary[tuple[str, int, int, int], Pool] = WeakValueDictionary()
 
 
 @dataclass(frozen=True)
@@ -156,14 +160,24 @@ class Pool:
 
     @classmethod
     def load(cls, folder: Path) -> Pool:
-        """Read what `save` wrote, without the source."""
+        """Read what `save` wrote, without the source; a pool that is in use is not read twice. Its arrays cannot be changed."""
+        file = folder / "rows.parquet"
+        now = file.stat()
+        key = str(file), now.st_ino, now.st_size, now.st_mtime_ns
+        found = _IN_USE.get(key)
+        if found is None:
+            _IN_USE[key] = found = cls._read(folder)
+        return found
+
+    @classmethod
+    def _read(cls, folder: Path) -> Pool:
         import pyarrow.parquet as pq
 
         rows = pq.ParquetFile(folder / "rows.parquet").read()  # read_table would load pandas
         about = json.loads((folder / "pool.json").read_text(encoding="utf-8"))
         input_type = type_with_identity(about["input_type"]) if "input_type" in about else TEXT
         allowed = np.array(rows["allowed"].to_pylist(), dtype=np.bool_) if "allowed" in rows.column_names else None
-        return cls(
+        found = cls(
             ids=np.array(rows["id"].to_pylist(), dtype=np.str_),
             inputs=input_type.read(rows["input"].to_pylist(), folder),
             labels=rows["label"].to_numpy().astype(np.int64),
@@ -174,3 +188,6 @@ class Pool:
             input_type=input_type,
             allowed=allowed,
         )
+        for array in (found.ids, found.labels, found.groups, found.test, *([] if allowed is None else [allowed])):
+            array.flags.writeable = False
+        return found

@@ -6,6 +6,7 @@ import os
 import platform
 import re
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -116,6 +117,7 @@ def resolve_device(device: str, threads: int | None = None) -> str:
     return device
 
 
+@cache
 def _version(package: str) -> str:
     try:
         return version(package)

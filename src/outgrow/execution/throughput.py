@@ -36,6 +36,7 @@ class Rates:
         self._auto = {host: device for host, device in _mapping(known, "auto") if isinstance(device, str)}
         self._work: dict[str, float] = defaultdict(float)  # FLOPs measured in this run, by name
         self._time: dict[str, float] = defaultdict(float)  # and their seconds
+        self._names: dict[tuple[str, str, int], str] = {}  # asked for again and again, for what is left of a run
 
     def device(self, device: str) -> str:
         """The kind of a device; of `auto`, the one that it last meant on this host, `auto` if that is not known."""
@@ -44,10 +45,13 @@ class Rates:
 
     def seconds(self, steps: Iterable[Step], device: str, threads: int) -> float | None:
         """Expected seconds of work, None if a rate is not known. A step of no FLOPs counts as no time."""
-        total = 0.0
+        total, device = 0.0, self.device(device)
         for step in steps:
             if step.flops > 0:
-                rate = self._rate(rate_name(step, self.device(device), threads))
+                name = self._names.get((step.key, device, threads))
+                if name is None:
+                    name = self._names[step.key, device, threads] = rate_name(step, device, threads)
+                rate = self._rate(name)
                 if rate is None:
                     return None
                 total += step.flops / rate
