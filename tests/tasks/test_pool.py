@@ -204,6 +204,17 @@ def test_a_pool_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "pool.json").read_text()) == {"classes": ["0", "1", "2"], "notes": []}
 
 
+def test_a_pool_is_read_once_and_again_when_it_is_another(tmp_path: Path) -> None:
+    first, second = pool_of(task(20, 20)), pool_of(task(10, 15, 5))
+    first.save(tmp_path)
+    read = Pool.load(tmp_path)
+    assert Pool.load(tmp_path) is read
+    with pytest.raises(ValueError, match="read-only"):
+        read.labels[0] = 5
+    second.save(tmp_path)
+    assert list(Pool.load(tmp_path).inputs) == list(second.inputs)
+
+
 def test_examples_and_truth() -> None:
     pool = pool_of(task(20, 20))
     rows = np.array([3, 0])

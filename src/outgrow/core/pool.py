@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
-from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +18,6 @@ from outgrow.core.files.tables import (
     _spelled,
 )
 from outgrow.core.inputs.input_type import TEXT, InputType, type_identity, type_with_identity
-
-# Every step reads its pool, hundreds of them the same one: what somebody else still holds is handed out again.
-_IN_USE: WeakValueDictionary[tuple[str, int, int, int], Pool] = WeakValueDictionary()
 
 
 @dataclass(frozen=True)
@@ -160,34 +156,31 @@ class Pool:
 
     @classmethod
     def load(cls, folder: Path) -> Pool:
-        """Read what `save` wrote, without the source; a pool that is in use is not read twice. Its arrays cannot be changed."""
-        file = folder / "rows.parquet"
-        now = file.stat()
-        key = str(file), now.st_ino, now.st_size, now.st_mtime_ns
-        found = _IN_USE.get(key)
-        if found is None:
-            _IN_USE[key] = found = cls._read(folder)
-        return found
+        """Read what `save` wrote, without the source. Its arrays cannot be changed: the last two pools are kept."""
+        rows = (folder / "rows.parquet").resolve()
+        now = rows.stat()
+        return _read(rows, now.st_ino, now.st_size, now.st_mtime_ns)
 
-    @classmethod
-    def _read(cls, folder: Path) -> Pool:
-        import pyarrow.parquet as pq
 
-        rows = pq.ParquetFile(folder / "rows.parquet").read()  # read_table would load pandas
-        about = json.loads((folder / "pool.json").read_text(encoding="utf-8"))
-        input_type = type_with_identity(about["input_type"]) if "input_type" in about else TEXT
-        allowed = np.array(rows["allowed"].to_pylist(), dtype=np.bool_) if "allowed" in rows.column_names else None
-        found = cls(
-            ids=np.array(rows["id"].to_pylist(), dtype=np.str_),
-            inputs=input_type.read(rows["input"].to_pylist(), folder),
-            labels=rows["label"].to_numpy().astype(np.int64),
-            classes=tuple(about["classes"]),
-            groups=np.array(rows["group"].to_pylist(), dtype=np.str_),
-            test=rows["test"].to_numpy().astype(np.bool_),
-            notes=tuple(about["notes"]),
-            input_type=input_type,
-            allowed=allowed,
-        )
-        for array in (found.ids, found.labels, found.groups, found.test, *([] if allowed is None else [allowed])):
-            array.flags.writeable = False
-        return found
+@lru_cache(maxsize=2)  # every step reads its pool, hundreds of them the same one
+def _read(file: Path, *version: int) -> Pool:
+    import pyarrow.parquet as pq
+
+    rows = pq.ParquetFile(file).read()  # read_table would load pandas
+    about = json.loads(file.with_name("pool.json").read_text(encoding="utf-8"))
+    input_type = type_with_identity(about["input_type"]) if "input_type" in about else TEXT
+    allowed = np.array(rows["allowed"].to_pylist(), dtype=np.bool_) if "allowed" in rows.column_names else None
+    found = Pool(
+        ids=np.array(rows["id"].to_pylist(), dtype=np.str_),
+        inputs=input_type.read(rows["input"].to_pylist(), file.parent),
+        labels=rows["label"].to_numpy().astype(np.int64),
+        classes=tuple(about["classes"]),
+        groups=np.array(rows["group"].to_pylist(), dtype=np.str_),
+        test=rows["test"].to_numpy().astype(np.bool_),
+        notes=tuple(about["notes"]),
+        input_type=input_type,
+        allowed=allowed,
+    )
+    for array in (found.ids, found.labels, found.groups, found.test, *([] if allowed is None else [allowed])):
+        array.flags.writeable = False
+    return found
