@@ -1,8 +1,7 @@
 # `make demo` and `make test` are all that a newcomer needs; `make` alone lists what there is.
 PYTHON ?= python3
 BIN := .venv/bin
-# A process for each core and one more, one thread of torch in each (tests/conftest.py); the tests of a file stay together and
-# share fixtures.
+# A process for each core, one thread of torch in each (tests/conftest.py); the tests of a file stay together and share fixtures.
 # In the order of their folders: by default files of few tests come last, and the longest tests are in such files.
 PARALLEL := -n logical --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt

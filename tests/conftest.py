@@ -6,17 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # several at once: each has one core, so one thread of torch
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """One process more than there are cores: a test that waits for a disk, a browser or a signal leaves its core to another."""
-    return (psutil.cpu_count() or 1) + 1
 
 
 @pytest.fixture
