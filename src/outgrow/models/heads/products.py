@@ -49,6 +49,7 @@ class OwnRows:
     def __init__(self, rows: Sequence[Tensor], classes: int) -> None:
         """rows: features `[m, width]` of each head."""
         self.rows, self.device = rows, "cpu"
+        self.sizes, self.across = [len(own) for own in rows], [own.T for own in rows]
         self.slots, self.columns, self.width = len(rows), classes, rows[0].shape[1]
         # Buffers of their own begin where BLAS likes it: a part of a common one could begin elsewhere, and round otherwise.
         self.buffers = [own.new_empty(classes, len(own)) for own in rows]
@@ -57,18 +58,19 @@ class OwnRows:
         """See `Products`."""
         import torch
 
-        for place, (rows, buffer) in enumerate(zip(self.rows, self.buffers, strict=True)):
-            torch.mm(weight[place], rows.T, out=buffer)
+        # All heads' parts in one call: of small heads, taking them one by one would cost as much as the products.
+        for own, across, buffer in zip(weight.unbind(), self.across, self.buffers, strict=True):
+            torch.mm(own, across, out=buffer)
         return torch.cat(self.buffers, dim=1)
 
     def slopes(self, gradient: Tensor, weight: Tensor) -> Tensor:
         """See `Products`."""
         import torch
 
-        slopes, end = torch.empty_like(weight), 0
-        for place, (rows, buffer) in enumerate(zip(self.rows, self.buffers, strict=True)):
-            buffer.copy_(gradient[:, end : (end := end + len(rows))])
-            torch.mm(buffer, rows, out=slopes[place])
+        slopes = torch.empty_like(weight)
+        parts = gradient.split(self.sizes, dim=1)
+        for own, rows, buffer, part in zip(slopes.unbind(), self.rows, self.buffers, parts, strict=True):
+            torch.mm(buffer.copy_(part), rows, out=own)
         return slopes
 
 
