@@ -68,7 +68,7 @@ class OwnRows:
         import torch
 
         slopes = torch.empty_like(weight)
-        parts = gradient.split(self.sizes, dim=1)
+        parts = torch.split(gradient, self.sizes, dim=1)
         for own, rows, buffer, part in zip(slopes.unbind(), self.rows, self.buffers, parts, strict=True):
             torch.mm(buffer.copy_(part), rows, out=own)
         return slopes
