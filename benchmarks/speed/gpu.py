@@ -52,7 +52,7 @@ class Sizes:
     llama: tuple[int, int, int] = (2048, 24, 8192)  # width, blocks, width of the feed-forward layer
 
 
-SMALL = Sizes(heads=8, steps=5, texts=32, rows=16, examples=8, llama=(64, 2, 128))
+SMALL = Sizes(heads=8, steps=5, texts=32, rows=64, examples=128, llama=(64, 2, 128))  # two batches or more
 
 
 def main() -> None:
@@ -151,9 +151,9 @@ class Clock:
 
     @property
     def step(self) -> float:
-        """Seconds a step of the optimizer."""
-        first = min(3, len(self.times) - 1)
-        return (self.times[-1] - self.times[first]) / max(1, len(self.times) - 1 - first)
+        """Seconds a step of the optimizer, of two steps or more."""
+        first = min(3, len(self.times) - 2)
+        return (self.times[-1] - self.times[first]) / (len(self.times) - 1 - first)
 
 
 def trained(folder: Path, options: Finetune, tokens: Any, targets: Any, device: str) -> tuple[dict[str, Any], Any]:
@@ -286,7 +286,7 @@ def large_model(sizes: Sizes, device: str, folder: Path) -> list[dict[str, Any]]
     words = words_of(folder)
     draw = np.random.default_rng(0)
     made = []
-    rate = None
+    rate = conditions(device).get("bf16_gflops")  # of a GPU
     for length in (95, 200):
         count = sizes.examples if length == 95 else sizes.examples // 2
         texts = [" ".join(draw.choice(words, length - 2)) for _ in range(count)]
@@ -298,9 +298,9 @@ def large_model(sizes: Sizes, device: str, folder: Path) -> list[dict[str, Any]]
             parameters = sum(value.numel() for value in student.loaded.module.model.parameters())
             del student
             read = len(tokens.ids) / math.ceil(count / one.batch)  # tokens a step
-            rate = rate or conditions(device).get("bf16_gflops") or 1.0
             factor = 6 if name == "whole" else 4  # a frozen matrix has no gradient of its own
-            row["mfu"] = factor * parameters * read / (row["step_ms"] / 1000) / (rate * 1e9)
+            if rate is not None:
+                row["mfu"] = factor * parameters * read / (row["step_ms"] / 1000) / (rate * 1e9)
             row["tokens"] = len(tokens.ids) / count
             made.append({"row": f"Llama {name}, {count} texts of {length} words", **row})
             print(made[-1], flush=True)
