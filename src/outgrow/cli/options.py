@@ -23,5 +23,6 @@ ExecutorOption = Annotated[
     str | None, typer.Option("--executor", help="local, processes, ray, or your own. [default: by --jobs]")
 ]
 AddressOption = Annotated[
-    str | None, typer.Option("--address", help="Where the executor finds its cluster. [ray: a new one here]")
+    str | None,
+    typer.Option("--address", help="Where the executor finds its cluster. [ray: RAY_ADDRESS, else a new one here]"),
 ]

@@ -197,8 +197,9 @@ class _Run:
         if outcome.failure.full:
             raise FullDisk(outcome.failure.sentences[0]) from outcome.failure.cause
         failure, step = outcome.failure, steps[0]
-        if failure.lost and max(self.lost[step.key] for step in steps) < OFTEN:
+        if failure.lost:
             self.lost.update(step.key for step in steps)
+        if failure.lost and max(self.lost[step.key] for step in steps) < OFTEN:
             self.display.note(f"{_label(steps)}: {failure.sentences[0]}; it is made again")
             self.schedule.add(steps)
             return

@@ -12,10 +12,10 @@ from places import SRC, SUPPORT
 from toy_steps import contents, number, total, value
 
 from outgrow import run
-from outgrow.core.errors import UsageError
+from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.registry import BUILT_IN
 from outgrow.execution.execute import execute
-from outgrow.execution.executors.executor import Outcome, Pace, Reports, WorkOrder, carry_out
+from outgrow.execution.executors.executor import Failure, Outcome, Pace, Reports, WorkOrder, carry_out
 from outgrow.execution.machine import Machine
 from outgrow.execution.step import Step
 from outgrow.execution.store import Store
@@ -98,6 +98,24 @@ def test_a_toy_makes_the_same_results(tmp_path: Path, monkeypatch: pytest.Monkey
     execute(toys.slow_graph(), Store(tmp_path / "toy"), there)
     assert contents(tmp_path / "toy") == contents(tmp_path / "local")
     assert LastFirst.addresses == ["over there"]
+
+
+class Losing(LastFirst):
+    """A toy: each order's node goes away."""
+
+    times = 0
+
+    def wait(self) -> list[Outcome]:
+        Losing.times += 1
+        return [Outcome(self.orders.pop(), 0.0, Failure(("its node went away",), lost=True))]
+
+
+def test_a_step_whose_node_is_lost_five_times_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BUILT_IN["executors"], "losing", f"{__name__}:Losing")
+    monkeypatch.setattr(Losing, "times", 0)
+    with pytest.raises(OutgrowError, match="its node went away"):
+        execute([number(1)], Store(tmp_path), toys.machine(executor="losing"))
+    assert Losing.times == 5
 
 
 def test_an_executor_in_a_file_makes_an_experiment(tmp_path: Path) -> None:

@@ -116,7 +116,8 @@ class Ray:
         if time.monotonic() - self._looked < 5:
             return
         nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
-        self._cores = [int(node["CPU"]) for node in nodes if node.get("CPU", 0) >= 1] or [1]
+        nodes = [node for node in nodes if node.get("CPU", 0) >= 1]  # a head without cores makes no step
+        self._cores = [int(node["CPU"]) for node in nodes] or [1]
         self._gpus = sum(node.get("GPU", 0) for node in nodes)
         self._memory = max((node.get("memory", 0.0) for node in nodes), default=0.0)
         self._looked = time.monotonic()
@@ -157,7 +158,7 @@ def _connect(address: str | None) -> tuple[Any, bool]:
     address = address or os.environ.get("RAY_ADDRESS")
     try:
         _check_reachable(address)
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, OverflowError, RuntimeError, ValueError) as error:
         text = " ".join(str(error).split())[:300]
         raise UsageError(f"--address {address or '(none)'}: no Ray cluster can be used there: {text}") from error
