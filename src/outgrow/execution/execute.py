@@ -199,10 +199,10 @@ class _Run:
         failure, step = outcome.failure, steps[0]
         if failure.lost:
             self.lost.update(step.key for step in steps)
-        if failure.lost and max(self.lost[step.key] for step in steps) < OFTEN:
-            self.display.note(f"{_label(steps)}: {failure.sentences[0]}; it is made again")
-            self.schedule.add(steps)
-            return
+            if max(self.lost[step.key] for step in steps) < OFTEN:
+                self.display.note(f"{_label(steps)}: {failure.sentences[0]}; it is made again")
+                self.schedule.add(steps)
+                return
         if len(steps) > 1:
             self.schedule.separate(steps)
             return

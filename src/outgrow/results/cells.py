@@ -14,8 +14,8 @@ from outgrow.core.examples import Ints
 from outgrow.results.metrics.agreement import agreement, agreements, squared_misfit
 from outgrow.results.metrics.scores import ACCURACY, Contributions, Metric, metric_named
 from outgrow.results.predictions import OWN, HeldOut, ModelKey, Predictions
-from outgrow.results.statistics.comparison import Difference, difference, difference_of
-from outgrow.results.statistics.intervals import Interval, contrast
+from outgrow.results.statistics.comparison import Difference, difference_of
+from outgrow.results.statistics.intervals import Interval, contrast, measured
 from outgrow.results.statistics.recovery import gain_key, gain_of, pgr_key, recovery_of, three_models
 
 NO_TRUTH = "undefined: no truth on transfer"
@@ -266,8 +266,7 @@ def gain(weak: Any, student: Any, groups: Any = None, metric: Metric = ACCURACY)
     """Student less supervisor, or the other way round where less is better: interval and p, whether or not PGR is defined."""
     if weak is None or student is None:
         return {**written(Interval(None, None, None, NOT_COVERED)), "p": None}
-    first, second = (weak, student) if metric.higher_is_better else (student, weak)
-    return _with_p(difference(first, second, groups, metric=metric))
+    return _with_p(difference_of(measured([weak, student], groups, metric.limits), gain_of(metric)[:2]))
 
 
 def _with_p(found: Difference) -> dict[str, Any]:
