@@ -12,7 +12,7 @@ import pytest
 from hostile import RAW
 
 from outgrow.cli.failures import explain
-from outgrow.execution.executors.executor import failure
+from outgrow.execution.executors.carry_out import failure
 
 EXPERIMENT = """
 name: café

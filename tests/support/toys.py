@@ -16,7 +16,7 @@ from outgrow.execution.machine import Machine
 from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.spec.schema import Experiment
 
-ROWS = {name: f"toys:{name.upper()}" for name in ("number", "sum", "many", "bad", "threads", "device")}
+ROWS = {name: f"toys:{name.upper()}" for name in ("number", "sum", "many", "bad", "threads", "device", "shared")}
 
 
 def register() -> None:
@@ -116,6 +116,41 @@ def device(jobs: Sequence[Job], context: Context) -> None:
         (job.folder / "value.json").write_text(json.dumps(context.device))
 
 
+def shared(jobs: Sequence[Job], context: Context) -> None:
+    """The sum of one plus its place over the processes that make it; one of them may fail, as `how` says."""
+    import torch
+
+    from outgrow.models.checkpoints import group
+    from outgrow.models.checkpoints.device import with_memory_for
+
+    for job in jobs:
+        log(context, f"shared {group.rank()} {os.getpid()}")
+        context.progress(1, 2)
+        time.sleep(job.params.get("sleep", 0))
+        (job.folder / "kept").mkdir()  # a second start finds an empty folder
+        match job.params.get("how"), group.rank(), group.started_again():
+            case "sentence", 1, _:
+                raise OutgrowError("the file is broken; repair it")
+            case "usage", 1, _:
+                raise UsageError("a.csv: no column x")
+            case "killed once", 1, False:
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "killed", 0, _:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        room = job.params.get("memory", 8)
+
+        def work(budget: int, room: int = room) -> int:
+            if group.rank() == 1 and budget > room:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+            return budget
+
+        budget = with_memory_for(work, 8, "toy", "give fewer toys")
+        mine = torch.tensor([group.rank() + 1.0])
+        write(job, int(group.summed(mine)) + 100 * group.size() + 1000 * budget + 100_000 * torch.get_num_threads())
+        context.progress(2, 2)
+
+
 def same_features(step: Step) -> str | None:
     return step.parents["features"].key if "features" in step.parents else None
 
@@ -126,6 +161,7 @@ MANY = Kind(1, many, together=64, company=same_features)
 BAD = Kind(1, bad)
 THREADS = Kind(1, threads)
 DEVICE = Kind(1, device)
+SHARED = Kind(1, shared)
 
 
 def experiment(folder: Path, **changes: Any) -> Experiment:

@@ -180,6 +180,7 @@ class _Run:
             sum(float(step.flops) for step in steps),
             max(float(step.memory) for step in steps),
             this_host(),
+            max(step.processes for step in steps),
         )
 
     def _end(self, outcome: Outcome) -> None:

@@ -66,6 +66,25 @@ class Machine:
                 return tuple(f"cuda:{place}" for place in range(count))
         return found
 
+    def devices_for(self, processes: int) -> str:
+        """One device for each of the processes that make a step together, joined by commas; `cpu` for all of them.
+
+        Raises UsageError where there are not as many GPUs.
+        """
+        found = self.devices()
+        if found == ("cuda",):
+            import torch
+
+            found = tuple(f"cuda:{place}" for place in range(torch.cuda.device_count()))
+        if found[0] == "cpu":
+            return "cpu"
+        if len(found) < processes or not found[0].startswith("cuda"):
+            raise UsageError(
+                f"a step is made by {processes} processes with a GPU each, and there {'is' if len(found) == 1 else 'are'} "
+                f"{len(found)} for it here (--device {self.device}): give the model fewer `processes`, or another --device"
+            )
+        return ",".join(found[:processes])
+
 
 def cores() -> int:
     """Cores that this process may use: a scheduler such as Slurm may leave it fewer than the machine has."""

@@ -90,6 +90,7 @@ class Step:
     label: str = field(default="", kw_only=True)  # for people only: what the progress display says
     flops: float = field(default=0.0, kw_only=True)  # an estimate of the work, for forecasts and executors
     memory: float = field(default=0.0, kw_only=True)  # bytes, an estimate, for executors
+    processes: int = field(default=1, kw_only=True)  # that make it together, each on a GPU of its own if on GPUs at all
 
     @cached_property
     def key(self) -> str:

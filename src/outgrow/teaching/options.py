@@ -274,6 +274,4 @@ def _unfit(options: Any) -> list[str]:
         wrong.append("`early_stop` is a method here: leave it out, and give --method early_stop")
     if options.keep:
         wrong.append("`keep` is for `outgrow run`, this student is kept anyway: leave it out")
-    if options.fsdp:
-        wrong.append("`fsdp` is for `outgrow run`: leave it out")
     return [f"finetune:{options.checkpoint}: {sentence}" for sentence in wrong]

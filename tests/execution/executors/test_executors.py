@@ -15,7 +15,8 @@ from outgrow import run
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.registry import BUILT_IN
 from outgrow.execution.execute import execute
-from outgrow.execution.executors.executor import Failure, Outcome, Pace, Reports, WorkOrder, carry_out
+from outgrow.execution.executors.carry_out import Pace, carry_out
+from outgrow.execution.executors.executor import Failure, Outcome, Reports, WorkOrder
 from outgrow.execution.machine import Machine
 from outgrow.execution.step import Step
 from outgrow.execution.store import Store
@@ -78,11 +79,11 @@ class Elsewhere(LastFirst):
             from pathlib import Path
             sys.path += sys.argv[2:]
             from outgrow.execution import machine
-            from outgrow.execution.executors import executor
+            from outgrow.execution.executors import carry_out, executor
             from outgrow.execution.store import Store
             machine.version = lambda package: "9.9"
             order = executor.WorkOrder.from_json(json.load(sys.stdin))
-            print(json.dumps(executor.carry_out(order, Store(Path(sys.argv[1])), lambda done, total: None).to_json()))
+            print(json.dumps(carry_out.carry_out(order, Store(Path(sys.argv[1])), lambda done, total: None).to_json()))
         """
         order = self.orders.pop()
         there = [sys.executable, "-c", code, str(self.store.root), str(SRC), str(SUPPORT)]

@@ -33,7 +33,6 @@ LOSSES = [method for method in LOSSES if method.loss is not Method.loss]
 
 
 def gradients(loaded: Loaded, tokens: Tokens, targets: Any, method: Method, parts: list[Any], progress: float) -> Any:
-    import contextlib
 
     import torch
 
@@ -47,7 +46,7 @@ def gradients(loaded: Loaded, tokens: Tokens, targets: Any, method: Method, part
         with torch.no_grad():
             return logits(part)
 
-    passes = Passes(logits, looking, lambda loss: loss.backward(), lambda last: contextlib.nullcontext())
+    passes = Passes(logits, looking, lambda loss: loss.backward())
     weights = torch.linspace(0.5, 1.5, len(targets))
     statistic = needs_statistic(method, targets.shape[1])
     loss = backward_batch(passes, parts, targets, weights, method, progress, statistic=statistic)

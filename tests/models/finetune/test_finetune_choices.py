@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -66,7 +65,7 @@ def test_parts_of_a_batch_have_the_gradient_of_the_whole(made: Callable[[str], P
         def ask(part: Any) -> Any:
             return read.logits(loaded.module, ROWS[part], loaded.filler, "cpu")
 
-        passes = Passes(ask, ask, lambda loss: loss.backward(), lambda last: contextlib.nullcontext())
+        passes = Passes(ask, ask, lambda loss: loss.backward())
         goal = torch.from_numpy(targets())
         loss = backward_batch(passes, parts, goal, torch.ones(len(ROWS)), Naive(), 0.5, statistic=False)
         gradients = {n: p.grad.clone() for n, p in loaded.module.named_parameters() if p.grad is not None}

@@ -1,10 +1,9 @@
-"""Finetuning as a user meets it: in several processes, as options, in an experiment, killed, and with real models."""
+"""Finetuning as a user meets it: as options, in an experiment, killed, and with real models."""
 
 from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tiny_models as tiny
-from finetuning import TEXTS, options, soft
+from finetuning import options
 from places import SRC
 from pydantic import ValidationError
 
@@ -31,71 +30,6 @@ from outgrow.models.finetune.train import Lesson
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-TWO = """
-import json, sys
-from pathlib import Path
-import numpy as np, torch
-torch.set_num_threads(1)
-from outgrow.methods.losses import Confidence
-from outgrow.models.finetune import train as finetuning
-from outgrow.models.finetune.learning_curve import Curve
-from outgrow.models.checkpoints.locate import resolve
-from outgrow.models.finetune.options import Finetune
-from outgrow.models.checkpoints.tokens import read_texts
-folder, out, texts, targets = json.load(open(sys.argv[1]))
-location = resolve(folder, "finetune")
-asked = Finetune(checkpoint="x", epochs=2, lr=1e-3, batch=4)
-tokens = read_texts(location, texts, **asked.reading())
-losses = []
-step = Curve.step
-def told(self, done, total):
-    losses.append(float(self.losses[-1]))
-    return step(self, done, total)
-Curve.step = told
-lesson = finetuning.Lesson(np.arange(len(texts)), np.array(targets, dtype=np.float32), Confidence(), 0)
-found = finetuning.train(location, asked, tokens, ("a", "b"), lesson)
-import os
-if os.environ.get("RANK", "0") == "0":
-    said = finetuning.probabilities(found, tokens, np.arange(len(texts)), asked)
-    Path(out).write_text(json.dumps([losses, said.tolist()]))
-"""
-
-
-@pytest.mark.slow
-def test_two_processes_give_the_losses_of_one(tmp_path: Path) -> None:
-    """Data parallel by gloo, as torchrun starts it; 21 texts in batches of 4 leave one process without any at the end."""
-    folder = tiny.make("gpt2", tmp_path / "gpt2", resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0)
-    (tmp_path / "job.py").write_text(TWO)
-    results = []
-    for processes in (1, 2):
-        out = tmp_path / f"{processes}.json"
-        job = tmp_path / f"job{processes}.json"
-        job.write_text(json.dumps([str(folder), str(out), TEXTS, soft(2).tolist()]))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = str(free.getsockname()[1])
-        environment = {**os.environ, "PYTHONPATH": str(SRC), "OMP_NUM_THREADS": "1"}
-        if processes > 1:
-            environment |= {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-        started = [
-            subprocess.Popen(
-                [sys.executable, str(tmp_path / "job.py"), str(job)],
-                env=environment | ({"RANK": str(rank), "LOCAL_RANK": str(rank)} if processes > 1 else {}),
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for rank in range(processes)
-        ]
-        for process in started:
-            _, errors = process.communicate(timeout=120)
-            assert process.returncode == 0, errors
-        results.append(json.loads(out.read_text()))
-    (one, alone), (two, together) = results
-    assert len(one) == 12
-    np.testing.assert_allclose(two, one, atol=1e-5)
-    np.testing.assert_allclose(together, alone, atol=1e-5)
-
-
 # --- options ---
 
 
@@ -103,7 +37,7 @@ def test_two_processes_give_the_losses_of_one(tmp_path: Path) -> None:
     ("asked", "sentence"),
     [
         ({"lora": {"r": 8}, "bitfit": True}, "`lora` and `bitfit` both say"),
-        ({"fsdp_config": {"version": 2}}, "no effect without `fsdp: true`"),
+        ({"processes": 0}, "greater than or equal to 1"),
         ({"keep": "students", "pooling": "mean"}, "transformers' pipeline cannot load"),
         ({"precision": "fp8"}, "fp32"),
         ({"lr": 0}, "greater than 0"),

@@ -168,7 +168,7 @@ def test_an_oracle_judges_by_the_truth(made: Callable[[str], Path], tmp_path: Pa
     judged = []
     for step in (honest, oracle):
         job = Job(tmp_path, step.params, {role: store.folder(parent.key) for role, parent in step.parents.items()})
-        judged.append(_watch(job, data, Finetune(checkpoint="x", **step.params["options"])))
+        judged.append(_watch(job, data, Finetune.of("x", step.params["options"])))
     rows = judged[0].validation
     weak = np.load(store.folder(honest.parents["weak_labels"].key) / "probabilities.npy")
     np.testing.assert_array_equal(judged[0].judged, weak[rows])

@@ -10,7 +10,8 @@ from dataclasses import replace
 from functools import cached_property
 
 from outgrow.core.errors import UsageError
-from outgrow.execution.executors.executor import THREAD_VARIABLES, Outcome, Reports, WorkOrder, carry_out
+from outgrow.execution.executors.carry_out import carry_out
+from outgrow.execution.executors.executor import THREAD_VARIABLES, Outcome, Reports, WorkOrder
 from outgrow.execution.machine import Machine
 from outgrow.execution.store import Store
 
@@ -36,7 +37,8 @@ class InProcess:
 
     def start(self, order: WorkOrder) -> None:
         """Take an order. Raises UsageError if its device is not there."""
-        self._order = order if order.exact else replace(order, device=self._device)
+        device = self._device if order.processes == 1 else self._machine.devices_for(order.processes)
+        self._order = order if order.exact else replace(order, device=device)
 
     def wait(self) -> list[Outcome]:
         """Carry the order out."""

@@ -55,26 +55,41 @@ class Processes:
         self._store, self._machine, self._reports = store, machine, reports
         self._environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(machine.threads_each))}
         self._workers: list[_Worker] = []
+        self._waiting: WorkOrder | None = None  # for all others to end
 
     @cached_property
     def _devices(self) -> tuple[str, ...]:
         return self._machine.devices()
 
     def free(self) -> bool:
-        """Whether a worker is idle or may still be started."""
-        return sum(worker.order is not None for worker in self._workers) < (self._machine.jobs or 1)
+        """Whether a worker is idle or may still be started. An order of several processes has the machine to itself."""
+        running = self._running()
+        alone = self._waiting is not None or any(order.processes > 1 for order in running)
+        return not alone and len(running) < (self._machine.jobs or 1)
 
     def start(self, order: WorkOrder) -> None:
         """Hand an order to an idle worker, or to a new one. Raises UsageError if its device is not there."""
-        devices = ("cpu",) if order.exact else self._devices
+        if order.processes > 1 and self._running():
+            self._waiting = order
+            return
         for worker in [worker for worker in self._workers if worker.order is None]:
             with contextlib.suppress(OSError):  # it died while idle
-                return self._give(worker, order, devices)
+                return self._give(worker, order)
             self._end(worker)
-        self._give(self._spawn(), order, devices)
+        self._give(self._spawn(), order)
 
-    def _give(self, worker: _Worker, order: WorkOrder, devices: tuple[str, ...]) -> None:
-        worker.order = replace(order, device=devices[worker.place % len(devices)])
+    def _running(self) -> list[WorkOrder]:
+        return [worker.order for worker in self._workers if worker.order is not None]
+
+    def _device(self, worker: _Worker, order: WorkOrder) -> str:
+        if order.exact:
+            return "cpu"
+        if order.processes > 1:
+            return self._machine.devices_for(order.processes)
+        return self._devices[worker.place % len(self._devices)]
+
+    def _give(self, worker: _Worker, order: WorkOrder) -> None:
+        worker.order = replace(order, device=self._device(worker, order))
         worker.since = time.perf_counter()
         # Loaded first, torch has its number of threads from the start.
         worker.connection.send_bytes(encode({"order": worker.order.to_json(), "torch": torch_is_loaded()}))
@@ -88,6 +103,9 @@ class Processes:
             ]
             outcomes = [outcome for outcome in ended if outcome is not None]
             if outcomes:
+                if self._waiting is not None and not self._running():
+                    order, self._waiting = self._waiting, None
+                    self.start(order)
                 return outcomes
 
     def close(self, *, now: bool) -> None:

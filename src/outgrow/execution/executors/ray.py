@@ -22,15 +22,8 @@ from typing import Any
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.files import disk
 from outgrow.core.identity import digest_file
-from outgrow.execution.executors.executor import (
-    THREAD_VARIABLES,
-    Failure,
-    Outcome,
-    Reports,
-    WorkOrder,
-    carry_out,
-    failure,
-)
+from outgrow.execution.executors.carry_out import carry_out, failure
+from outgrow.execution.executors.executor import THREAD_VARIABLES, Failure, Outcome, Reports, WorkOrder
 from outgrow.execution.machine import Machine
 from outgrow.execution.store import Store
 
@@ -43,7 +36,7 @@ PER_SLOT = 2  # orders that are handed to the cluster for each that it has room 
 
 
 class Ray:
-    """Each order is a task that asks for cores, memory and, where it calculates and there are GPUs, one GPU.
+    """Each order is a task that asks for cores, memory and, where it calculates and there are GPUs, one GPU a process.
 
     Ray chooses the node. Raises UsageError if Ray is not installed, or no cluster answers at `machine.address`.
     """
@@ -80,13 +73,15 @@ class Ray:
         if order.exact:
             self._ended.append(carry_out(order, self._store, lambda done, total: None))
             return
-        gpu = self._gpu and order.flops > 0
-        order = replace(order, device="cuda" if gpu else "cpu", threads=self._threads)
+        gpus = order.processes if self._gpu and (order.flops or order.memory) else 0
+        several = ",".join(f"cuda:{place}" for place in range(gpus))
+        device = "cpu" if not gpus else "cuda" if gpus == 1 else several
+        order = replace(order, device=device, threads=self._threads)
         _share(order, self._store)
         message = json.dumps({"outgrow": version("outgrow"), "order": order.to_json()})
         needs = {
             "num_cpus": order.threads,
-            "num_gpus": int(gpu),
+            "num_gpus": gpus,
             "memory": int(min(BASE_MEMORY + order.memory, 0.9 * self._memory)),
         }
         # Ray's own retries know nothing of what is in the store by then: a lost step is asked for again by `execute`.

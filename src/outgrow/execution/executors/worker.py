@@ -8,17 +8,15 @@ import os
 import queue
 import signal
 import threading
-import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from outgrow.execution.executors.executor import WorkOrder, carry_out
+from outgrow.execution.executors.carry_out import carry_out
+from outgrow.execution.executors.executor import WorkOrder, now_and_then
 from outgrow.execution.executors.processes import decode, encode
 from outgrow.execution.store import Store
-
-PROGRESS_EVERY = 0.1  # seconds
 
 
 def main(descriptor: str, root: str) -> None:
@@ -29,6 +27,7 @@ def main(descriptor: str, root: str) -> None:
     faulthandler.enable()
     connection = Connection(int(descriptor))
     say = _speaker(connection)
+    progress = now_and_then(lambda done, total: say({"progress": [int(done), int(total)]}))
     store = Store(Path(root), lambda sentence: say({"warning": sentence}))
     orders: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, orders), daemon=True).start()
@@ -39,7 +38,7 @@ def main(descriptor: str, root: str) -> None:
             import torch
 
             torch.set_num_threads(order.threads)
-        say({"outcome": carry_out(order, store, _reporter(say)).to_json()})
+        say({"outcome": carry_out(order, store, progress).to_json()})
 
 
 def _listen(connection: Connection, orders: queue.SimpleQueue[bytes]) -> None:
@@ -60,16 +59,3 @@ def _speaker(connection: Connection) -> Callable[[Any], None]:
             connection.send_bytes(encode(value))
 
     return say
-
-
-def _reporter(say: Callable[[Any], None]) -> Callable[[int, int], None]:
-    last = 0.0
-
-    def report(done: int, total: int) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= PROGRESS_EVERY:
-            last = now
-            say({"progress": [int(done), int(total)]})
-
-    return report

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outgrow.core.errors import OutgrowError
+from outgrow.models.checkpoints.group import size, started_again
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,20 +33,25 @@ def put(values: NDArray[Any], device: Any) -> Tensor:
 def with_memory_for(work: Callable[[int], T], budget: int, where: str, advice: str) -> T:
     """`work(budget)`; where the device's memory does not suffice, once more with half the budget of padded tokens.
 
+    Of several processes none can begin again alone: the first lack of memory ends them, and they are started once more.
     Raises OutgrowError, which ends in `advice`, where half does not suffice either.
     """
     import torch
 
-    for tokens in (budget, max(1, budget // 2)):
+    half = max(1, budget // 2)
+    together, again = size() > 1, started_again()
+    for tokens in (half,) if together and again else (budget, half):
         try:
             return work(tokens)
         except torch.OutOfMemoryError as error:
+            if together and not again:
+                raise
             reason = str(error).partition(". ")[0]
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
     raise OutgrowError(
-        f"{where}: the device's memory does not suffice, with batches of {budget} and of {max(1, budget // 2)} padded "
-        f"tokens ({reason}): {advice}"
+        f"{where}: the device's memory does not suffice, with batches of {budget} and of {half} padded tokens ({reason}): "
+        f"{advice}"
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -65,6 +64,20 @@ def cut(lengths: Ints, budget: int, overhead: float) -> list[Ints]:
     return parts[::-1]
 
 
+def shared_out(lengths: Ints, budget: int, overhead: float, rank: int, processes: int) -> tuple[list[Ints], int]:
+    """A process's parts of a batch that several share, and how many of them count.
+
+    Each takes every `processes`th text of the batch sorted by length. All get as many parts, since each waits for the others
+    in every pass: where one has fewer, it goes along with texts that count for nothing.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    shares = [order[place::processes] for place in range(processes)]
+    parts = [[share[part] for part in cut(lengths[share], budget, overhead)] if len(share) else [] for share in shares]
+    mine = parts[rank]
+    idle: list[Ints] = [order[-1:]] * (max(map(len, parts)) - len(mine))
+    return [*mine, *idle], len(mine)
+
+
 def needs_statistic(method: Objective, classes: int) -> bool:
     """Whether the method's loss on this number of classes needs something of the whole batch."""
     import torch
@@ -79,10 +92,9 @@ class Passes:
     learning: Callable[[Ints], Tensor]
     looking: Callable[[Ints], Tensor]  # no gradient, no dropout
     backward: Callable[[Tensor], Any]
-    part: Callable[[bool], AbstractContextManager[Any]]  # entered around each part, with whether it is the last
     share: Callable[[Tensor], Tensor] = lambda values: values  # the sum over the processes that share the batch
     processes: int = 1
-    counted: bool = True  # no: this process has no row of the batch, and goes along with one that counts for nothing
+    counted: int | None = None  # the first parts, which count; with the rest the process goes along; None: all count
 
 
 def backward_batch(
@@ -103,17 +115,19 @@ def backward_batch(
     import torch
 
     found = None
+    counted = len(parts) if passes.counted is None else passes.counted
     if statistic:
         logits = torch.zeros_like(targets)
-        for part in parts if passes.counted else []:
-            logits[put(part, targets.device)] = passes.looking(part).float()
+        for place, part in enumerate(parts):
+            seen = passes.looking(part).float()
+            if place < counted:
+                logits[put(part, targets.device)] = seen
         found = method.statistic(passes.share(logits))
     total = torch.zeros((), device=targets.device)
     for place, part in enumerate(parts):
-        with passes.part(place == len(parts) - 1):
-            rows = put(part, targets.device)
-            losses = method.loss(passes.learning(part).float(), targets[rows], progress, found)
-            loss = (losses * weights[rows]).sum() * (passes.counted / len(targets))
-            passes.backward(loss * passes.processes)  # processes average their gradients
-            total += loss.detach()
+        rows = put(part, targets.device)
+        losses = method.loss(passes.learning(part).float(), targets[rows], progress, found)
+        loss = (losses * weights[rows]).sum() * ((place < counted) / len(targets))
+        passes.backward(loss * passes.processes)  # processes average their gradients
+        total += loss.detach()
     return passes.share(total)

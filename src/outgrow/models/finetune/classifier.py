@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.examples import Ints
+from outgrow.models.checkpoints import group
 from outgrow.models.checkpoints.device import with_memory_for
 from outgrow.models.checkpoints.loading import blocks, is_causal, quiet_load, read_config, read_tokenizer, read_weights
 from outgrow.models.checkpoints.pooling import pooled
@@ -129,7 +130,6 @@ def classifier_class() -> Any:
         def __init__(self, model: Any, pooling: str) -> None:
             super().__init__()
             self.model, self.pooling = model, pooling
-            self._no_split_modules = getattr(model, "_no_split_modules", None)  # what FSDP wraps by
             self.config = model.config
             self.position: Any = None  # of each text's token that the head reads, `[batch]`
             if pooling != "mean" and (feed_forward := _last_feed_forward(model)) is not None:
@@ -268,6 +268,8 @@ def predict(
 
     Raises OutgrowError on NaN.
     """
+    import torch
+
     module = loaded.module
     device = next(module.parameters()).device
     lengths = np.maximum(tokens.lengths[rows], 1)
@@ -275,15 +277,22 @@ def predict(
     def look(budget: int) -> NDArray[np.float32]:
         done = 0
         waiting = []
-        for places in batches(lengths, budget):
+        parts = list(batches(lengths, budget))
+        rank, processes = group.rank(), group.size()
+        for place in range(rank, -(-len(parts) // processes) * processes, processes):
+            places = parts[place] if place < len(parts) else parts[-1][:1]  # each process makes as many passes
             logits = tokens.logits(module, rows[places], loaded.filler, device)
-            waiting.append((places, logits.float() if scores else logits.float().softmax(dim=-1)))
+            if place < len(parts):
+                waiting.append((places, logits.float() if scores else logits.float().softmax(dim=-1)))
             done += len(places)
-            progress(done, len(rows))
+            progress(min(processes * done, len(rows)), len(rows))
         found = np.zeros((len(rows), tokens.width(module.config.num_labels)), dtype=np.float32)
         for places, values in waiting:
             found[places] = values.cpu().numpy()
-        return found
+        if processes == 1:
+            return found
+        shared: NDArray[np.float32] = group.summed(torch.from_numpy(found).to(device)).cpu().numpy()
+        return shared
 
     with evaluating(module), computed(device, options):
         advice = "give a smaller `max_length`, or `precision: bf16`"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from outgrow.core.examples import Floats, Ints, Strings, harden
 from outgrow.models.checkpoints.tokens import Readable
 from outgrow.models.finetune.classifier import Loaded, predict
 from outgrow.models.finetune.options import Finetune
+from outgrow.models.finetune.shards import own
 
 POINTS = 10  # of a learning curve
 WATCHED = 200  # test rows that a curve is drawn from: all points of one curve by the same ones
@@ -79,8 +80,7 @@ class Curve:
         found = predict(self.loaded, self.tokens, self.watch.validation[known], self.options)
         loss = float(-(self.watch.judged[known] * np.log(np.maximum(found, 1e-12))).sum(axis=1).mean())
         if self.best is None or loss < self.best[0]:
-            weights = self.loaded.module.named_parameters()
-            self.best = loss, {name: value.detach().cpu().clone() for name, value in weights if value.requires_grad}
+            self.best = loss, {name: own(value).detach().cpu().clone() for name, value in self._learning()}
             self.taken_at, self.worse = at, 0
         else:
             self.worse += 1
@@ -109,7 +109,11 @@ class Curve:
     def take_best(self) -> None:
         """The weights of the smallest loss on validation, where that was asked for."""
         if self.best is not None:
-            self.loaded.module.load_state_dict(self.best[1], strict=False)
+            for name, value in self._learning():
+                own(value.detach()).copy_(self.best[1][name])
+
+    def _learning(self) -> Iterator[tuple[str, Any]]:
+        return ((name, value) for name, value in self.loaded.module.named_parameters() if value.requires_grad)
 
 
 def _agreement(predicted: Ints | None, labels: Ints | None) -> float | None:

@@ -15,6 +15,7 @@ from outgrow.models.checkpoints.safe_folder import read_object
 from outgrow.models.contract import IMAGE_CLASSIFIER, Location, Model, Saved
 
 Tracker = Literal["mlflow", "tensorboard", "trackio", "wandb"]
+FORMER: Mapping[str, Any] = {"fsdp": False, "fsdp_config": {}}  # options that are gone, and stay in the keys of results
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
@@ -73,8 +74,8 @@ class Finetune(Model):
     early_stop: Annotated[int, Field(ge=1, le=10)] | None = None  # points of ten without a smaller loss on validation
     callbacks: tuple[Tracker, ...] = ()
     keep: Literal["students"] | None = None  # students' weights stay in the store
-    fsdp: bool = False
-    fsdp_config: Mapping[str, Any] = {}
+    # Each holds a shard of the model, on a GPU of its own where GPUs compute.
+    processes: Annotated[int, Field(ge=1, le=64)] = 1
 
     @model_validator(mode="before")
     @classmethod
@@ -87,8 +88,6 @@ class Finetune(Model):
     def _fits_together(self) -> Self:
         if self.lora is not None and self.bitfit:
             raise ValueError("`lora` and `bitfit` both say which weights are trained: give one of them")
-        if self.fsdp_config and not self.fsdp:
-            raise ValueError("`fsdp_config` has no effect without `fsdp: true`")
         if self.keep and self.pooling != "own":
             raise ValueError(
                 "`pooling: mean` with `keep` would leave a student that transformers' pipeline cannot load: "
@@ -118,8 +117,13 @@ class Finetune(Model):
         return {"probe": {"checkpoint": self.checkpoint, **limit}}
 
     def identity(self) -> dict[str, Any]:
-        """The options that decide what is learned of given rows: every field but checkpoint, rows and keep."""
-        return self.model_dump(mode="json", exclude={"checkpoint", "rows", "keep"})
+        """The options that decide what is learned of given rows: every field but checkpoint, rows, keep and processes."""
+        return {**self.model_dump(mode="json", exclude={"checkpoint", "rows", "keep", "processes"}), **FORMER}
+
+    @classmethod
+    def of(cls, checkpoint: str, identity: Mapping[str, Any]) -> Self:
+        """The options of a checkpoint that have this `identity`."""
+        return cls(checkpoint=checkpoint, **{name: value for name, value in identity.items() if name not in FORMER})
 
     def reading(self) -> dict[str, Any]:
         """The options that decide how a text becomes tokens."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 import tempfile
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 
 from outgrow.core.answers import OUT, Allowed
 from outgrow.core.examples import Floats, Ints
+from outgrow.models.checkpoints import group
 from outgrow.models.checkpoints.device import (
     fingerprint,
     own_randomness,
@@ -30,11 +29,19 @@ from outgrow.models.checkpoints.tokens import Readable
 from outgrow.models.checkpoints.weight_files import quiet
 from outgrow.models.contract import Location
 from outgrow.models.finetune.adapters import body_size, choose_learning
-from outgrow.models.finetune.batches import Objective, Passes, backward_batch, cut, needs_statistic, overhead
+from outgrow.models.finetune.batches import (
+    Objective,
+    Passes,
+    backward_batch,
+    needs_statistic,
+    overhead,
+    shared_out,
+)
 from outgrow.models.finetune.classifier import Loaded, computed, evaluating, in_body, load, predict
 from outgrow.models.finetune.learning_curve import Curve, Progress, Watch
 from outgrow.models.finetune.options import Finetune
 from outgrow.models.finetune.resume import Halfway, State, optimizer_tensors, set_optimizer
+from outgrow.models.finetune.shards import place
 
 
 @dataclass(frozen=True)
@@ -114,9 +121,9 @@ def _train(
 ) -> Finetuned:
     from transformers import set_seed
 
-    # Of several processes each has its own random state, and of a sharded model each a part: none is the whole.
-    if options.fsdp or int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        halfway = None
+    together = group.size() > 1
+    if together:
+        halfway = None  # each has its own random state and a part of the weights: none is the whole
     with (
         own_randomness(device),
         same_bits(device),
@@ -124,16 +131,27 @@ def _train(
         tempfile.TemporaryDirectory(dir=scratch, prefix="trainer-") as folder,
     ):
         set_seed(lesson.seed)
-        loaded = load(location, options, classes, pictures=tokens.pictures)
+        loaded = group.in_turn(lambda: _loaded(location, options, classes, tokens, device))
         if head_first is not None:
             _learn_head(loaded, options, head_first, tokens, lesson, device, folder, progress)
-        choose_learning(loaded.module, options)
+        if not together:
+            choose_learning(loaded.module, options)
         curve = Curve(loaded, options, tokens, watch, progress)
         trainer = _trainer(loaded, options, tokens, lesson, curve, device, folder, halfway)
         trainer.train()
         curve.take_best()
-        loaded.module.to(device if device != "auto" else "cpu")
+        if not together:
+            place(loaded.module, device)
     return Finetuned(loaded, curve.points, curve.taken_at)
+
+
+def _loaded(location: Location, options: Finetune, classes: Sequence[str], tokens: Readable, device: str) -> Loaded:
+    """The model; of several processes' the shards, which are of what learns, adapters too."""
+    loaded = load(location, options, classes, pictures=tokens.pictures)
+    if group.size() > 1:
+        choose_learning(loaded.module, options)
+        place(loaded.module, device)
+    return loaded
 
 
 def _learn_head(
@@ -146,11 +164,11 @@ def _learn_head(
     folder: str,
     progress: Progress,
 ) -> None:
-    """Train what is not the body, and leave everything ready to learn."""
+    """Train what is not the body, and let learn what learned before."""
     changes = {"lora": None, "bitfit": False, "early_stop": None, "callbacks": ()}
     alone = options.model_copy(update={**changes, "epochs": head_first.epochs, "lr": head_first.lr})
     model = loaded.module.model
-    body = [parameter for name, parameter in model.named_parameters() if in_body(model, name)]
+    body = [value for name, value in model.named_parameters() if in_body(model, name) and value.requires_grad]
     for parameter in body:
         parameter.requires_grad_(False)
     _trainer(loaded, alone, tokens, lesson, Curve(loaded, alone, tokens, Watch(), progress), device, folder).train()
@@ -222,22 +240,15 @@ def _trainer(
                 with evaluating(self.model):
                     return ask(self.model, part)
 
-            def part_of_step(last: bool) -> Any:
-                return nullcontext() if last else self.accelerator.no_sync(model)
-
             model.train()
-            order = np.argsort(-lengths[batch], kind="stable")
-            mine = order[self.args.process_index :: self.args.world_size]
-            order = mine if len(mine) else order[:1]
-            parts = [order[part] for part in cut(lengths[batch][order], options.tokens, cost)]
+            parts, counted = shared_out(lengths[batch], options.tokens, cost, group.rank(), group.size())
             passes = Passes(
                 learning=lambda part: ask(model, part),
                 looking=looking,
                 backward=self.accelerator.backward,
-                part=part_of_step,
-                share=_sum_over_processes,
-                processes=self.args.world_size,
-                counted=len(mine) > 0,
+                share=group.summed,
+                processes=group.size(),
+                counted=counted,
             )
             at = self.state.global_step / self.state.max_steps
             chosen = put(batch, here)
@@ -261,13 +272,11 @@ def _trainer(
     settings: dict[str, Any] = {"report_to": "none", "logging_strategy": "no"}
     if options.callbacks:
         settings = {"report_to": list(options.callbacks), "logging_strategy": "steps", "logging_steps": 10}
-    if options.fsdp:
-        settings |= {"fsdp": True, "fsdp_config": dict(options.fsdp_config)}
     if device == "cpu":
-        settings |= {"use_cpu": True} | ({"ddp_backend": "gloo"} if "LOCAL_RANK" in os.environ else {})
+        settings |= {"use_cpu": True}
     args = TrainingArguments(
         output_dir=folder,
-        seed=lesson.seed,
+        seed=_own_seed(lesson.seed),
         num_train_epochs=options.epochs,
         per_device_train_batch_size=options.batch,
         learning_rate=options.lr,
@@ -281,7 +290,6 @@ def _trainer(
         disable_tqdm=True,
         log_level="error",
         logging_nan_inf_filter=False,  # it looks at the loss after each step, and the device would wait; the curve looks
-        ddp_find_unused_parameters=False,
         **settings,
     )
     settle(args, device)
@@ -317,12 +325,10 @@ def _batch(rows: list[int]) -> dict[str, Any]:
     return {"rows": torch.tensor(rows)}
 
 
-def _sum_over_processes(values: Any) -> Any:
-    from torch import distributed
-
-    if distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:
-        distributed.all_reduce(values)
-    return values
+def _own_seed(seed: int) -> int:
+    """Of what is dropped out: no two processes drop the same places of different rows."""
+    rank = group.rank()
+    return seed if rank == 0 else int(np.random.SeedSequence([seed, rank]).generate_state(1)[0])
 
 
 def probabilities(

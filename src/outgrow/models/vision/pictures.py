@@ -110,7 +110,6 @@ def module_class() -> Any:
         def __init__(self, model: Any) -> None:
             super().__init__()
             self.model = model
-            self._no_split_modules = getattr(model, "_no_split_modules", None)  # what FSDP wraps by
             self.config = model.config
 
         def train(self, mode: bool = True) -> Any:

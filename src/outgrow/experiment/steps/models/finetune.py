@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from outgrow.core.errors import OutgrowError
+from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.examples import Ints, Labels
 from outgrow.core.pool import Pool
 from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.steps.job_files import facts, lesson, method_of, save, targets_of, truncated, weights_of
 from outgrow.experiment.steps.models.checkpoint import TRAINING, with_checkpoints
 from outgrow.experiment.steps.training_request import STOPS, TRUTH, Training
+from outgrow.models.checkpoints import group
 from outgrow.models.checkpoints.tokens import Tokens
 from outgrow.models.finetune import train as finetuning
 from outgrow.models.finetune.classifier import predict
@@ -27,7 +28,7 @@ from outgrow.models.finetune.reading import opened, read_inputs
 from outgrow.models.finetune.resume import Halfway
 from outgrow.models.finetune.saved import keep
 from outgrow.models.finetune.train import HeadFirst
-from outgrow.models.finetune.weights import leave, taken_up
+from outgrow.models.finetune.weights import gathered, leave, taken_up
 
 SCORE = ("score",)  # the one output of a model that scores candidates
 WEIGHTS = "learned.safetensors"
@@ -46,14 +47,15 @@ def finetune(jobs: Sequence[Job], context: Context) -> None:
         data = Pool.load(job.parents["pool"])
         if "start" in job.parents:  # a checkpoint that has read on
             location = replace(location, path=str(job.parents["start"] / "model"), hub=None, fingerprint="")
-        options = Finetune(checkpoint=location.name, **job.params["options"])
+        options = Finetune.of(location.name, job.params["options"])
         read = opened(job.parents["tokens"], data, location)
         rows, targets = lesson(job)
+        classes = data.classes if data.parts is None else SCORE
         made = finetuning.train(
             location,
             options,
             read,
-            data.classes if data.parts is None else SCORE,
+            classes,
             finetuning.Lesson(
                 rows,
                 targets,
@@ -77,8 +79,10 @@ def finetune(jobs: Sequence[Job], context: Context) -> None:
         if job.params.get("leave_weights"):
             leave(made, job.folder / WEIGHTS)
         if job.params.get("keep"):
-            (job.folder / "model").mkdir()
-            keep(made, options, read.limit, job.folder / "model")
+            one = gathered(made, location, options, classes, job.folder / "scratch")
+            if group.rank() == 0:
+                (job.folder / "model").mkdir()
+                keep(one, options, read.limit, job.folder / "model")
 
 
 def finetune_answers(jobs: Sequence[Job], context: Context) -> None:
@@ -87,7 +91,7 @@ def finetune_answers(jobs: Sequence[Job], context: Context) -> None:
         data = Pool.load(job.parents["pool"])
         if "start" in job.parents:
             location = replace(location, path=str(job.parents["start"] / "model"), hub=None, fingerprint="")
-        options = Finetune(checkpoint=location.name, **job.params["options"])
+        options = Finetune.of(location.name, job.params["options"])
         read = opened(job.parents["tokens"], data, location)
         classes = data.classes if data.parts is None else SCORE
         weights = job.parents["trained"] / WEIGHTS
@@ -184,8 +188,13 @@ def _plan(asked: Training) -> Step:
             shared = {role: parents[role] for role in ("pool", "split", "tokens")}
             name = f"{task.title}: {options.checkpoint} reads transfer, seed {params['seed']}"
             cost = 6.0 * split["transfer"] * more["epochs"] * words * location.parameters
+            if options.processes > 1:
+                raise UsageError(
+                    f"finetune:{location.name}: one process reads the texts for `generative`: leave it or `processes` out"
+                )
             parents["start"] = Step("language", reading, shared, label=name, flops=cost, memory=memory)
-    return Step("finetune", params, parents, label=label, flops=work, memory=memory)
+    processes = options.processes
+    return Step("finetune", params, parents, label=label, flops=work, memory=memory, processes=processes)
 
 
 def _answer(trained: Step, pool: Step) -> Step:
@@ -196,7 +205,8 @@ def _answer(trained: Step, pool: Step) -> Step:
     parents = {"pool": pool, "tokens": tokens, "trained": trained}
     parents |= {role: step for role, step in trained.parents.items() if role == "start"}
     label = f"{pool.label}: {trained.label}"
-    return Step("finetune_answers", params, parents, label=label, memory=trained.memory)
+    processes = trained.processes
+    return Step("finetune_answers", params, parents, label=label, memory=trained.memory, processes=processes)
 
 
 def _curve(folder: Path) -> Any:

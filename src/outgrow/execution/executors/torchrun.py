@@ -1,0 +1,123 @@
+"""An order that several processes carry out together: torchrun starts them on this machine and watches over them.
+
+Each makes the same steps with a part of the model; what the first one writes is the result. They read a pipe of the process
+that asked for them, and end when it does, however that was. Where one of them ends without giving a reason, as where memory ran
+out, torchrun starts all of them once more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any
+
+from outgrow.execution.executors.executor import THREAD_VARIABLES, Failed, Failure, RemoteError, WorkOrder
+from outgrow.execution.step import Job
+
+RANK = "outgrow.execution.executors.rank"
+MARK = b"outgrow:"  # begins a line of the processes' standard output that is a message, in JSON
+
+
+def make_together(order: WorkOrder, jobs: Sequence[Job], progress: Callable[[int, int], None]) -> None:
+    """Make the steps of an order by `order.processes` processes, into the jobs' folders. Raises Failed with their reason."""
+    _free_memory()
+    with (
+        tempfile.TemporaryDirectory(prefix="outgrow-", ignore_cleanup_errors=True) as scratch,
+        (Path(scratch) / "log").open("w+b") as log,
+    ):
+        message = Path(scratch) / "order.json"
+        message.write_text(json.dumps({"order": order.to_json(), "jobs": [asdict(job) for job in jobs]}, default=str))
+        process = subprocess.Popen(
+            _command(order, message),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=_environment(order),
+            start_new_session=True,  # Ctrl-C is for the process that started them
+        )
+        threading.Thread(target=_end_with, args=(process,), daemon=True).start()
+        try:
+            reason = _listen(process, log, progress)
+        finally:
+            process.kill()
+            process.wait()
+            _let_go(process)
+            if process.stdout is not None:
+                process.stdout.close()
+        if reason is not None:
+            raise Failed(reason)
+        if process.returncode != 0:
+            raise Failed(_ended(order, process.returncode, log))
+
+
+def _command(order: WorkOrder, message: Path) -> list[str]:
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1"]
+    group = ["--nproc-per-node", str(order.processes), "--max-restarts", "1"]
+    return [*launcher, *group, "-m", RANK, str(message)]
+
+
+def _environment(order: WorkOrder) -> dict[str, str]:
+    """That of this process, with its path, its share of threads, and the GPUs that the order names as the only ones."""
+    threads = str(max(1, order.threads // order.processes))
+    path = os.pathsep.join(place for place in sys.path if place)
+    variables = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, threads), "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
+    if order.device.startswith("cuda"):
+        seen = os.environ.get("CUDA_VISIBLE_DEVICES")
+        places = [int(device.partition(":")[2]) for device in order.device.split(",")]
+        variables["CUDA_VISIBLE_DEVICES"] = ",".join(seen.split(",")[place] if seen else str(place) for place in places)
+    return variables
+
+
+def _listen(process: subprocess.Popen[bytes], log: IO[bytes], progress: Callable[[int, int], None]) -> Failure | None:
+    """Pass progress on until the processes have ended, or one gives the reason why it cannot go on."""
+    assert process.stdout is not None, "started without a pipe"
+    for line in process.stdout:
+        if not line.startswith(MARK):
+            log.write(line)
+            continue
+        match json.loads(line.removeprefix(MARK)):
+            case {"progress": [done, total]}:
+                progress(done, total)
+            case {"failure": file}:
+                values: Any = json.loads(Path(file).read_text(encoding="utf-8"))
+                return Failure.from_json(values)
+    process.wait()
+    return None
+
+
+def _ended(order: WorkOrder, code: int, log: IO[bytes]) -> Failure:
+    log.flush()
+    log.seek(0)
+    trace = log.read()[-8000:].decode(errors="replace")
+    sentence = (
+        f"one of its {order.processes} processes ended without giving a reason, most often because memory ran out, and again "
+        f"when all were started once more (torchrun: exit code {code})"
+    )
+    return Failure((sentence,), trace=trace, cause=RemoteError(trace))
+
+
+def _end_with(process: subprocess.Popen[bytes]) -> None:
+    """Where torchrun itself is killed, its processes would wait for one another without an end."""
+    process.wait()
+    _let_go(process)
+
+
+def _let_go(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None, "started without a pipe"
+    with contextlib.suppress(OSError):
+        process.stdin.close()
+
+
+def _free_memory() -> None:
+    """Give back what this process keeps of the GPUs for later."""
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
