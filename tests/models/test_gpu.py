@@ -13,6 +13,7 @@ import pytest
 import tiny_models as tiny
 import torch
 from finetuning import CLASSES, NUMBERS, TEXTS, learn, learned, options, soft
+from in_processes import by
 
 from outgrow.core.errors import OutgrowError
 from outgrow.execution.machine import resolve_device
@@ -36,13 +37,7 @@ def test_auto_takes_it() -> None:
 
 @pytest.fixture
 def steady(tmp_path: Path) -> Callable[[str], Path]:
-    """A tiny model without dropout, which would draw other numbers on another device."""
-    off = {
-        "bert": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
-        "gpt2": {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0},
-        "llama": {},
-    }
-    return lambda family: tiny.make(family, tmp_path / family, **off[family])
+    return lambda family: tiny.steady(family, tmp_path / family)
 
 
 def lessons(count: int, classes: int) -> list[Problem]:
@@ -211,3 +206,14 @@ def test_teach_and_predict(tmp_path: Path, steady: Callable[[str], Path]) -> Non
         answer = CliRunner().invoke(app, command)
         assert answer.exit_code == 0, answer.output
     assert len((tmp_path / "said.csv").read_text().splitlines()) == 121
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="one GPU a process")
+def test_shards_on_two_gpus_learn_what_one_process_learns(tmp_path: Path) -> None:
+    one, two = (by(processes, tmp_path, "cuda") for processes in (1, 2))
+    assert two["stopped"]["again"] == two["stopped"]["whole"]
+    for name, found in one.items():
+        if name == "stopped":
+            continue
+        for what in ("losses", "ended", "left"):
+            np.testing.assert_allclose(two[name][what], found[what], atol=5e-3, err_msg=f"{name}: {what}")

@@ -41,6 +41,18 @@ def train_tokenizer(specials: list[str]) -> Tokenizer:
     return tokenizer
 
 
+NOTHING_DROPPED = {
+    "bert": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
+    "gpt2": {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0},
+    "llama": {},
+}
+
+
+def steady(family: str, folder: Path) -> Path:
+    """A tiny model without dropout, which draws other numbers on another device, and in another process."""
+    return make(family, folder, **NOTHING_DROPPED[family])
+
+
 def make(family: str, folder: Path, **changes: Any) -> Path:
     """A tiny model of a family with random weights, saved with its tokenizer."""
     import torch

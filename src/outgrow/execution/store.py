@@ -6,7 +6,7 @@ rename a folder onto one that holds files, which settles a race of two processes
     store.json                    {"layout": 1}
     objects/<key[:2]>/<key>/      the files of one result, and artifact.json, which was written last
     damaged/<key>-<uuid>/         what failed its checksums and was set aside
-    halfway/<key>                 the state of a training that has not ended, if it was asked for
+    halfway/<key>                 the state of a training that has not ended, if it was asked for; <key>.1 of a second process
     tmp/<host>-<pid>-<uuid>/      being written, or left by a process that was killed
 """
 
@@ -34,6 +34,7 @@ from outgrow.execution.store_files import (
     LAYOUT,
     META,
     SHELF,
+    STATE,
     check_root,
     last_use,
     own_files,
@@ -191,7 +192,7 @@ class Store:
                 for path in own_folders(shelf, KEY)
                 if path.name.startswith(shelf.name)
             ]
-            results += own_files(self.root / "halfway", KEY)
+            results += own_files(self.root / "halfway", STATE)
             # Break ties of last use by key, so that pruning does not depend on the order of directories.
             used = sorted((last_use(path), path.name, path, disk.size(path)) for path in results)
             total = sum(size for *_, size in used)
@@ -238,7 +239,8 @@ class Store:
             meta = seal(folder, key, record)
             self._checked.pop(key, None)
             self._publish(folder, key)
-            self.halfway(key).unlink(missing_ok=True)
+            for state in self.halfway(key).parent.glob(f"{key}*"):
+                state.unlink(missing_ok=True)
         self._checked.setdefault(key, meta)
 
     def _publish(self, folder: Path, key: str) -> None:

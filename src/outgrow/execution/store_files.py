@@ -18,6 +18,7 @@ META = "artifact.json"
 
 SHELF = re.compile(r"[0-9a-f]{2}")
 KEY = re.compile(r"[0-9a-f]{64}")
+STATE = re.compile(r"[0-9a-f]{64}(\.[0-9]+)?")
 DAMAGED = re.compile(r"[0-9a-f]{64}-[0-9a-f]{32}")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import toys
 from places import SRC, SUPPORT
 from toy_steps import bad, contents, number, pids, total, value, wait_for
@@ -23,6 +24,7 @@ from outgrow.execution.execute import execute
 from outgrow.execution.executors.executor import WorkItem, WorkOrder
 from outgrow.execution.executors.ray import _make, _share
 from outgrow.execution.progress import Silent
+from outgrow.execution.step import Step
 from outgrow.execution.store import Store
 
 pytestmark = [
@@ -116,6 +118,34 @@ def test_an_experiment_gives_the_same_results_to_the_byte(tmp_path: Path, two_no
         run(experiment, store=tmp_path / f"{name}.store", out=tmp_path / name, machine=machine)
     for file in ("results.json", "predictions.parquet", "examples.parquet"):
         assert (tmp_path / "ray" / file).read_bytes() == (tmp_path / "local" / file).read_bytes()
+
+
+@pytest.mark.slow
+def test_a_task_makes_a_step_by_two_processes(tmp_path: Path, two_nodes: Any) -> None:
+    steps = [Step("shared", {}, processes=processes) for processes in (1, 2)]
+    execute(steps[:1], Store(tmp_path / "one"), on(two_nodes))
+    execute(steps[1:], Store(tmp_path / "two"), on(two_nodes))
+    assert [value(Store(tmp_path / name), steps[0]) for name in ("one", "two")] == [108_101, 108_203]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the node's GPUs are made up")
+def test_what_loads_a_model_gets_a_gpu_a_process(tmp_path: Path, two_nodes: Any) -> None:
+    node = two_nodes.add_node(**{**NODE, "num_gpus": 2})
+    two_nodes.wait_for_nodes()
+    try:
+        there = Machine(None, 1, "auto", executor="ray", address=two_nodes.address)
+        steps = [
+            Step("device", {"value": 1}),
+            Step("device", {"value": 2}, flops=1.0),
+            Step("device", {"value": 3}, memory=1.0),
+        ]
+        execute(steps, Store(tmp_path), there)
+        assert [value(Store(tmp_path), step) for step in steps] == ["cpu", "cuda", "cuda"]
+        with pytest.raises(OutgrowError, match="_cuda_"):  # two processes ask for GPUs that are not there
+            execute([Step("shared", {}, flops=1.0, processes=2)], Store(tmp_path), there)
+    finally:
+        two_nodes.remove_node(node)
 
 
 # What a node does with an order, without a cluster

@@ -16,6 +16,8 @@ from toy_steps import contents, number, total, value, wait_for
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.execution.execute import execute
+from outgrow.execution.executors.executor import WorkOrder
+from outgrow.execution.executors.torchrun import _environment
 from outgrow.execution.machine import Machine
 from outgrow.execution.progress import Silent
 from outgrow.execution.step import Step
@@ -152,5 +154,12 @@ def test_there_are_fewer_gpus(
 
 def test_each_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Machine, "devices", lambda self: tuple(self.device.split(",")))
-    assert Machine(device="cuda:2,cuda:3,cuda:5").devices_for(2) == "cuda:2,cuda:3"
+    device = Machine(device="cuda:2,cuda:1,cuda:0").devices_for(2)
+    assert device == "cuda:2,cuda:1"
+    order = WorkOrder({}, (), device, 8, {}, processes=2)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert _environment(order)["CUDA_VISIBLE_DEVICES"] == "2,1"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,GPU-7")
+    assert _environment(order)["CUDA_VISIBLE_DEVICES"] == "GPU-7,5"
+    assert _environment(order)["OMP_NUM_THREADS"] == "4"
     assert Machine(device="cpu").devices_for(2) == "cpu"

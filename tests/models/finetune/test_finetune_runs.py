@@ -120,6 +120,44 @@ def test_an_experiment_from_supervisor_to_curves(made: Callable[[str], Path], tm
 
 
 @pytest.mark.slow
+def test_two_processes_make_an_experiment_that_one_makes(tmp_path: Path) -> None:
+    """Of one key: only the last digits of what is predicted may differ, of the kept student too."""
+    import pyarrow.parquet as pq
+    from transformers import pipeline
+
+    body = tiny.steady("gpt2", tmp_path / "gpt2")
+    other = tmp_path / "other.csv"
+    other.write_text("text,label\n" + "".join(f"town film {n} light,{('light', 'town')[n % 2]}\n" for n in range(24)))
+    found, kept = [], []
+    for processes in (1, 2):
+        student = {"finetune": str(body), "lr": 1e-3, "keep": "students", "processes": processes}
+        columns = {"text": "text", "label": "label"}
+        task = {"file": str(tmp_path / "t.csv"), **columns, "also_test": [{"file": str(other), **columns}]}
+        split = {"weak_train": 20, "transfer": 30, "test": 20}
+        asked = experiment(tmp_path, body, body, tasks=[task], strong=[student], methods=["confidence"], split=split)
+        store, out = tmp_path / f"store{processes}", tmp_path / f"out{processes}"
+        run(asked, store=store, out=out, machine=Machine(threads=2, device="cpu"))
+        found.append(pq.read_table(out / "predictions.parquet"))
+        folders = {path.parent: json.loads(path.read_text()) for path in store.rglob("artifact.json")}
+        ways = {
+            meta["environment"].get("processes", 1) for meta in folders.values() if meta["kind"].startswith("finetune")
+        }
+        assert ways == {1, processes}, "the supervisor is made by one"
+        (model,) = (folder / "model" for folder in folders if (folder / "model").is_dir())
+        classified = pipeline("text-classification", str(model), device="cpu", top_k=None)(["film town"])[0]
+        kept.append([one["score"] for one in sorted(classified, key=lambda one: one["label"])])
+    one, two = found
+    assert one.schema == two.schema
+    for name in one.column_names:
+        mine, theirs = (table.column(name).to_pylist() for table in found)
+        if name == "probabilities":
+            np.testing.assert_allclose(theirs, mine, atol=1e-5, err_msg=name)
+        elif name != "strong":  # it is named by its entry
+            assert theirs == mine, name
+    np.testing.assert_allclose(kept[1], kept[0], atol=1e-5)
+
+
+@pytest.mark.slow
 def test_a_killed_training_starts_again_and_ends_the_same(made: Callable[[str], Path], tmp_path: Path) -> None:
     asked = experiment(
         tmp_path, made("bert"), made("gpt2"), methods=["naive"], strong=[{"finetune": str(made("gpt2")), "lr": 1e-3}]
@@ -150,12 +188,17 @@ def test_a_killed_training_starts_again_and_ends_the_same(made: Callable[[str], 
 
 
 def test_what_an_experiment_cannot_mean_is_said(made: Callable[[str], Path], tmp_path: Path) -> None:
+    split = {"weak_train": 20, "transfer": 30, "test": 20}
     with pytest.raises(UsageError, match="stops early by it"):
-        experiment(tmp_path, made("bert"), made("gpt2"), split={"weak_train": 20, "transfer": 30, "test": 20})
+        experiment(tmp_path, made("bert"), made("gpt2"), split=split)
     with pytest.raises(UsageError, match="`rows` is for supervisors"):
         experiment(tmp_path, made("bert"), made("gpt2"), strong=[{"finetune": str(made("bert")), "rows": 9}])
     with pytest.raises(UsageError, match="is of kind static"):
         resolve("wordllama", "finetune")
+    several = [{"finetune": str(made("gpt2")), "processes": 2}]
+    asked = experiment(tmp_path, made("bert"), made("gpt2"), strong=several, methods=["generative"], split=split)
+    with pytest.raises(UsageError, match="one process reads the texts for `generative`: leave it or `processes` out"):
+        run(asked, store=tmp_path / "store", out=tmp_path / "out", machine=Machine(threads=1, device="cpu"))
 
 
 def test_a_rate_may_be_written_as_5e_5(made: Callable[[str], Path], tmp_path: Path) -> None:

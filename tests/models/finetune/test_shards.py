@@ -2,45 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
 import pytest
-import tiny_models as tiny
 from hypothesis import given
 from hypothesis import strategies as some
-from places import SRC, SUPPORT
+from in_processes import CASES, by
 
 from outgrow.models.finetune.batches import shared_out
-
-JOB = SUPPORT / "in_processes.py"
-CASES = ("whole", "parts", "lora", "biases", "stops", "head")
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dict[str, Any]]:
     """What each case gives by one process and by two."""
     folder = tmp_path_factory.mktemp("shards")
-    none = {
-        "gpt2": ("resid_pdrop", "embd_pdrop", "attn_pdrop"),
-        "bert": ("hidden_dropout_prob", "attention_probs_dropout_prob"),
-        "llama": (),
-    }
-    for family, dropouts in none.items():
-        tiny.make(family, folder / family, **dict.fromkeys(dropouts, 0.0))
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    found = []
-    for name, launcher in (("one", []), ("two", torchrun)):
-        out = folder / f"{name}.json"
-        environment = {"PYTHONPATH": f"{SRC}:{SUPPORT}", "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
-        command = [sys.executable, *launcher, str(JOB), str(folder), str(out)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, done.stderr[-4000:]
-        found.append(json.loads(out.read_text()))
-    return found[0], found[1]
+    return by(1, folder), by(2, folder)
 
 
 @pytest.mark.slow
@@ -68,6 +45,14 @@ def test_a_process_holds_a_part_and_the_gathered_model_is_whole(
     (all_of_it, _), (held, gathered) = (of[name]["held"] for of in trained)
     assert gathered == all_of_it
     assert all_of_it / 2 <= held < all_of_it * 0.65  # rows of a weight are not divided: of tiny ones one has more
+
+
+@pytest.mark.slow
+def test_a_stopped_training_goes_on_to_the_same_bits(trained: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    found = trained[1]["stopped"]
+    assert found["steps"][0] == 11, "ten steps were there"
+    assert found["again"] == found["whole"]
+    assert found["afresh"][0] == 1, "the state of one process without the other's is nothing"
 
 
 @given(

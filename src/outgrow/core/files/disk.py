@@ -31,7 +31,9 @@ _FULL_TEXT = re.compile(
 )
 
 
-_TEMPORARY = re.compile(r"(?P<host>[A-Za-z0-9._-]+)-(?P<pid>[0-9]{1,10})-[0-9a-f]{32}(\.[a-z]+)?")  # see `temporary`
+_TEMPORARY = re.compile(
+    r"(?P<host>[A-Za-z0-9._-]+)-(?P<pid>[0-9]{1,10})-[0-9a-f]{32}(\.[a-z0-9]+){0,2}"
+)  # see `temporary`
 
 
 class FullDisk(OutgrowError):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
-import shutil
 import sys
-import tempfile
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,16 +16,12 @@ from typing import Any
 from outgrow.core.files import disk
 from outgrow.execution.executors.carry_out import failure, make
 from outgrow.execution.executors.executor import WorkOrder, now_and_then
-from outgrow.execution.executors.torchrun import MARK
+from outgrow.execution.executors.torchrun import MARK, own
 from outgrow.execution.step import Job
 
 PATIENCE = timedelta(hours=1)  # in which the others are waited for: one may be loading a large model
-LAUNCHED = (
-    "RANK",
-    "LOCAL_RANK",
-    "WORLD_SIZE",
-    "LOCAL_WORLD_SIZE",
-)  # by these, libraries would distribute by themselves
+# By these, libraries would distribute by themselves.
+LAUNCHED = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
 
 
 def main(file: str) -> None:
@@ -34,25 +29,25 @@ def main(file: str) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     message = json.loads(Path(file).read_text(encoding="utf-8"))
     order = WorkOrder.from_json(message["order"])
-    first = os.environ["RANK"] == "0"
+    place = int(os.environ["RANK"])
+    jobs = [_job(values, place) for values in message["jobs"]]
     progress = now_and_then(lambda done, total: _say({"progress": [int(done), int(total)]}))
-    with tempfile.TemporaryDirectory(dir=Path(file).parent) as own:
-        jobs = [_job(values, None if first else Path(own) / str(place)) for place, values in enumerate(message["jobs"])]
-        import torch
+    import torch
 
-        try:
-            order = replace(order, device=_join(order.device))
-            make(order, jobs, progress if first else lambda done, total: None)
-        except torch.OutOfMemoryError:
-            raise  # and torchrun starts all once more, with less to hold at once (`with_memory_for`)
-        except Exception as error:
-            if _of_another(error):
-                raise
-            reason = Path(own) / "failure.json"
-            reason.write_text(json.dumps(failure(error).to_json()), encoding="utf-8")
-            _say({"failure": str(reason)})
-            threading.Event().wait()  # the others may wait for this one, so all are ended from outside
-    torch.distributed.destroy_process_group()
+    try:
+        order = replace(order, device=_join(order.device))
+        make(order, jobs, progress if place == 0 else lambda done, total: None)
+    except torch.OutOfMemoryError:
+        raise  # and torchrun starts all once more, with less to hold at once (`with_memory_for`)
+    except Exception as error:
+        if _of_another(error):
+            raise
+        reason = Path(file).with_name(f"failure{place}.json")
+        reason.write_text(json.dumps(failure(error).to_json()), encoding="utf-8")
+        _say({"failure": str(reason)})
+        threading.Event().wait()  # the others may wait for this one, so all are ended from outside
+    atexit._run_exitfuncs()
+    os._exit(0)  # now and then Python's own end aborts on a thread of torch.distributed, and all would be started once more
 
 
 def _join(device: str) -> str:
@@ -61,22 +56,22 @@ def _join(device: str) -> str:
 
     distributed: Any = torch.distributed
     place, processes = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    own = torch.device("cpu") if device == "cpu" else torch.device("cuda", place)
-    if own.type == "cuda":
-        torch.cuda.set_device(own)
+    here = torch.device("cpu") if device == "cpu" else torch.device("cuda", place)
+    if here.type == "cuda":
+        torch.cuda.set_device(here)
     meeting = distributed.TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False)
     distributed.init_process_group(
-        "gloo" if own.type == "cpu" else "nccl",
+        "gloo" if here.type == "cpu" else "cpu:gloo,cuda:nccl",
         # torchrun keeps one store for all starts, where a second one would find the addresses of processes that are gone.
         store=distributed.PrefixStore(f"start {os.environ['TORCHELASTIC_RESTART_COUNT']}", meeting),
         rank=place,
         world_size=processes,
         timeout=PATIENCE,
-        device_id=None if own.type == "cpu" else own,
+        device_id=None if here.type == "cpu" else here,
     )
     for name in LAUNCHED:
         os.environ.pop(name, None)
-    return str(own)
+    return str(here)
 
 
 def _of_another(error: Exception) -> bool:
@@ -86,14 +81,14 @@ def _of_another(error: Exception) -> bool:
     return isinstance(error, distributed.DistError) or (isinstance(error, RuntimeError) and "/gloo/" in str(error))
 
 
-def _job(values: Mapping[str, Any], elsewhere: Path | None) -> Job:
-    """A job as the order's process described it; written into an empty folder, and `elsewhere` if it is not the first one's."""
-    folder = elsewhere or Path(values["folder"])
+def _job(values: Mapping[str, Any], place: int) -> Job:
+    """A job as the order's process described it; what the first process writes is the result, and the others' goes."""
+    folder, state = own(values["folder"], place), values["halfway"]
     folder.mkdir(exist_ok=True)
     for entry in disk.entries(folder):  # of processes that were started before and ended
-        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        disk.remove(entry)
     parents = {role: Path(parent) for role, parent in values["parents"].items()}
-    return Job(folder, values["params"], parents, None if values["halfway"] is None else Path(values["halfway"]))
+    return Job(folder, values["params"], parents, None if state is None else own(state, place))
 
 
 def _say(value: Any) -> None:

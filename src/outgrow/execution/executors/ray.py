@@ -60,7 +60,8 @@ class Ray:
                 "steps wait until one joins"
             )
         self._threads = machine.threads or min(FEW_THREADS, *self._cores)
-        self._gpu = machine.device == "cuda" or (machine.device == "auto" and self._gpus > 0)
+        self._gpu = machine.device == "cuda" or (machine.device == "auto" and max(self._gpus) > 0)
+        self._warned = 0  # of a step that asks for so many GPUs
 
     def free(self) -> bool:
         """Whether fewer orders than `--jobs`, or than a few for each free place of the cluster, are on their way."""
@@ -73,9 +74,8 @@ class Ray:
         if order.exact:
             self._ended.append(carry_out(order, self._store, lambda done, total: None))
             return
-        gpus = order.processes if self._gpu and (order.flops or order.memory) else 0
-        several = ",".join(f"cuda:{place}" for place in range(gpus))
-        device = "cpu" if not gpus else "cuda" if gpus == 1 else several
+        gpus = self._gpus_for(order)
+        device = "cuda" if gpus == 1 else ",".join(f"cuda:{place}" for place in range(gpus)) or "cpu"
         order = replace(order, device=device, threads=self._threads)
         _share(order, self._store)
         message = json.dumps({"outgrow": version("outgrow"), "order": order.to_json()})
@@ -89,6 +89,17 @@ class Ray:
         task = self._task.options(**needs, max_retries=0, name=order.kind["name"], runtime_env={"env_vars": variables})
         reference = task.remote(str(self._store.root.absolute()), message)
         self._running[reference], self._since[reference] = order, time.perf_counter()
+
+    def _gpus_for(self, order: WorkOrder) -> int:
+        """One for each process of an order that computes with a model."""
+        gpus = order.processes if self._gpu and (order.flops or order.memory) else 0
+        if gpus > max(1, *self._gpus, self._warned):
+            self._warned = gpus
+            self._reports.warn(
+                f"a step asks for {gpus} GPUs, and no node of the cluster has as many ({max(self._gpus)}): it waits until one "
+                "joins"
+            )
+        return gpus
 
     def wait(self) -> list[Outcome]:
         """The orders that have ended, well or not, or with their node."""
@@ -113,7 +124,7 @@ class Ray:
         nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
         nodes = [node for node in nodes if node.get("CPU", 0) >= 1]  # a head without cores makes no step
         self._cores = [int(node["CPU"]) for node in nodes] or [1]
-        self._gpus = sum(node.get("GPU", 0) for node in nodes)
+        self._gpus = [int(node.get("GPU", 0)) for node in nodes] or [0]
         self._memory = max((node.get("memory", 0.0) for node in nodes), default=0.0)
         self._looked = time.monotonic()
 

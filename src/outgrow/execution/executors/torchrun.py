@@ -19,6 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
+from outgrow.core.files import disk
 from outgrow.execution.executors.executor import THREAD_VARIABLES, Failed, Failure, RemoteError, WorkOrder
 from outgrow.execution.step import Job
 
@@ -52,10 +53,18 @@ def make_together(order: WorkOrder, jobs: Sequence[Job], progress: Callable[[int
             _let_go(process)
             if process.stdout is not None:
                 process.stdout.close()
+            for job in jobs:
+                for place in range(1, order.processes):
+                    disk.remove(own(job.folder, place))
         if reason is not None:
             raise Failed(reason)
         if process.returncode != 0:
             raise Failed(_ended(order, process.returncode, log))
+
+
+def own(path: Path | str, place: int) -> Path:
+    """What a process has in place of a file or folder of the job: the first that one, another its own beside it."""
+    return Path(f"{path}.{place}") if place else Path(path)
 
 
 def _command(order: WorkOrder, message: Path) -> list[str]:

@@ -134,4 +134,5 @@ def fingerprint(device: str) -> dict[str, Any]:
 
     kind = device.partition(":")[0]
     gpus = [torch.cuda.get_device_name(place) for place in range(torch.cuda.device_count())] if kind == "cuda" else []
-    return {"device": kind, "gpus": gpus, "torch": torch.__version__, "transformers": transformers.__version__}
+    versions = {"torch": torch.__version__, "transformers": transformers.__version__}
+    return {"device": kind, "gpus": gpus, "processes": size(), **versions}

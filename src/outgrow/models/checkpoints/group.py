@@ -40,14 +40,36 @@ def summed(values: Tensor) -> Tensor:
     return values
 
 
-def in_turn(make: Callable[[], T]) -> T:
-    """`make()` in one of them after the other, so that what it holds meanwhile is held once."""
+def meet() -> None:
+    """Wait until all of them are here."""
     from torch import distributed
 
+    if size() > 1:
+        distributed.barrier()
+
+
+def of_first(value: bool) -> bool:
+    """What the first of them has."""
+    import torch
+
+    return bool(summed(torch.tensor(int(value and rank() == 0)))) if size() > 1 else value
+
+
+def all_have(number: int) -> bool:
+    """Whether all of them have the same number."""
+    import torch
+
     if size() == 1:
-        return make()
+        return True
+    found = torch.zeros(size(), dtype=torch.int64)
+    found[rank()] = number
+    return bool((summed(found) == number).all())
+
+
+def in_turn(make: Callable[[], T]) -> T:
+    """`make()` in one of them after the other, so that what it holds meanwhile is held once."""
     for turn in range(size()):
         if turn == rank():
             made = make()
-        distributed.barrier()
+        meet()
     return made

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from outgrow.core.files import disk
+from outgrow.models.checkpoints import group
+from outgrow.models.finetune.shards import like, own
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +30,10 @@ class State:
 
 @dataclass
 class Halfway:
-    """One training's file, which is written when `every` seconds have passed since the last time."""
+    """One training's file, which is written when `every` seconds have passed since the last time.
+
+    Each of several processes has one of its own, and all are replaced together.
+    """
 
     file: Path
     every: float
@@ -49,6 +54,7 @@ class Halfway:
         try:
             save_file(tensors, self.beside, {"state": words, "sha256": _digest(words, tensors)})
             disk.flush(self.beside)
+            group.meet()
             os.replace(self.beside, self.file)
         finally:
             self.beside.unlink(missing_ok=True)
@@ -73,17 +79,18 @@ class Halfway:
 def optimizer_tensors(optimizer: Any) -> dict[str, Tensor]:
     """What an optimizer remembers of each weight. Rates and the like are not part of it: the schedule knows them."""
     state = optimizer.state_dict()["state"]
-    return {f"optimizer.{place}.{name}": value for place, of in state.items() for name, value in of.items()}
+    return {f"optimizer.{place}.{name}": own(value) for place, of in state.items() for name, value in of.items()}
 
 
 def set_optimizer(optimizer: Any, tensors: Mapping[str, Tensor]) -> None:
     """Put back what `optimizer_tensors` gave."""
     state: dict[int, dict[str, Tensor]] = {}
+    weights = [weight for of in optimizer.param_groups for weight in of["params"]]
     for name, value in tensors.items():
         part, _, rest = name.partition(".")
         if part == "optimizer":
             place, _, what = rest.partition(".")
-            state.setdefault(int(place), {})[what] = value
+            state.setdefault(int(place), {})[what] = like(weights[int(place)], value)
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 

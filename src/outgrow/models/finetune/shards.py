@@ -23,9 +23,8 @@ def place(module: Any, device: str) -> None:
     from torch.distributed.fsdp import fully_shard
 
     mesh = init_device_mesh(torch.device(device).type, (size(),))
-    for block in _blocks(module):
-        fully_shard(block, mesh=mesh)
-    fully_shard(module, mesh=mesh)
+    for part in (*_blocks(module), module):
+        fully_shard(part, mesh=mesh, reshard_after_forward=True)  # or what is outside the blocks stays whole after a pass
 
 
 def _blocks(module: Any) -> Iterator[Any]:
@@ -41,6 +40,16 @@ def own(value: Any) -> Any:
     from torch.distributed.tensor import DTensor
 
     return value.to_local() if isinstance(value, DTensor) else value
+
+
+def like(weight: Any, value: Any) -> Any:
+    """What was this process's part of something that has a weight's shape, in shards as the weight is."""
+    from torch.distributed.tensor import DTensor
+
+    if not isinstance(weight, DTensor) or value.shape != own(weight).shape:
+        return value
+    here, mesh, placements = value.to(own(weight).device), weight.device_mesh, weight.placements
+    return DTensor.from_local(here, mesh, placements, run_check=False, shape=weight.shape, stride=weight.stride())
 
 
 def whole(value: Any) -> Any:

@@ -41,7 +41,7 @@ from outgrow.models.finetune.classifier import Loaded, computed, evaluating, in_
 from outgrow.models.finetune.learning_curve import Curve, Progress, Watch
 from outgrow.models.finetune.options import Finetune
 from outgrow.models.finetune.resume import Halfway, State, optimizer_tensors, set_optimizer
-from outgrow.models.finetune.shards import place
+from outgrow.models.finetune.shards import own, place
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,6 @@ def _train(
     from transformers import set_seed
 
     together = group.size() > 1
-    if together:
-        halfway = None  # each has its own random state and a part of the weights: none is the whole
     with (
         own_randomness(device),
         same_bits(device),
@@ -200,6 +198,8 @@ def _trainer(
     if kept is not None and kept.facts.get("made") != fingerprint(device):
         kept = None  # another device or version: its bits would be neither the one's nor the other's
     learned = 0 if kept is None else kept.step  # steps that were made before this process began
+    if not group.all_have(learned):  # the others' states are of another step, or they have none
+        kept, learned = None, 0
     cost = overhead(body_size(loaded.module), device.partition(":")[0])
     examples: Any = range(len(lengths))
 
@@ -266,7 +266,7 @@ def _trainer(
                 control.should_log = False  # callbacks were called for these steps before
                 return
             control.should_training_stop = curve.step(state.global_step, state.max_steps)
-            if halfway is not None and halfway.due() and not control.should_training_stop:
+            if halfway is not None and group.of_first(halfway.due()) and not control.should_training_stop:
                 halfway.write(_state(state.global_step, loaded, optimizer, curve, device))
 
     settings: dict[str, Any] = {"report_to": "none", "logging_strategy": "no"}
@@ -302,7 +302,7 @@ def _state(step: int, loaded: Loaded, optimizer: Any, curve: Curve, device: str)
     """Everything needed to resume a training after a step of the optimizer."""
     seen, tensors = curve.state()
     chance, chances = randomness(device)
-    weights = {f"weight.{name}": value for name, value in loaded.module.named_parameters() if value.requires_grad}
+    weights = {f"weight.{name}": own(value) for name, value in loaded.module.named_parameters() if value.requires_grad}
     return State(
         step,
         {"made": fingerprint(device), "curve": seen, "chance": chance},
@@ -312,8 +312,9 @@ def _state(step: int, loaded: Loaded, optimizer: Any, curve: Curve, device: str)
 
 def _take_up(state: State, loaded: Loaded, optimizer: Any, curve: Curve) -> None:
     """Go on from what `_state` gave."""
-    weights = {name[7:]: value for name, value in state.tensors.items() if name.startswith("weight.")}
-    loaded.module.load_state_dict(weights, strict=False)
+    for name, value in loaded.module.named_parameters():
+        if value.requires_grad:
+            own(value.detach()).copy_(state.tensors[f"weight.{name}"])
     set_optimizer(optimizer, state.tensors)
     curve.take_up(state.facts["curve"], state.tensors)
     set_randomness(state.facts["chance"], state.tensors)
