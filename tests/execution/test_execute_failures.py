@@ -185,7 +185,7 @@ def test_workers_end_with_the_process_that_started_them(tmp_path: Path, sent: si
         workers = pids(log)
         assert all(map(alive, workers))
         os.kill(process.pid, sent)
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
         wait_for(lambda: not any(map(alive, workers)), 5)
         assert process.returncode == {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: -2}[sent]
         assert sent == signal.SIGKILL or disk.entries(root / "tmp") == []

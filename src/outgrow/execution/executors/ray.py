@@ -61,7 +61,7 @@ class Ray:
             )
         self._threads = machine.threads or min(FEW_THREADS, *self._cores)
         self._gpu = machine.device == "cuda" or (machine.device == "auto" and max(self._gpus) > 0)
-        self._warned = 0  # of a step that asks for so many GPUs
+        self._warned = 0  # the most GPUs that a step asked for in vain
 
     def free(self) -> bool:
         """Whether fewer orders than `--jobs`, or than a few for each free place of the cluster, are on their way."""

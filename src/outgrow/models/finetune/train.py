@@ -270,7 +270,7 @@ def _trainer(
                 halfway.write(_state(state.global_step, loaded, optimizer, curve, device))
 
     settings: dict[str, Any] = {"report_to": "none", "logging_strategy": "no"}
-    if options.callbacks:
+    if options.callbacks and group.rank() == 0:
         settings = {"report_to": list(options.callbacks), "logging_strategy": "steps", "logging_steps": 10}
     if device == "cpu":
         settings |= {"use_cpu": True}
