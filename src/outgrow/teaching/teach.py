@@ -18,6 +18,7 @@ from outgrow.execution.progress import Display
 from outgrow.execution.step import Step
 from outgrow.execution.store import Store
 from outgrow.experiment.near_copies import careful_copies, features_of
+from outgrow.experiment.steps.choose import candidates, chosen
 from outgrow.experiment.steps.job_files import facts
 from outgrow.models.contract import TUNED
 from outgrow.results.statistics.chosen import accuracy_of_choice, best_of, over_deals, scores_of_choice
@@ -72,9 +73,8 @@ class Laboratory:
 
     def trained(self, step: Step) -> Step:
         """The step that trained a student: of a choice, the one that was chosen."""
-        while step.kind == "choose":
-            candidates = [parent for role, parent in sorted(step.parents.items()) if role.startswith("candidate_")]
-            step = candidates[facts(self.opened(step))["chosen"]]
+        while tried := candidates(step):
+            step = tried[chosen(step, self.opened(step))]
         return step
 
 

@@ -47,7 +47,9 @@ def main(file: str) -> None:
         _say({"failure": str(reason)})
         threading.Event().wait()  # the others may wait for this one, so all are ended from outside
     atexit._run_exitfuncs()
-    os._exit(0)  # now and then Python's own end aborts on a thread of torch.distributed, and all would be started once more
+    os._exit(
+        0
+    )  # now and then Python's own end aborts on a thread of torch.distributed, and all would be started once more
 
 
 def _join(device: str) -> str:

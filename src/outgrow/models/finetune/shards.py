@@ -24,7 +24,9 @@ def place(module: Any, device: str) -> None:
 
     mesh = init_device_mesh(torch.device(device).type, (size(),))
     for part in (*_blocks(module), module):
-        fully_shard(part, mesh=mesh, reshard_after_forward=True)  # or what is outside the blocks stays whole after a pass
+        fully_shard(
+            part, mesh=mesh, reshard_after_forward=True
+        )  # or what is outside the blocks stays whole after a pass
 
 
 def _blocks(module: Any) -> Iterator[Any]:
