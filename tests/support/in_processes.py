@@ -19,9 +19,9 @@ import tiny_models as tiny
 import torch
 from places import SRC, SUPPORT
 
+from outgrow.core import group
 from outgrow.core.errors import OutgrowError
 from outgrow.methods.losses import Confidence, Naive
-from outgrow.models.checkpoints import group
 from outgrow.models.checkpoints.locate import resolve
 from outgrow.models.checkpoints.tokens import read_texts
 from outgrow.models.finetune import train as trainings
@@ -137,11 +137,7 @@ def stopped(out: Path, checkpoints: Path, device: str) -> dict[str, Any]:
 def main(checkpoints: str, out: str, device: str) -> None:
     torch.set_num_threads(1)
     if "RANK" in os.environ:
-        place = int(os.environ["RANK"])
-        device = device if device == "cpu" else f"{device}:{place}"
-        torch.distributed.init_process_group("gloo" if device == "cpu" else "nccl")
-        for variable in ("RANK", "LOCAL_RANK", "WORLD_SIZE"):
-            os.environ.pop(variable)
+        device = group.join(device)
     found = {name: case(name, Path(checkpoints), Path(out), device) for name in CASES}
     found["stopped"] = stopped(Path(out), Path(checkpoints), device)
     if group.rank() == 0:

@@ -120,7 +120,7 @@ def shared(jobs: Sequence[Job], context: Context) -> None:
     """The sum of one plus its place over the processes that make it; one of them may fail, as `how` says."""
     import torch
 
-    from outgrow.models.checkpoints import group
+    from outgrow.core import group
     from outgrow.models.checkpoints.device import with_memory_for
 
     for job in jobs:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outgrow.core.errors import OutgrowError
-from outgrow.models.checkpoints.group import size, started_again
+from outgrow.core.group import size, started_again
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,7 +40,7 @@ def with_memory_for(work: Callable[[int], T], budget: int, where: str, advice: s
 
     half = max(1, budget // 2)
     together, again = size() > 1, started_again()
-    for tokens in (half,) if together and again else (budget, half):
+    for tokens in (half,) if again else (budget, half):
         try:
             return work(tokens)
         except torch.OutOfMemoryError as error:

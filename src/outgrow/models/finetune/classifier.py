@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from outgrow.core import group
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.examples import Ints
-from outgrow.models.checkpoints import group
 from outgrow.models.checkpoints.device import with_memory_for
 from outgrow.models.checkpoints.loading import blocks, is_causal, quiet_load, read_config, read_tokenizer, read_weights
 from outgrow.models.checkpoints.pooling import pooled

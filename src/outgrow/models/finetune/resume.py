@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from outgrow.core import group
 from outgrow.core.files import disk
-from outgrow.models.checkpoints import group
 from outgrow.models.finetune.shards import like, own
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from outgrow.models.checkpoints.group import size
+from outgrow.core.group import size
 
 
 def place(module: Any, device: str) -> None:
@@ -24,9 +24,8 @@ def place(module: Any, device: str) -> None:
 
     mesh = init_device_mesh(torch.device(device).type, (size(),))
     for part in (*_blocks(module), module):
-        fully_shard(
-            part, mesh=mesh, reshard_after_forward=True
-        )  # or what is outside the blocks stays whole after a pass
+        # By default what is outside the blocks stays whole after a pass, and copies of it are no longer of this process's part.
+        fully_shard(part, mesh=mesh, reshard_after_forward=True)
 
 
 def _blocks(module: Any) -> Iterator[Any]:

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from outgrow.core import group
 from outgrow.core.answers import OUT, Allowed
 from outgrow.core.examples import Floats, Ints
-from outgrow.models.checkpoints import group
 from outgrow.models.checkpoints.device import (
     fingerprint,
     own_randomness,

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from outgrow.core import group
 from outgrow.core.errors import OutgrowError
-from outgrow.models.checkpoints import group
 from outgrow.models.checkpoints.device import own_randomness
 from outgrow.models.contract import Location
 from outgrow.models.finetune.adapters import choose_learning

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from outgrow.core import group
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.examples import Ints, Labels
 from outgrow.core.pool import Pool
@@ -17,7 +18,6 @@ from outgrow.execution.step import Context, Job, Kind, Step
 from outgrow.experiment.steps.job_files import facts, lesson, method_of, save, targets_of, truncated, weights_of
 from outgrow.experiment.steps.models.checkpoint import TRAINING, with_checkpoints
 from outgrow.experiment.steps.training_request import STOPS, TRUTH, Training
-from outgrow.models.checkpoints import group
 from outgrow.models.checkpoints.tokens import Tokens
 from outgrow.models.finetune import train as finetuning
 from outgrow.models.finetune.classifier import predict
