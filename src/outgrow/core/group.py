@@ -14,16 +14,20 @@ T = TypeVar("T")
 
 PATIENCE = timedelta(hours=1)  # in which the others are waited for: one may be loading a large model
 LAUNCHED = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")  # by which libraries would distribute by themselves
+_short = False
 _size = 1  # a program that runs outgrow may use `torch.distributed` for its own purposes, which is no group
 
 
-def join(device: str) -> str:
-    """Join the others as torchrun's environment says; the device of this process, where `device` is cpu or cuda."""
-    global _size
+def join(device: str, *, short: bool = False) -> str:
+    """Join the others as torchrun's environment says; the device of this process, where `device` is cpu or cuda.
+
+    short: the memory of a device did not suffice when they were started before.
+    """
+    global _size, _short
     import torch
 
     distributed: Any = torch.distributed
-    place, _size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    place, _size, _short = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), short
     here = torch.device("cpu") if device == "cpu" else torch.device("cuda", place)
     if here.type == "cuda":
         torch.cuda.set_device(here)
@@ -54,9 +58,9 @@ def rank() -> int:
     return distributed.get_rank() if size() > 1 else 0
 
 
-def started_again() -> bool:
-    """Whether torchrun started them once more, after one of them had ended."""
-    return size() > 1 and int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+def short_of_memory() -> bool:
+    """Whether they were started before, and the memory of a device did not suffice."""
+    return _short
 
 
 def of_another(error: Exception) -> bool:

@@ -169,18 +169,19 @@ class _Run:
             }
             items.append(WorkItem(step.key, params, parents, record))
         machine, exact = self.machine, kind_of(steps[0].kind).exact
+        processes = max(step.processes for step in steps)
         return WorkOrder(
             asdict(find("step kinds", steps[0].kind)),
             tuple(items),
             "cpu" if exact else machine.device,
-            machine.threads_each,
+            machine.threads_for(processes),
             dict(self.sources),
             machine.checkpoint_seconds,
             exact,
             sum(float(step.flops) for step in steps),
             max(float(step.memory) for step in steps),
             this_host(),
-            max(step.processes for step in steps),
+            processes,
         )
 
     def _end(self, outcome: Outcome) -> None:

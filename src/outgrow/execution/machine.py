@@ -44,8 +44,12 @@ class Machine:
     @property
     def threads_each(self) -> int:
         """Threads of each process on this machine."""
+        return self.threads_for(1)
+
+    def threads_for(self, processes: int) -> int:
+        """Threads of each of the processes that make a step: several have the machine to themselves."""
         allowed = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
-        share = max(1, cores() // (self.jobs or 1))
+        share = max(1, cores() // (processes if processes > 1 else self.jobs or 1))
         return self.threads or (min(int(allowed), share) if allowed.isdecimal() and int(allowed) else share)
 
     @property
@@ -71,7 +75,7 @@ class Machine:
 
         Raises UsageError where there are not as many GPUs.
         """
-        found = self.devices()
+        found = tuple(dict.fromkeys(self.devices()))
         if found == ("cuda",):
             import torch
 

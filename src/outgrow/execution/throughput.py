@@ -118,8 +118,8 @@ def rate_name(step: Step, device: str, threads: int) -> str:
     options = options if isinstance(options, dict) else {}
     model = {name: source[name] for name in _MODEL if name in source}
     model |= {name: options[name] for name in _OPTIONS if name in options}
-    place = device if step.processes == 1 else f"{device}x{step.processes}"
-    return "/".join([step.kind, digest(model)[:12] if model else "-", place, str(threads)])
+    place = f"{device}/{threads}" if step.processes == 1 else f"{device}/{step.processes} processes"
+    return "/".join([step.kind, digest(model)[:12] if model else "-", place])
 
 
 def matrix_product(device: str = "cpu") -> float:

@@ -15,6 +15,7 @@ from places import SRC, SUPPORT
 from toy_steps import contents, number, total, value, wait_for
 
 from outgrow.core.errors import OutgrowError, UsageError
+from outgrow.core.files import disk
 from outgrow.execution.execute import execute
 from outgrow.execution.executors.executor import WorkOrder
 from outgrow.execution.executors.torchrun import _environment
@@ -39,8 +40,7 @@ def logged(folder: Path) -> list[list[str]]:
 
 def make(folder: Path, *steps: Step, display: Silent | None = None, **machine: Any) -> Store:
     store = Store(folder / "store")
-    asked = toys.machine(**{"threads": 2, **machine})
-    execute(steps, store, asked, {"log": str(folder / "log")}, display)
+    execute(steps, store, toys.machine(**machine), {"log": str(folder / "log")}, display)
     return store
 
 
@@ -57,7 +57,9 @@ class Noting(Silent):
 
 
 @pytest.mark.slow
-def test_two_processes_make_one_step(tmp_path: Path) -> None:
+def test_two_processes_make_one_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     display = Noting()
     step = shared()
     store = make(tmp_path, total(step, number(1)), display=display)
@@ -68,6 +70,8 @@ def test_two_processes_make_one_step(tmp_path: Path) -> None:
     assert "processes" not in store.meta(number(1).key)["environment"]
     assert step.key == shared(processes=1).key, "how many make it is no part of what it is"
     wait_for(lambda: gone(tmp_path))
+    assert disk.entries(tmp_path / "store" / "tmp") == []
+    assert disk.entries(tmp_path / "temporary") == []
 
 
 @pytest.mark.slow
@@ -98,7 +102,9 @@ def test_one_of_them_is_killed(tmp_path: Path) -> None:
     once = shared(how="killed once")
     with pytest.raises(OutgrowError, match=r"one of its 2 processes ended without giving a reason.*once more"):
         make(tmp_path, once, shared(how="killed"))
-    assert value(Store(tmp_path / "store"), once) == TOGETHER - 4000, "it may have been for want of memory"
+    assert value(Store(tmp_path / "store"), once) == TOGETHER, (
+        "the same bits: nothing is halved that did not lack memory"
+    )
     wait_for(lambda: gone(tmp_path))
 
 
@@ -140,6 +146,7 @@ def test_worker_processes_have_nothing_beside_them(tmp_path: Path) -> None:
     [
         ("cuda:0,cuda:1", ("cuda:0", "cuda:1"), "3 processes with a GPU each, and there are 2"),
         ("cuda:1", ("cuda:1",), "3 processes with a GPU each, and there is 1"),
+        ("cuda:0,cuda:1,cuda:0", ("cuda:0", "cuda:1", "cuda:0"), "3 processes with a GPU each, and there are 2"),
         ("mps", ("mps",), "3 processes with a GPU each"),
     ],
 )
@@ -149,7 +156,34 @@ def test_there_are_fewer_gpus(
     monkeypatch.setattr(Machine, "devices", lambda self: there)
     for jobs in (1, 2):
         with pytest.raises(UsageError, match=sentence):
-            make(tmp_path, shared(3), device=device, jobs=jobs)
+            make(tmp_path, shared(3), number(jobs), device=device, jobs=jobs)
+        assert value(Store(tmp_path / "store"), number(jobs)) == jobs, "the others are made all the same"
+
+
+def test_they_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("outgrow.execution.machine.cores", lambda: 16)
+    assert Machine(jobs=4).threads_for(1) == 4
+    assert Machine(jobs=4).threads_for(2) == 8, "nothing is made beside them"
+    assert Machine(jobs=4).threads_for(32) == 1
+    assert Machine(threads=3).threads_for(2) == 3
+
+
+@pytest.mark.slow
+def test_torchrun_itself_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PET_NNODES", "2")  # an option of torchrun's that somebody else has set
+    step = shared(sleep=0)
+    assert value(make(tmp_path, step), step) == TOGETHER
+    monkeypatch.setattr(
+        "outgrow.execution.executors.torchrun._command", lambda order, message: ["sh", "-c", "echo no >&2; exit 3"]
+    )
+    with pytest.raises(OutgrowError, match=r"torchrun could not start its 2 processes \(exit code 3\): no"):
+        make(tmp_path, shared(sleep=0.01))
+    monkeypatch.setattr(
+        "outgrow.execution.executors.torchrun._command", lambda order, message: ["sh", "-c", "kill -9 $$"]
+    )
+    with pytest.raises(OutgrowError, match="torchrun, which watches over its 2 processes, was ended by SIGKILL"):
+        make(tmp_path, shared(sleep=0.01))
 
 
 def test_each_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,5 +195,5 @@ def test_each_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _environment(order)["CUDA_VISIBLE_DEVICES"] == "2,1"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,GPU-7")
     assert _environment(order)["CUDA_VISIBLE_DEVICES"] == "GPU-7,5"
-    assert _environment(order)["OMP_NUM_THREADS"] == "4"
+    assert _environment(order)["OMP_NUM_THREADS"] == "8"
     assert Machine(device="cpu").devices_for(2) == "cpu"

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from outgrow.core.errors import UsageError
-from outgrow.execution.executors.carry_out import carry_out
+from outgrow.execution.executors.carry_out import carry_out, failure
 from outgrow.execution.executors.executor import THREAD_VARIABLES, Outcome, Reports, WorkOrder
 from outgrow.execution.machine import Machine
 from outgrow.execution.store import Store
@@ -37,13 +37,17 @@ class InProcess:
 
     def start(self, order: WorkOrder) -> None:
         """Take an order. Raises UsageError if its device is not there."""
-        device = self._device if order.processes == 1 else self._machine.devices_for(order.processes)
-        self._order = order if order.exact else replace(order, device=device)
+        self._order = order if order.exact else replace(order, device=self._device)
 
     def wait(self) -> list[Outcome]:
         """Carry the order out."""
         order, self._order = self._order, None
         assert order is not None
+        if order.processes > 1:
+            try:
+                order = replace(order, device=self._machine.devices_for(order.processes))
+            except UsageError as error:
+                return [Outcome(order, 0.0, failure(error))]
         with _threads(order.threads):
             return [carry_out(order, self._store, lambda done, total: self._reports.progress(order.name, done, total))]
 

@@ -17,7 +17,9 @@ from functools import cached_property
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import IO, Any
 
+from outgrow.core.errors import UsageError
 from outgrow.core.files import disk
+from outgrow.execution.executors.carry_out import failure
 from outgrow.execution.executors.executor import THREAD_VARIABLES, Failure, Outcome, RemoteError, Reports, WorkOrder
 from outgrow.execution.machine import Machine
 from outgrow.execution.store import Store
@@ -56,6 +58,7 @@ class Processes:
         self._environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(machine.threads_each))}
         self._workers: list[_Worker] = []
         self._waiting: WorkOrder | None = None  # for all others to end
+        self._refused: list[Outcome] = []
 
     @cached_property
     def _devices(self) -> tuple[str, ...]:
@@ -69,9 +72,15 @@ class Processes:
 
     def start(self, order: WorkOrder) -> None:
         """Hand an order to an idle worker, or to a new one. Raises UsageError if its device is not there."""
-        if order.processes > 1 and self._running():
-            self._waiting = order
-            return
+        if order.processes > 1:
+            try:
+                self._machine.devices_for(order.processes)
+            except UsageError as error:
+                self._refused.append(Outcome(order, 0.0, failure(error)))
+                return
+            if self._running():
+                self._waiting = order
+                return
         for worker in [worker for worker in self._workers if worker.order is None]:
             with contextlib.suppress(OSError):  # it died while idle
                 return self._give(worker, order)
@@ -96,7 +105,7 @@ class Processes:
 
     def wait(self) -> list[Outcome]:
         """Pass progress on until an order has ended, well or not, or with its worker."""
-        while True:
+        while not self._refused:
             busy = {worker.connection: worker for worker in self._workers if worker.order is not None}
             ended = [
                 self._hear(busy[connection]) for connection in wait(list(busy)) if isinstance(connection, Connection)
@@ -107,6 +116,8 @@ class Processes:
                     order, self._waiting = self._waiting, None
                     self.start(order)
                 return outcomes
+        refused, self._refused = self._refused, []
+        return refused
 
     def close(self, *, now: bool) -> None:
         """Let the workers go; whatever they had half written is removed."""

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import threading
+import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -25,26 +26,31 @@ def main(file: str) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     message = json.loads(Path(file).read_text(encoding="utf-8"))
     order = WorkOrder.from_json(message["order"])
-    place = int(os.environ["RANK"])
+    place, short = int(os.environ["RANK"]), Path(file).with_name("memory")
+    _say("began")
     jobs = [_job(values, place) for values in message["jobs"]]
     progress = now_and_then(lambda done, total: _say({"progress": [int(done), int(total)]}))
     import torch
 
+    code = 0
     try:
-        order = replace(order, device=group.join(order.device.partition(":")[0]))
-        make(order, jobs, progress if place == 0 else lambda done, total: None)
-    except torch.OutOfMemoryError:
-        raise  # and torchrun starts all once more, with less to hold at once (`with_memory_for`)
+        device = group.join(order.device.partition(":")[0], short=short.exists())
+        make(replace(order, device=device), jobs, progress if place == 0 else lambda done, total: None)
     except Exception as error:
-        if group.of_another(error):
-            raise
-        reason = Path(file).with_name(f"failure{place}.json")
-        reason.write_text(json.dumps(failure(error).to_json()), encoding="utf-8")
-        _say({"failure": str(reason)})
-        threading.Event().wait()  # the others may wait for this one, so all are ended from outside
-    # Now and then Python's own end aborts on a thread of `torch.distributed`, and torchrun would start all of them once more.
+        traceback.print_exception(error)
+        code = 1  # and torchrun starts all of them once more
+        if isinstance(error, torch.OutOfMemoryError):
+            short.touch()  # with less to hold at once
+        elif not group.of_another(error):
+            reason = Path(file).with_name(f"failure{place}.json")
+            reason.write_text(json.dumps(failure(error).to_json()), encoding="utf-8")
+            _say({"failure": str(reason)})
+            threading.Event().wait()  # the others may wait for this one, so all are ended from outside
     atexit._run_exitfuncs()
-    os._exit(0)
+    sys.stderr.flush()
+    os._exit(
+        code
+    )  # Python's own end may wait for the others, and now and then aborts on a thread of `torch.distributed`
 
 
 def _job(values: Mapping[str, Any], place: int) -> Job:

@@ -80,9 +80,9 @@ class Ray:
         _share(order, self._store)
         message = json.dumps({"outgrow": version("outgrow"), "order": order.to_json()})
         needs = {
-            "num_cpus": order.threads,
+            "num_cpus": max(order.threads, min(order.threads * order.processes, max(self._cores))),
             "num_gpus": gpus,
-            "memory": int(min(BASE_MEMORY + order.memory, 0.9 * self._memory)),
+            "memory": int(min(BASE_MEMORY * order.processes + order.memory, 0.9 * self._memory)),
         }
         # Ray's own retries know nothing of what is in the store by then: a lost step is asked for again by `execute`.
         variables = dict.fromkeys(THREAD_VARIABLES, str(order.threads))

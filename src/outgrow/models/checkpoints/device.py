@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outgrow.core.errors import OutgrowError
-from outgrow.core.group import size, started_again
+from outgrow.core.group import short_of_memory, size
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,12 +39,12 @@ def with_memory_for(work: Callable[[int], T], budget: int, where: str, advice: s
     import torch
 
     half = max(1, budget // 2)
-    together, again = size() > 1, started_again()
+    again = short_of_memory()
     for tokens in (half,) if again else (budget, half):
         try:
             return work(tokens)
         except torch.OutOfMemoryError as error:
-            if together and not again:
+            if size() > 1 and not again:
                 raise
             reason = str(error).partition(". ")[0]
         if torch.cuda.is_available():
