@@ -192,7 +192,6 @@ def test_jobs_take_the_devices_in_turn(tmp_path: Path, monkeypatch: pytest.Monke
         ([(20, 10, 100), (35, 60, 100)], (50 - 20) / 0.9),  # 20 seconds for a tenth, the loading in them
         ([(20, 0, 4), (30, 1, 4), (40, 2, 4)], (50 - 30) / 0.75),  # nothing is done at first
         ([(20, 80, 100)], (50 - 20) / 0.2),  # a training that goes on where it was killed
-        ([(20, 10, 100), (35, 60, 100), (40, 10, 100)], (50 - 40) / 0.9),  # it begins once more
         ([(40, 5, 5)], 50),  # one batch
     ],
 )

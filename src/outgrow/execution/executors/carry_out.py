@@ -26,12 +26,10 @@ class Pace:
         self._begin = begin
         self._progress = progress
         self._share = 0.0  # of the work, done before `_begin`
-        self._done = 0
 
     def __call__(self, done: int, total: int) -> None:
-        if 0 < done < total and (self._share == 0 or done < self._done):  # it begins, or begins once more
+        if self._share == 0 and 0 < done < total:
             self._begin, self._share = time.perf_counter(), done / total
-        self._done = done
         self._progress(done, total)
 
     def seconds(self, end: float) -> float:
