@@ -31,9 +31,8 @@ _FULL_TEXT = re.compile(
 )
 
 
-_TEMPORARY = re.compile(
-    r"(?P<host>[A-Za-z0-9._-]+)-(?P<pid>[0-9]{1,10})-[0-9a-f]{32}(\.[a-z0-9]+){0,2}"
-)  # see `temporary`
+# Names of `temporary`, and what lies beside them under a longer name.
+_TEMPORARY = re.compile(r"(?P<host>[A-Za-z0-9._-]+)-(?P<pid>[0-9]{1,10})-[0-9a-f]{32}(\.[a-z0-9]+){0,2}")
 
 
 class FullDisk(OutgrowError):

@@ -39,9 +39,7 @@ class WorkOrder:
 
     kind: Mapping[str, Any]  # where their kind is found: see `registry.Member`
     items: tuple[WorkItem, ...]
-    device: (
-        str  # as the user wrote it: an executor resolves it where the work is done; one a process, as `cuda:0,cuda:1`
-    )
+    device: str  # as the user wrote it: an executor resolves it where the work is done, to one for each process
     threads: int
     sources: Mapping[str, Any]  # fingerprint -> where on the machine that planned
     checkpoint_every: float | None = None  # seconds; see `step.Context`
