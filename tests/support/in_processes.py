@@ -45,7 +45,8 @@ def by(processes: int, folder: Path, device: str = "cpu") -> dict[str, Any]:
     """What each case gives, made by that many processes."""
     for family in tiny.NOTHING_DROPPED:
         tiny.steady(family, folder / family)
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    local = ["--standalone", "--local-addr", "127.0.0.1", "--nproc-per-node", str(processes)]
+    launcher = ["-m", "torch.distributed.run", *local]
     out = folder / f"{processes}.json"
     command = [sys.executable, *(launcher if processes > 1 else []), __file__, str(folder), str(out), device]
     environment = {**os.environ, "PYTHONPATH": f"{SRC}:{SUPPORT}", "OMP_NUM_THREADS": "1"}
