@@ -74,7 +74,7 @@ class Processes:
         """Hand an order to an idle worker, or to a new one. Raises UsageError if its device is not there."""
         if order.processes > 1:
             try:
-                self._machine.devices_for(order.processes)
+                order = replace(order, device=self._machine.devices_for(order.processes))
             except UsageError as error:
                 self._refused.append(Outcome(order, 0.0, failure(error)))
                 return
@@ -91,11 +91,9 @@ class Processes:
         return [worker.order for worker in self._workers if worker.order is not None]
 
     def _device(self, worker: _Worker, order: WorkOrder) -> str:
-        if order.exact:
-            return "cpu"
         if order.processes > 1:
-            return self._machine.devices_for(order.processes)
-        return self._devices[worker.place % len(self._devices)]
+            return order.device
+        return "cpu" if order.exact else self._devices[worker.place % len(self._devices)]
 
     def _give(self, worker: _Worker, order: WorkOrder) -> None:
         worker.order = replace(order, device=self._device(worker, order))

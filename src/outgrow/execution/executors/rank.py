@@ -48,9 +48,8 @@ def main(file: str) -> None:
             threading.Event().wait()  # the others may wait for this one, so all are ended from outside
     atexit._run_exitfuncs()
     sys.stderr.flush()
-    os._exit(
-        code
-    )  # Python's own end may wait for the others, and now and then aborts on a thread of `torch.distributed`
+    # Python's own end may wait for the others, and now and then it aborts on a thread of `torch.distributed`.
+    os._exit(code)
 
 
 def _job(values: Mapping[str, Any], place: int) -> Job:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from outgrow.models.finetune.options import Finetune
@@ -41,6 +42,11 @@ def choose_learning(module: Any, options: Finetune) -> Any:
     if options.precision == "bf16":
         hold_in_bf16(module)
     return module
+
+
+def learning(module: Any) -> Iterator[tuple[str, Any]]:
+    """The weights that learn, by name."""
+    return ((name, value) for name, value in module.named_parameters() if value.requires_grad)
 
 
 def hold_in_bf16(module: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from outgrow.core.errors import OutgrowError
 from outgrow.core.examples import Floats, Ints, Strings, harden
 from outgrow.models.checkpoints.tokens import Readable
+from outgrow.models.finetune.adapters import learning
 from outgrow.models.finetune.classifier import Loaded, predict
 from outgrow.models.finetune.options import Finetune
 from outgrow.models.finetune.shards import own
@@ -80,7 +81,8 @@ class Curve:
         found = predict(self.loaded, self.tokens, self.watch.validation[known], self.options)
         loss = float(-(self.watch.judged[known] * np.log(np.maximum(found, 1e-12))).sum(axis=1).mean())
         if self.best is None or loss < self.best[0]:
-            self.best = loss, {name: own(value).detach().cpu().clone() for name, value in self._learning()}
+            learned = learning(self.loaded.module)
+            self.best = loss, {name: own(value).detach().cpu().clone() for name, value in learned}
             self.taken_at, self.worse = at, 0
         else:
             self.worse += 1
@@ -109,11 +111,8 @@ class Curve:
     def take_best(self) -> None:
         """The weights of the smallest loss on validation, where that was asked for."""
         if self.best is not None:
-            for name, value in self._learning():
+            for name, value in learning(self.loaded.module):
                 own(value.detach()).copy_(self.best[1][name])
-
-    def _learning(self) -> Iterator[tuple[str, Any]]:
-        return ((name, value) for name, value in self.loaded.module.named_parameters() if value.requires_grad)
 
 
 def _agreement(predicted: Ints | None, labels: Ints | None) -> float | None:

@@ -28,7 +28,7 @@ from outgrow.models.checkpoints.device import (
 from outgrow.models.checkpoints.tokens import Readable
 from outgrow.models.checkpoints.weight_files import quiet
 from outgrow.models.contract import Location
-from outgrow.models.finetune.adapters import body_size, choose_learning
+from outgrow.models.finetune.adapters import body_size, choose_learning, learning
 from outgrow.models.finetune.batches import (
     Objective,
     Passes,
@@ -166,7 +166,7 @@ def _learn_head(
     changes = {"lora": None, "bitfit": False, "early_stop": None, "callbacks": ()}
     alone = options.model_copy(update={**changes, "epochs": head_first.epochs, "lr": head_first.lr})
     model = loaded.module.model
-    body = [value for name, value in model.named_parameters() if in_body(model, name) and value.requires_grad]
+    body = [value for name, value in learning(model) if in_body(model, name)]
     for parameter in body:
         parameter.requires_grad_(False)
     _trainer(loaded, alone, tokens, lesson, Curve(loaded, alone, tokens, Watch(), progress), device, folder).train()
@@ -302,7 +302,7 @@ def _state(step: int, loaded: Loaded, optimizer: Any, curve: Curve, device: str)
     """Everything needed to resume a training after a step of the optimizer."""
     seen, tensors = curve.state()
     chance, chances = randomness(device)
-    weights = {f"weight.{name}": own(value) for name, value in loaded.module.named_parameters() if value.requires_grad}
+    weights = {f"weight.{name}": own(value) for name, value in learning(loaded.module)}
     return State(
         step,
         {"made": fingerprint(device), "curve": seen, "chance": chance},
@@ -312,9 +312,8 @@ def _state(step: int, loaded: Loaded, optimizer: Any, curve: Curve, device: str)
 
 def _take_up(state: State, loaded: Loaded, optimizer: Any, curve: Curve) -> None:
     """Go on from what `_state` gave."""
-    for name, value in loaded.module.named_parameters():
-        if value.requires_grad:
-            own(value.detach()).copy_(state.tensors[f"weight.{name}"])
+    for name, value in learning(loaded.module):
+        own(value.detach()).copy_(state.tensors[f"weight.{name}"])
     set_optimizer(optimizer, state.tensors)
     curve.take_up(state.facts["curve"], state.tensors)
     set_randomness(state.facts["chance"], state.tensors)

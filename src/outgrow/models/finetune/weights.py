@@ -10,7 +10,7 @@ from outgrow.core import group
 from outgrow.core.errors import OutgrowError
 from outgrow.models.checkpoints.device import own_randomness
 from outgrow.models.contract import Location
-from outgrow.models.finetune.adapters import choose_learning
+from outgrow.models.finetune.adapters import choose_learning, learning
 from outgrow.models.finetune.classifier import Loaded, load
 from outgrow.models.finetune.options import Finetune
 from outgrow.models.finetune.shards import place, whole
@@ -22,11 +22,10 @@ def leave(finetuned: Finetuned, path: Path) -> None:
     from safetensors.torch import save_file
 
     learned = {}
-    for name, value in finetuned.loaded.module.named_parameters():
-        if value.requires_grad:
-            gathered = whole(value.detach())
-            if group.rank() == 0:
-                learned[name] = gathered.cpu().contiguous()
+    for name, value in learning(finetuned.loaded.module):
+        weight = whole(value.detach())
+        if group.rank() == 0:
+            learned[name] = weight.cpu().contiguous()
     if group.rank() == 0:
         save_file(learned, path)
 
@@ -68,7 +67,7 @@ def _taken_up(location: Location, options: Finetune, classes: Sequence[str], pat
 
     loaded = load(location, options, classes, pictures=pictures)
     choose_learning(loaded.module, options)
-    learned = {name: value for name, value in loaded.module.named_parameters() if value.requires_grad}
+    learned = dict(learning(loaded.module))
     left = load_file(path)
     if left.keys() != learned.keys() or any(left[name].shape != value.shape for name, value in learned.items()):
         raise OutgrowError(f"finetune:{location.name}: the weights of its training do not fit the checkpoint")
