@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from stores import KEY, OTHER, RECORD, WEEK, child, leftovers, put
+from children import python
+from stores import KEY, OTHER, RECORD, WEEK, leftovers, put
 
 from outgrow.core.errors import OutgrowError
 from outgrow.core.files import disk
@@ -185,7 +186,7 @@ def test_many_processes_race_for_one_key(tmp_path: Path) -> None:
             assert store.open(key) is not None
         print(len(store.warnings))
     """
-    racers = [child(code, tmp_path) for _ in range(4)]
+    racers = [python(code, tmp_path) for _ in range(4)]
     for racer in racers:
         out, err = racer.communicate(timeout=60)
         assert (racer.returncode, out, err) == (0, "0\n", "")
@@ -195,6 +196,27 @@ def test_many_processes_race_for_one_key(tmp_path: Path) -> None:
         assert folder is not None
         assert (folder / "text.txt").read_text() == str(number)
     assert leftovers(store) == []
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_store_that_another_process_makes_meanwhile_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """It appears beside the moment at which the folder is listed."""
+    real = disk.entries
+    other = Store(tmp_path)
+
+    def entries(folder: Path) -> list[Path]:
+        monkeypatch.setattr(disk, "entries", real)
+        if moment == "before":
+            put(other)
+        listed = real(folder)
+        if moment == "after":
+            put(other)
+        return listed
+
+    monkeypatch.setattr(disk, "entries", entries)
+    assert Store(tmp_path).open(KEY) is not None
 
 
 def test_what_another_process_made_anew_is_not_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,7 +252,7 @@ def test_a_kill_at_any_moment_leaves_whole_results_only(tmp_path: Path) -> None:
     """
     rng = random.Random(0)
     for turn in range(8):
-        writer = child(code, tmp_path / str(turn))
+        writer = python(code, tmp_path / str(turn))
         assert writer.stdout is not None
         writer.stdout.readline()
         time.sleep(rng.uniform(0.0, 0.1))
@@ -250,7 +272,7 @@ def test_a_kill_at_any_moment_leaves_whole_results_only(tmp_path: Path) -> None:
 def test_only_left_behind_folders_are_swept(tmp_path: Path) -> None:
     store = Store(tmp_path)
     put(store)
-    ended = child("")
+    ended = python("")
     ended.communicate()
     here = disk.this_host()
 

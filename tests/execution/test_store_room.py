@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from children import python
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stores import KEY, OTHER, RECORD, WEEK, child, leftovers, put
+from stores import KEY, OTHER, RECORD, WEEK, leftovers, put
 
 from outgrow.core.errors import OutgrowError, UsageError
 from outgrow.core.files import disk
@@ -97,7 +98,7 @@ def test_runs_share_the_store_and_hold_it_against_pruning(tmp_path: Path) -> Non
             print("held", flush=True)
             sys.stdin.read()
     """
-    holder = child(code, tmp_path)
+    holder = python(code, tmp_path)
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
     with store.lock():

@@ -5,19 +5,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from children import spawn
 from places import SUPPORT
 
 
 def started(words: Sequence[object], **environment: str) -> subprocess.Popen[str]:
     """`outgrow` with these words."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "outgrow", *map(str, words)],
-        start_new_session=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | environment,
-    )
+    return spawn([sys.executable, "-m", "outgrow", *words], environment)
 
 
 def dying(**moment: str) -> dict[str, str]:

@@ -1,9 +1,6 @@
 """Stores with results, and what is left in them."""
 
 import hashlib
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 from outgrow.core.files import disk
@@ -32,10 +29,3 @@ def put(store: Store, key: str = KEY, text: str = "hello", **record: object) -> 
 
 def leftovers(store: Store) -> list[str]:
     return [path.name for path in disk.entries(store.root / "tmp")]
-
-
-def child(code: str, *arguments: object) -> "subprocess.Popen[str]":
-    """Another process that runs `code`; its arguments are sys.argv[1:]."""
-    command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, text=True, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)

@@ -2,11 +2,11 @@
 
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import toys
+from children import python
 from places import SRC, SUPPORT
 
 from outgrow.core.files import disk
@@ -63,14 +63,7 @@ def start(root: Path, jobs: int = 1, sleep: float = 0) -> "subprocess.Popen[str]
         execute(wanted, Store(Path(sys.argv[1])), toys.machine(jobs=int(sys.argv[2])), log)
     """
     path = os.pathsep.join([str(SRC), str(SUPPORT)])
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, str(root), str(jobs), str(sleep)],
-        env={**os.environ, "PYTHONPATH": path},
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
+    process = python(code, root, jobs, sleep, environment={"PYTHONPATH": path})
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n", process.communicate()
     return process

@@ -24,24 +24,23 @@ DAMAGED = re.compile(r"[0-9a-f]{64}-[0-9a-f]{32}")
 
 def check_root(root: Path) -> None:
     """Refuse what is not a store, before anything is written there."""
+    # Listed first and read second: another process may make the store meanwhile, and store.json comes first there.
+    with disk.sentences(root):
+        others = [
+            path.name for path in disk.entries(root) if not path.name.startswith(".") and path.name != "lost+found"
+        ]
     try:
         text = (root / "store.json").read_text(encoding="utf-8")
     except FileNotFoundError:
-        text = None
+        if others:
+            raise UsageError(
+                f"{root}: is not a store (it holds {others[0]!r}, not store.json); choose an empty or a new folder"
+            ) from None
+        return
     except NotADirectoryError:
         raise UsageError(f"{root}: a store is a folder, and this is a file or lies in one; choose a folder") from None
     except (OSError, ValueError) as error:
         raise UsageError(f"{root}: its store.json cannot be read: {error}") from error
-    if text is None:
-        with disk.sentences(root):
-            others = [
-                path.name for path in disk.entries(root) if not path.name.startswith(".") and path.name != "lost+found"
-            ]
-        if others:
-            raise UsageError(
-                f"{root}: is not a store (it holds {others[0]!r}, not store.json); choose an empty or a new folder"
-            )
-        return
     try:
         layout = json.loads(text)["layout"]
     except (ValueError, KeyError, TypeError):

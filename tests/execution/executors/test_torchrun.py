@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import toys
+from children import python
 from places import SRC, SUPPORT
 from toy_steps import contents, number, total, value, wait_for
 
@@ -123,8 +122,8 @@ def test_none_outlives_the_run(jobs: int, tmp_path: Path) -> None:
         machine = toys.machine(jobs=int(sys.argv[2]))
         execute([step], Store(Path(sys.argv[1], "store")), machine, {"log": sys.argv[1] + "/log"})
     """
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SRC), str(SUPPORT)])}
-    run = subprocess.Popen([sys.executable, "-c", code, str(tmp_path), str(jobs)], env=environment)
+    path = os.pathsep.join([str(SRC), str(SUPPORT)])
+    run = python(code, tmp_path, jobs, environment={"PYTHONPATH": path})
     wait_for(lambda: len(logged(tmp_path)) == 2, 60)
     run.kill()
     run.wait()

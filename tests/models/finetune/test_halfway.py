@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 import tiny_models as tiny
 from finetuning import NUMBERS, learn, options, soft, weights
+from killed import started
 
 from outgrow.core.files import disk
 from outgrow.execution.machine import Machine
@@ -134,12 +134,7 @@ def test_a_state_that_is_no_more_needed_is_pruned(tmp_path: Path) -> None:
 
 def command(experiment: Path, store: Path) -> subprocess.Popen[str]:
     words = ["run", experiment, "--store", store, "--out", store.with_suffix(".out"), "--threads", 1]
-    return subprocess.Popen(
-        [sys.executable, "-m", "outgrow", *map(str, words), "--checkpoint-every", "0.002"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return started([*words, "--checkpoint-every", "0.002"])
 
 
 @pytest.mark.slow
