@@ -1,7 +1,5 @@
 """The commands, thin: parse, call, print."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys
@@ -222,7 +220,7 @@ def prune(
     say(f"removed {len(pruned.keys)} results{states}, {shown_size(pruned.bytes)}, from {place.root}")
 
 
-def _store(path: Path | None) -> Store:
+def _store(path: Path | None) -> "Store":
     from outgrow.core.files import disk
     from outgrow.execution.store import Store, default_store
 
@@ -230,11 +228,11 @@ def _store(path: Path | None) -> Store:
 
 
 def _run_and_print(
-    asked: Experiment,
+    asked: "Experiment",
     store: Path | None,
     out: Path | None,
-    machine: Machine,
-    board: Board | None = None,
+    machine: "Machine",
+    board: "Board | None" = None,
     *,
     quiet: bool,
 ) -> None:
@@ -254,7 +252,7 @@ def _run_and_print(
     say(f"\nThe run folder is {folder}: report.html to look at, results.json, predictions.parquet and more.")
 
 
-def _print_plan(asked: Experiment, store: Store, machine: Machine, rates: str | None = None) -> None:
+def _print_plan(asked: "Experiment", store: "Store", machine: "Machine", rates: str | None = None) -> None:
     from outgrow.experiment.forecast import forecast
 
     console = console_of(sys.stdout)

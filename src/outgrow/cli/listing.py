@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from outgrow.core.errors import UsageError
 from outgrow.core.registry import find, names, nearest
 from outgrow.models.checkpoints.locate import SHORT
 from outgrow.models.contract import Model
-from outgrow.tasks.named.table import BOTH, SUITES, TASKS
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -26,9 +26,12 @@ def catalogue(what: str) -> RenderableType:
     if what not in LISTED:
         raise UsageError(f'list: there is no list of "{what}"{nearest(what, LISTED)}')
     table = Table("name", "options", "what it is", box=None, pad_edge=False)
+    named: Collection[str] = ()
+    if what == "tasks":
+        from outgrow.tasks.named.table import TASKS as named
     for name in names(what):
-        if what == "tasks" and name in TASKS:
-            continue
+        if name in named:
+            continue  # they have a table of their own
         thing = find(what, name).load()
         about = (inspect.getdoc(thing) or "").split("\n\n")[0].replace("\n", " ")
         table.add_row(name, _options(thing), about)
@@ -45,6 +48,8 @@ def catalogue(what: str) -> RenderableType:
 def named_tasks() -> Table:
     """The named tasks: rows seen, classes, forms, licence, where they come from."""
     from rich.table import Table
+
+    from outgrow.tasks.named.table import BOTH, SUITES, TASKS
 
     table = Table(box=None, pad_edge=False)
     table.add_column("name", no_wrap=True)

@@ -1,7 +1,5 @@
 """The commands that answer questions about labels and students."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

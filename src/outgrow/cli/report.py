@@ -1,7 +1,5 @@
 """The command that writes a report again, of one run or of several together."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """The commands that read: thin, like those of cli.py. They train nothing."""
 
-from __future__ import annotations
-
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -221,7 +219,7 @@ def score(
         print_results(results, tables.view(asked))
 
 
-def print_results(results: Results, shows: View | None = None, *, sentences: bool = False) -> None:
+def print_results(results: "Results", shows: "View | None" = None, *, sentences: bool = False) -> None:
     """A table of the cells, and what it says in three sentences; with `sentences`, in one for each cell."""
     from outgrow.report.tables import cell_tables as tables
     from outgrow.report.words import sentences as words

@@ -1,7 +1,5 @@
 """`outgrow seal`, and what `outgrow score --sealed` prints."""
 
-from __future__ import annotations
-
 import json as json_
 from pathlib import Path
 from typing import Annotated
