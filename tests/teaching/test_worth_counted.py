@@ -1,7 +1,9 @@
 """What cheap labels are worth is counted last: it can be left out, and whatever stops it leaves the student."""
 
+import json
 import signal
 import subprocess
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,6 +39,17 @@ def curves(place: Path) -> int:
     return sum(b'"careful_order"' in path.read_bytes() for path in place.glob("store/objects/*/*/artifact.json"))
 
 
+def heads_of_curve(store: Path) -> dict[int, Counter[float]]:
+    """How many heads a learning curve of careful labels has: by size, by strength of regularisation."""
+    made = [json.loads(path.read_bytes()) for path in store.glob("objects/*/*/artifact.json")]
+    orders = {one["key"] for one in made if one["kind"] == "careful_order"}
+    found: dict[int, Counter[float]] = {}
+    for one in made:
+        if orders & set(one["parents"].values()):
+            found.setdefault(one["params"]["rows"], Counter())[one["params"]["l2"]] += 1
+    return dict(sorted(found.items()))
+
+
 @pytest.mark.slow
 def test_no_worth_leaves_that_out_and_nothing_else(files: Path, tmp_path: Path) -> None:
     given = {"text": "text", "columns": ["person"], "student": "wordllama", "truth": files / "gold.csv"}
@@ -53,6 +66,11 @@ def test_no_worth_leaves_that_out_and_nothing_else(files: Path, tmp_path: Path) 
     assert whole.worth is not None
     assert replace(whole, worth=None, worth_counted=False) == called
     assert curves(tmp_path) > 0
+    by_size = heads_of_curve(tmp_path / "store")
+    assert list(by_size) == [point.size for point in whole.worth.points]
+    for of_size in by_size.values():  # ten repeats at every strength choose, and all forty are made of what they chose
+        assert set(of_size) >= {0.01, 0.03, 0.1, 0.3}
+        assert set(of_size.values()) == {10, 40}
     paths = [path.relative_to(tmp_path / "short") for path in (tmp_path / "short").rglob("*") if path.is_file()]
     assert len(paths) > 5
     for path in paths:

@@ -53,22 +53,22 @@ class TeachPlan:
 
     def curve(
         self, learner: Learner, sizes: Sequence[int], strengths: Sequence[float | None]
-    ) -> dict[tuple[int, float | None], list[Step]]:
-        """Students that learned some careful labels alone, by size and strength, a step per repeat.
+    ) -> dict[int, list[list[Step]]]:
+        """Students that learned some careful labels alone, by size, for each strength a step per repeat.
 
         A repeat's smaller sets are the beginnings of its larger ones.
         """
         orders = [careful_order_step(self.pool, self.seed, repeat) for repeat in range(learner.repeats)]
         careful = len(self.evidence.careful)
-        found = {}
+        found: dict[int, list[list[Step]]] = {size: [] for size in sizes}
         for size in sizes:
             task = self._task(learner, size, careful)
             for strength in strengths:
                 model = fitted(learner, strength, size, keep=False)
                 terms = Terms(rows=size, predict_on=("validation",))
-                found[size, strength] = [
-                    training_step(task, model, "transfer", order, TRUTH, NAIVE, self.seed, terms) for order in orders
-                ]
+                found[size].append(
+                    [training_step(task, model, "transfer", order, TRUTH, NAIVE, self.seed, terms) for order in orders]
+                )
         return found
 
     def _labels(self, candidate: Candidate, learn: Careful) -> Step:

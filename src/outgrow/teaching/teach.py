@@ -23,7 +23,7 @@ from outgrow.experiment.steps.job_files import facts
 from outgrow.models.contract import TUNED
 from outgrow.results.statistics.chosen import accuracy_of_choice, best_of, over_deals, scores_of_choice
 from outgrow.results.statistics.intervals import accuracy
-from outgrow.results.statistics.worth import best_by_others, sizes
+from outgrow.results.statistics.worth import chosen_by_others, of_parts, sizes
 from outgrow.results.statistics.worth import worth as worth_by
 from outgrow.teaching.auto import of_students, within
 from outgrow.teaching.calibration import calibration, losses_at_temperatures
@@ -36,6 +36,8 @@ from outgrow.teaching.report import Report
 from outgrow.teaching.saved.sealed import without_folders
 from outgrow.teaching.steps import cheap_labels_step, folds
 from outgrow.teaching.without_rules import without_rules
+
+CHOOSING = 10  # repeats of a curve's size by which its strength of regularisation is chosen
 
 
 @dataclass(frozen=True)
@@ -243,21 +245,33 @@ class Work:
         """Scores `[repeats, careful rows]` of students that learned some careful labels alone; NaN where learned.
 
         Of several strengths, each row of a size has the best on all other folds' rows: anybody with careful labels
-        only would choose too.
+        only would choose too. The first repeats choose; the others are trained at what they chose alone.
         """
-        careful = self.evidence.careful
-        steps = self.plan.curve(learner, sizes(len(careful)), strengths)
-        self.laboratory.made([step for of_size in steps.values() for step in of_size])
-        tables: dict[int, list[Floats]] = {}
-        for (size, _), of_size in steps.items():
-            table = np.full((len(of_size), len(careful)), np.nan)
-            for repeat, step in enumerate(of_size):
-                order = np.load(self.laboratory.opened(step.parents["split"]) / "transfer.npy")
-                rest = np.sort(order[size:])
-                table[repeat, np.searchsorted(careful, rest)] = self.right(self.answers(step, rest), rest)
-            tables.setdefault(size, []).append(table)
         parts = folds(self.evidence.careful_groups, self.plan.seed)
-        return {size: best_by_others(of_size, parts) for size, of_size in tables.items()}
+        steps = self.plan.curve(learner, sizes(len(self.evidence.careful)), strengths)
+        first = {size: [of[:CHOOSING] for of in of_size] for size, of_size in steps.items()}
+        best = {size: chosen_by_others(of, parts) for size, of in self._curve_scores(first).items()}
+        taken = {size: [steps[size][number] for number in sorted(set(of))] for size, of in best.items()}
+        curve = {}
+        for size, tables in self._curve_scores(taken).items():
+            at = dict(zip(sorted(set(best[size])), tables, strict=True))
+            curve[size] = of_parts([at[number] for number in best[size]], parts)
+        return curve
+
+    def _curve_scores(self, steps: Mapping[int, Sequence[Sequence[Step]]]) -> dict[int, list[Floats]]:
+        """Tables of scores `[repeats, careful rows]`, one per list of a size's steps; NaN where a row was learned."""
+        careful = self.evidence.careful
+        self.laboratory.made([step for of_size in steps.values() for repeats in of_size for step in repeats])
+        found: dict[int, list[Floats]] = {size: [] for size in steps}
+        for size, of_size in steps.items():
+            for repeats in of_size:
+                table = np.full((len(repeats), len(careful)), np.nan)
+                for scores, step in zip(table, repeats, strict=True):
+                    order = np.load(self.laboratory.opened(step.parents["split"]) / "transfer.npy")
+                    rest = np.sort(order[size:])
+                    scores[np.searchsorted(careful, rest)] = self.right(self.answers(step, rest), rest)
+                found[size].append(table)
+        return found
 
     def report(
         self,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from outgrow.core.errors import OutgrowError
-from outgrow.results.statistics.worth import best_by_others, sizes, worth
+from outgrow.results.statistics.worth import best_by_others, chosen_by_others, of_parts, sizes, worth
 
 
 def right(share: float, rows: int = 1000) -> np.ndarray:
@@ -24,6 +24,8 @@ def test_the_best_table_is_told_by_the_other_rows() -> None:
     # Each half's own rows would choose the other table: none is scored by the rows that chose it.
     expected = np.concatenate([second[:, :2], first[:, 2:]], axis=1)
     np.testing.assert_array_equal(best_by_others([first, second], halves), expected)
+    assert chosen_by_others([first, second], halves) == [1, 0]
+    np.testing.assert_array_equal(of_parts([second, first], halves), expected)
     better = np.array([[1.0, 1, 1, 1], [1, 1, 1, 1]])
     np.testing.assert_array_equal(best_by_others([better, first, second], halves), better)
 

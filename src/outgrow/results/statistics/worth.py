@@ -51,11 +51,21 @@ def best_by_others(tables: Sequence[Floats], parts: Sequence[Ints]) -> Floats:
 
     So a curve of true labels is tuned as anybody would tune it who has them, and no row has a say in how it is scored itself.
     """
-    chosen: Floats = np.array(tables[0], dtype=np.float64)
-    for part in parts:
-        means = [float(np.nanmean(np.delete(table, part, axis=1))) for table in tables]
-        chosen[:, part] = tables[int(np.argmax(means))][:, part]
-    return chosen
+    return of_parts([tables[best] for best in chosen_by_others(tables, parts)], parts)
+
+
+def of_parts(tables: Sequence[Floats], parts: Sequence[Ints]) -> Floats:
+    """The columns of each part from the table `[repeats, rows]` that goes with it; parts hold each row once."""
+    together = np.empty_like(tables[0], dtype=np.float64)
+    for part, table in zip(parts, tables, strict=True):
+        together[:, part] = table[:, part]
+    return together
+
+
+def chosen_by_others(tables: Sequence[Floats], parts: Sequence[Ints]) -> list[int]:
+    """Which of several tables of scores `[repeats, rows]` is best on all rows but those of a part, for each part."""
+    means = ([float(np.nanmean(np.delete(table, part, axis=1))) for table in tables] for part in parts)
+    return [int(np.argmax(of_part)) for of_part in means]
 
 
 def worth(student: Floats, curve: Mapping[int, Floats], level: float = 0.95) -> Worth:
