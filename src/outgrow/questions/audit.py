@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from outgrow.core.errors import UsageError
-from outgrow.core.examples import Floats, Ints, sorted_classes
+from outgrow.core.examples import Ints, sorted_classes
 from outgrow.core.files.columns.listed_probabilities import listed
 from outgrow.core.files.streams import writer
 from outgrow.core.files.tables import Table, read_table, table_format
 from outgrow.core.text.units import plural
-from outgrow.questions.material import Material, Place, gather, sources_of
+from outgrow.questions.material import Material, Place, gather
 from outgrow.questions.measures.copies import MOST, Neighbourhood, neighbourhood
 from outgrow.questions.measures.label_quality import GivenBy, quality
 from outgrow.questions.review_page import page
@@ -203,7 +203,7 @@ def _stray(table: Table | None, text: str, found: Sequence[Stray], source: str |
 def _audited(material: Material, voters: Sequence[str], form: Form, near: Neighbourhood) -> Audit:
     data = material.work.data
     pool, classes = data.pool, data.pool.classes
-    named = [*sources_of(data, form.columns, voters), CAREFUL]
+    named = [*(voters or form.columns or ["probabilities"]), CAREFUL]
     given, first = _given(material, len(named) - 1)
     found = quality(np.nan_to_num(material.opinion, nan=1 / len(classes)), given)
     of_text = _findings(material, given, near, named)
@@ -240,7 +240,7 @@ def _given(material: Material, careful: int) -> tuple[GivenBy, Ints]:
     of_text = np.full(data.given.texts, -1)
     known = data.text_of >= 0
     of_text[data.text_of[known]] = np.flatnonzero(known)
-    line, source, label = _cells(data.given.kind, data.given.answers, data.given.shares, data.given.voter)
+    line, source, label = data.given.cells
     rows = of_text[data.given.rows[line]]
     here = np.flatnonzero(rows >= 0)
     table = np.stack([rows[here], source[here], label[here]], axis=1)
@@ -250,15 +250,6 @@ def _given(material: Material, careful: int) -> tuple[GivenBy, Ints]:
     text, who, which = np.concatenate([distinct, truth]).T
     places = np.concatenate([line[here[first]], np.full(len(rows), -1)])
     return GivenBy(text, who, which, careful if len(rows) else -1), places
-
-
-def _cells(kind: str, answers: Ints, shares: Floats, voter: Ints) -> tuple[Ints, Ints, Ints]:
-    """Line, source and class of every label."""
-    if kind == "probabilities":
-        line = np.flatnonzero(~np.isnan(shares).any(axis=1))
-        return line, np.zeros(len(line), dtype=np.int64), shares[line].argmax(axis=1)
-    line, column = np.nonzero(answers >= 0)
-    return line, voter[line] if kind == "votes" else column, answers[line, column]
 
 
 def _findings(

@@ -137,17 +137,10 @@ def _joined(rows: Rows, given: GivenLabels, truth: Ints, ids: list[str], seed: i
 
 def _with_voters(found: Joined, cheap: CheapLabels, given: GivenLabels, truth: Ints, columns: Sequence[str]) -> Joined:
     """The voters, in the order of the columns, or by name."""
-    if given.kind == "votes":
-        line = np.flatnonzero(given.answers[:, 0] >= 0)
-        text, who, label = given.rows[line], given.voter[line], given.answers[line, 0]
-        left = np.array([name is not None and cheap.answers[row, 0] >= 0 for row, name in enumerate(cheap.voters)])
-        names = sorted({str(cheap.voters[row]) for row in np.flatnonzero(left).tolist()})
-    else:
-        line, who = np.nonzero(given.answers >= 0)
-        text, label = given.rows[line], given.answers[line, who]
-        names = list(columns)
+    names = cheap.voter_names or list(columns)
+    line, who, label = given.cells
     # Each voter's label of a text once, so that rows of the same text are no overlap with oneself.
-    text, who, label = np.unique(np.stack([text, who, label], axis=1), axis=0).T
+    text, who, label = np.unique(np.stack([given.rows[line], who, label], axis=1), axis=0).T
     by_class = np.zeros((given.texts, len(given.classes)), dtype=np.int64)
     np.add.at(by_class, (text, label), 1)
     own = np.zeros((given.texts, len(names)), dtype=np.int64)

@@ -119,8 +119,3 @@ def head_of(student: Any, *, careful: bool = False, option: str = "--student") -
             "trainings take a moment"
         )
     return learned
-
-
-def sources_of(data: Dataset, columns: Sequence[str], voters: Sequence[str]) -> list[str]:
-    """What the sources of a data set's cheap labels are called."""
-    return list(voters) if data.given.kind == "votes" else list(columns) if columns else ["probabilities"]

@@ -38,13 +38,20 @@ class CheapLabels:
 
     def given(self, rows: Ints, texts: int) -> GivenLabels:
         """The labels of `n` distinct texts, where line i of the file is about text `rows[i]`."""
-        labelled = [
-            name if name is not None and self.answers[line, 0] >= 0 else None for line, name in enumerate(self.voters)
-        ]
-        names = {name: place for place, name in enumerate(sorted({name for name in labelled if name is not None}))}
-        voter = np.array([-1 if name is None else names[name] for name in labelled], dtype=np.int64)
+        number = {name: place for place, name in enumerate(self.voter_names)}
+        voter = np.array([-1 if name is None else number[name] for name in self._labelled], dtype=np.int64)
         answers = _one_vote_each(rows, voter, self.answers) if self.kind == "votes" else self.answers
-        return GivenLabels(self.kind, self.classes, texts, rows, answers, self.shares, voter, len(names))
+        return GivenLabels(self.kind, self.classes, texts, rows, answers, self.shares, voter, len(number))
+
+    @property
+    def voter_names(self) -> list[str]:
+        """Those that label anything, in the order of their numbers; none where rows are not votes."""
+        return sorted({name for name in self._labelled if name is not None})
+
+    @property
+    def _labelled(self) -> list[str | None]:
+        """`[lines]` the voter of each vote that is a label."""
+        return [name if self.answers[line, 0] >= 0 else None for line, name in enumerate(self.voters)]
 
 
 def _one_vote_each(rows: Ints, voter: Ints, answers: Ints) -> Ints:
@@ -92,13 +99,21 @@ class GivenLabels:
     def counts(self) -> Floats:
         """How often, or with how much probability, each text is labelled with each class, `[texts, classes]`."""
         counts = np.zeros((self.texts, len(self.classes)))
+        line, _, label = self.cells
         if self.kind == "probabilities":
-            known = ~np.isnan(self.shares).any(axis=1)
-            np.add.at(counts, self.rows[known], self.shares[known])
+            np.add.at(counts, self.rows[line], self.shares[line])
         else:
-            lines, columns = np.nonzero(self.answers >= 0)
-            np.add.at(counts, (self.rows[lines], self.answers[lines, columns]), 1)
+            np.add.at(counts, (self.rows[line], label), 1)
         return counts
+
+    @property
+    def cells(self) -> tuple[Ints, Ints, Ints]:
+        """Line, source and class of every label: its source is its voter or its column; the likeliest of probabilities."""
+        if self.kind == "probabilities":
+            line = np.flatnonzero(~np.isnan(self.shares).any(axis=1))
+            return line, np.zeros(len(line), dtype=np.int64), self.shares[line].argmax(axis=1)
+        line, column = np.nonzero(self.answers >= 0)
+        return line, self.voter[line] if self.kind == "votes" else column, self.answers[line, column]
 
     def without(self, column: int) -> GivenLabels:
         """The labels of all other columns."""
@@ -113,16 +128,12 @@ class GivenLabels:
         # Of rules without the habits of Dawid & Skene, the model's are given: the share that a majority repeats is no accuracy.
         model = by if by in MODELS else "pseudo_votes"
         found = self._by_rule(model)
-        if self.kind == "votes":
-            owners = [np.flatnonzero((self.answers[:, 0] >= 0) & (self.voter == place)) for place in range(self.voters)]
-            columns = [0] * self.voters
-        else:
-            owners = [np.flatnonzero(column >= 0) for column in self.answers.T]
-            columns = list(range(len(owners)))
+        line, source, label = self.cells
+        rights = found[self.rows[line], label]
         habits = []
-        for lines, column in zip(owners, columns, strict=True):
-            right = found[self.rows[lines], self.answers[lines, column]]
-            habits.append({"covers": len(lines) / len(self.rows), "right": float(right.mean()) if len(lines) else 0.0})
+        for place in range(self.voters or self.answers.shape[1]):
+            right = rights[source == place]
+            habits.append({"covers": len(right) / len(self.rows), "right": float(right.mean()) if len(right) else 0.0})
         return found if by == model else self._by_rule(by), habits
 
     def _by_rule(self, by: Rule) -> Floats:
@@ -130,8 +141,8 @@ class GivenLabels:
         if by == "majority":
             return shares(self.counts)
         if self.kind == "votes":
-            line = np.flatnonzero(self.answers[:, 0] >= 0)
-            votes = Votes(self.rows[line], self.voter[line], self.answers[line, 0])
+            line, voter, label = self.cells
+            votes = Votes(self.rows[line], voter, label)
             return join_votes(votes, self.texts, self.voters, len(self.classes), by).probabilities
         return join_answers(self.answers, len(self.classes), by, row=self.rows).probabilities
 
