@@ -10,6 +10,7 @@ The start of a command is its `--help`, and `list models` and `plan` of a small 
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import statistics
 import subprocess
@@ -42,13 +43,22 @@ EXPERIMENT = (
     "tasks: [sentiment]\nweak: [static:wordllama]\nstrong: [static:wordllama]\nseeds: 1\n"
     "split: {weak_train: 600, transfer: 600, test: 500}\n"
 )
+DEMO_BEFORE = (  # each model at its own l2, where the demo now chooses among four
+    "tasks: [sentiment]\nweak: [{static: wordllama, rows: 200}, static:wordllama]\nstrong: [probe:minilm]\n"
+    "methods: [naive, confidence]\nseeds: 20\nsplit: {weak_train: 900, transfer: 900, test: 1000}\n"
+)
 TEACH = "teach labels.csv --text sentence --label praise,complaint,negation,exclamation --student minilm"
 LONG = {
     "demo": "demo --out {0}/demo --device cpu",
+    "the demo's experiment at one l2": "run demo_before.yaml --out {0}/run --device cpu",
     "teach": f"{TEACH} --truth gold.csv --out {{0}}/student --device cpu",
     "teach by naive, worth not counted": f"{TEACH} --truth gold.csv --out {{0}}/student --device cpu --method naive",
+    "the same by the last layer": f"{TEACH} --truth gold.csv --out {{0}}/student --device cpu --method naive",
 }
-NOT_BEFORE = {"teach by naive, worth not counted": " --no-worth"}  # an option that the version before the rooms lacks
+NOT_BEFORE = {  # options that the version before the rooms lacks
+    "teach by naive, worth not counted": " --no-worth",
+    "the same by the last layer": " --no-worth --student '{probe: minilm, layer: 6}'",
+}
 
 
 def seconds(source: Path, command: list[str], folder: Path) -> float:
@@ -86,6 +96,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         (folder / "small.yaml").write_text(EXPERIMENT)
+        (folder / "demo_before.yaml").write_text(DEMO_BEFORE)
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
         make = [sys.executable, str(ROOT / "examples/teach/make_files.py")]
         subprocess.run(make, check=True, env=environment, stdout=subprocess.DEVNULL)
@@ -106,7 +117,7 @@ def main() -> None:
                     place = folder / f"{list(LONG).index(name)}-{number}-{sources.index(source)}"
                     shutil.rmtree(folder / "cache", ignore_errors=True)
                     new = NOT_BEFORE.get(name, "") if source == ROOT else ""
-                    times[source].append(seconds(source, (line + new).format(place).split(), folder))
+                    times[source].append(seconds(source, shlex.split(line.format(place) + new), folder))
             rows.append(row(name, times, ROOT))
     report(rows, under, asked.json)
 

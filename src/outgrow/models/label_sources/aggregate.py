@@ -110,7 +110,7 @@ def join_votes(votes: Votes, n: int, voters: int, classes: int, by: Rule, fitted
     counts = np.zeros((n, classes))
     np.add.at(counts, (votes.row, votes.answer), 1)
     if by == "wawa" or by == "mace" or by == "glad":
-        from outgrow.models.label_sources.crowd_models import trusted  # its solver takes a third of a second to import
+        from outgrow.models.label_sources.crowd_models import trusted
 
         found, right = trusted(by, votes, votes if fitted is None else fitted, n, voters, classes)
         found[counts.sum(axis=1) == 0] = np.nan

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import digamma, expit, log_expit, logsumexp
 
 from outgrow.core.examples import Floats
@@ -94,6 +93,8 @@ def glad(
     tolerance: float = TOLERANCE,
 ) -> Glad:
     """EM; abilities and eases have normal priors around 1. ability: what is known of the voters already."""
+    from scipy.optimize import minimize  # a fifth of a second, and the other two do without
+
     fixed = ability is not None
     point = np.ones(n if fixed else voters + n)
 
