@@ -221,7 +221,6 @@ def test_to_add_a_task_is_one_row_of_the_table(tmp_path: Path, monkeypatch: pyte
     mine = NamedTask("me/mine", rows.sst2, "mine", "CC0", classes=("bad", "good"))
     monkeypatch.setattr(table, "TASKS", {**TASKS, "mine": mine})
     monkeypatch.setattr("outgrow.experiment.spec.task_entries.TASKS", table.TASKS)
-    monkeypatch.setattr("outgrow.cli.listing.TASKS", table.TASKS)
     lines = [{"sentence": f"film {i}", "label": i % 2} for i in range(160)]
     written(tmp_path, "mine", "train", lines[:120])
     written(tmp_path, "mine", "validation", lines[120:])
