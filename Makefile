@@ -18,6 +18,7 @@ demo: .venv/demo  ## install and run the demonstration: about a minute, offline 
 test: .venv/test .venv/models  ## install and run every test, the slow ones too
 	@command -v chromium >/dev/null || echo "The report is tested in a browser where there is one: apt-get install chromium"
 	$(BIN)/python -m pytest $(PARALLEL)
+	$(BIN)/python -m pytest -q -m gpu tests/models/test_gpu.py
 
 test-fast: .venv/test  ## the tests without the slow ones: seven to ten minutes on two cores
 	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)

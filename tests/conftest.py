@@ -12,6 +12,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # several at once: each has one core, s
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Hide the GPUs from all tests but those marked `gpu`, which run alone: `auto` is the processor everywhere."""
+    if config.getoption("markexpr") != "gpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch is imported, and in every process that a test starts
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A real disk of 1 MiB, mounted for one test. Needs root; where CI is set, being refused is a failure."""

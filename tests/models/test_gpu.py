@@ -28,7 +28,8 @@ from outgrow.models.heads.solver import Problem, Solver, solve
 from outgrow.models.prompt import ask as prompting
 from outgrow.models.prompt.options import Prompt
 
-pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")]
+WHY = "there is no CUDA device here, or it is hidden: with -m gpu these tests run alone and see it"
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason=WHY)]
 
 
 def test_auto_takes_it() -> None:
