@@ -1,5 +1,6 @@
 """The commands, thin: parse, call, print."""
 
+import gc
 import os
 import signal
 import sys
@@ -268,6 +269,7 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
 
 def entry() -> None:
     """The `outgrow` command: a sentence and an exit code for what goes wrong, no traceback unless --debug."""
+    gc.set_threshold(10_000)  # of the start of torch and transformers, looking for garbage each 700 objects is a sixth
     debug = "--debug" in sys.argv[1:]  # wherever it stands: users append it to the command that failed
     # A signal that is ignored at the start (nohup, a shell's background) stays ignored.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
@@ -280,7 +282,9 @@ def entry() -> None:
     for stream in (sys.stdout, sys.stderr):  # a terminal without a character gets its number, not an error
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(answer([word for word in sys.argv[1:] if word != "--debug"], debug=debug))
+    code = answer([word for word in sys.argv[1:] if word != "--debug"], debug=debug)
+    gc.freeze()  # memory goes with the process: to look through it for garbage takes most of a second after transformers
+    sys.exit(code)
 
 
 def _named(words: Sequence[str]) -> typer.Typer:
