@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from outgrow.core import garbage
+
+garbage.search_rarely()
 if "PYTEST_XDIST_WORKER" in os.environ:  # several at once: each has one core, so one thread of torch
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 

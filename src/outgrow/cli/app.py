@@ -1,6 +1,5 @@
 """The commands, thin: parse, call, print."""
 
-import gc
 import os
 import signal
 import sys
@@ -28,6 +27,7 @@ from outgrow.cli.options import (
     ThreadsOption,
 )
 from outgrow.cli.printing import console_of, say
+from outgrow.core import garbage
 
 if TYPE_CHECKING:
     from outgrow.execution.machine import Machine
@@ -269,7 +269,7 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
 
 def entry() -> None:
     """The `outgrow` command: a sentence and an exit code for what goes wrong, no traceback unless --debug."""
-    gc.set_threshold(10_000)  # of the start of torch and transformers, looking for garbage each 700 objects is a sixth
+    garbage.search_rarely()
     debug = "--debug" in sys.argv[1:]  # wherever it stands: users append it to the command that failed
     # A signal that is ignored at the start (nohup, a shell's background) stays ignored.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
@@ -283,7 +283,7 @@ def entry() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     code = answer([word for word in sys.argv[1:] if word != "--debug"], debug=debug)
-    gc.freeze()  # memory goes with the process: to look through it for garbage takes most of a second after transformers
+    garbage.none_at_end()
     sys.exit(code)
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from outgrow.core import group
+from outgrow.core import garbage, group
 from outgrow.core.files import disk
 from outgrow.execution.executors.carry_out import failure, make
 from outgrow.execution.executors.executor import WorkOrder, now_and_then
@@ -24,6 +24,7 @@ from outgrow.execution.step import Job
 def main(file: str) -> None:
     """Do this process's part of the order in `file`, and end when the process that gave it does."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    garbage.search_rarely()
     message = json.loads(Path(file).read_text(encoding="utf-8"))
     order = WorkOrder.from_json(message["order"])
     place, short = int(os.environ["RANK"]), Path(file).with_name("memory")

@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from outgrow.core import garbage
 from outgrow.execution.executors.carry_out import carry_out
 from outgrow.execution.executors.executor import WorkOrder, now_and_then
 from outgrow.execution.executors.processes import decode, encode
@@ -25,6 +26,7 @@ def main(descriptor: str, root: str) -> None:
     with contextlib.suppress(OSError):  # where memory runs out, one worker goes, and not the run
         Path("/proc/self/oom_score_adj").write_text("500")
     faulthandler.enable()
+    garbage.search_rarely()
     connection = Connection(int(descriptor))
     say = _speaker(connection)
     progress = now_and_then(lambda done, total: say({"progress": [int(done), int(total)]}))
