@@ -30,6 +30,11 @@ def test_the_best_table_is_told_by_the_other_rows() -> None:
     np.testing.assert_array_equal(best_by_others([better, first, second], halves), better)
 
 
+def test_the_first_table_is_taken_where_no_other_row_is_scored() -> None:
+    tables = [np.array([[np.nan, 0.0]]), np.array([[np.nan, 1.0]])]
+    assert chosen_by_others(tables, [np.array([0]), np.array([1])]) == [1, 0]
+
+
 def test_choosing_does_not_raise_a_curve_where_nothing_differs() -> None:
     random = np.random.default_rng(0)
     tables = [(random.random((3, 20_000)) < 0.7).astype(float) for _ in range(8)]

@@ -63,9 +63,17 @@ def of_parts(tables: Sequence[Floats], parts: Sequence[Ints]) -> Floats:
 
 
 def chosen_by_others(tables: Sequence[Floats], parts: Sequence[Ints]) -> list[int]:
-    """Which of several tables of scores `[repeats, rows]` is best on all rows but those of a part, for each part."""
-    means = ([float(np.nanmean(np.delete(table, part, axis=1))) for table in tables] for part in parts)
-    return [int(np.argmax(of_part)) for of_part in means]
+    """Which of several tables of scores `[repeats, rows]` is best on all rows but those of a part, for each part.
+
+    The first where no other row is scored.
+    """
+    return [int(np.argmax([_mean(np.delete(table, part, axis=1)) for table in tables])) for part in parts]
+
+
+def _mean(scores: Floats) -> float:
+    """Of what is scored; 0 where nothing is."""
+    scored = scores[~np.isnan(scores)]
+    return float(scored.mean()) if len(scored) else 0.0
 
 
 def worth(student: Floats, curve: Mapping[int, Floats], level: float = 0.95) -> Worth:
