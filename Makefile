@@ -20,7 +20,7 @@ test: .venv/test .venv/models  ## install and run every test, the slow ones too
 	$(BIN)/python -m pytest $(PARALLEL)
 	$(BIN)/python -m pytest -q -m gpu tests/models/test_gpu.py
 
-test-fast: .venv/test  ## the tests without the slow ones: seven to ten minutes on two cores
+test-fast: .venv/test  ## the tests without the slow ones: four to six minutes on two cores
 	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
 
 lint: .venv/test  ## formatting, lint, wording and the floors that imports must keep

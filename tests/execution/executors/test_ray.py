@@ -145,7 +145,7 @@ def test_what_loads_a_model_gets_a_gpu_a_process(
         execute(steps, Store(tmp_path), there)
         assert [value(Store(tmp_path), step) for step in steps] == ["cpu", "cuda", "cuda"]
         with pytest.raises(
-            OutgrowError, match="_cuda_|NVIDIA"
+            OutgrowError, match=r"_cuda_|NVIDIA"
         ):  # they ask for GPUs that are not there; by torch's build
             execute([Step("shared", {}, flops=1.0, processes=2)], Store(tmp_path), there)
     finally:
