@@ -144,9 +144,8 @@ def test_what_loads_a_model_gets_a_gpu_a_process(
         ]
         execute(steps, Store(tmp_path), there)
         assert [value(Store(tmp_path), step) for step in steps] == ["cpu", "cuda", "cuda"]
-        with pytest.raises(
-            OutgrowError, match=r"_cuda_|NVIDIA"
-        ):  # they ask for GPUs that are not there; by torch's build
+        # Two processes ask for GPUs that are not there; which sentence says so is a matter of torch's build.
+        with pytest.raises(OutgrowError, match=r"_cuda_|NVIDIA"):
             execute([Step("shared", {}, flops=1.0, processes=2)], Store(tmp_path), there)
     finally:
         two_nodes.remove_node(node)
