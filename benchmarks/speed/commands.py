@@ -47,13 +47,16 @@ DEMO_BEFORE = (  # each model at its own l2, where the demo now chooses among fo
     "tasks: [sentiment]\nweak: [{static: wordllama, rows: 200}, static:wordllama]\nstrong: [probe:minilm]\n"
     "methods: [naive, confidence]\nseeds: 20\nsplit: {weak_train: 900, transfer: 900, test: 1000}\n"
 )
-TEACH = "teach labels.csv --text sentence --label praise,complaint,negation,exclamation --student minilm"
+TEACH = (
+    "teach labels.csv --text sentence --label praise,complaint,negation,exclamation --student minilm "
+    "--truth gold.csv --out {0}/student --device cpu"
+)
 LONG = {
     "demo": "demo --out {0}/demo --device cpu",
     "the demo's experiment at one l2": "run demo_before.yaml --out {0}/run --device cpu",
-    "teach": f"{TEACH} --truth gold.csv --out {{0}}/student --device cpu",
-    "teach by naive, worth not counted": f"{TEACH} --truth gold.csv --out {{0}}/student --device cpu --method naive",
-    "the same by the last layer": f"{TEACH} --truth gold.csv --out {{0}}/student --device cpu --method naive",
+    "teach": TEACH,
+    "teach by naive, worth not counted": f"{TEACH} --method naive",
+    "the same by the last layer": f"{TEACH} --method naive",
 }
 NOT_BEFORE = {  # options that the version before the rooms lacks
     "teach by naive, worth not counted": " --no-worth",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from outgrow.core.errors import UsageError
@@ -26,12 +25,12 @@ def catalogue(what: str) -> RenderableType:
     if what not in LISTED:
         raise UsageError(f'list: there is no list of "{what}"{nearest(what, LISTED)}')
     table = Table("name", "options", "what it is", box=None, pad_edge=False)
-    named: Collection[str] = ()
+    listed = names(what)
     if what == "tasks":
-        from outgrow.tasks.named.table import TASKS as named
-    for name in names(what):
-        if name in named:
-            continue  # they have a table of their own
+        from outgrow.tasks.named.table import TASKS
+
+        listed = [name for name in listed if name not in TASKS]  # they have a table of their own
+    for name in listed:
         thing = find(what, name).load()
         about = (inspect.getdoc(thing) or "").split("\n\n")[0].replace("\n", " ")
         table.add_row(name, _options(thing), about)

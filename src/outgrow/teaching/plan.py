@@ -60,15 +60,14 @@ class TeachPlan:
         """
         orders = [careful_order_step(self.pool, self.seed, repeat) for repeat in range(learner.repeats)]
         careful = len(self.evidence.careful)
-        found: dict[int, list[list[Step]]] = {size: [] for size in sizes}
+        found = {}
         for size in sizes:
-            task = self._task(learner, size, careful)
-            for strength in strengths:
-                model = fitted(learner, strength, size, keep=False)
-                terms = Terms(rows=size, predict_on=("validation",))
-                found[size].append(
-                    [training_step(task, model, "transfer", order, TRUTH, NAIVE, self.seed, terms) for order in orders]
-                )
+            task, terms = self._task(learner, size, careful), Terms(rows=size, predict_on=("validation",))
+            models = [fitted(learner, strength, size, keep=False) for strength in strengths]
+            found[size] = [
+                [training_step(task, model, "transfer", order, TRUTH, NAIVE, self.seed, terms) for order in orders]
+                for model in models
+            ]
         return found
 
     def _labels(self, candidate: Candidate, learn: Careful) -> Step:

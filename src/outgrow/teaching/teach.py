@@ -251,12 +251,12 @@ class Work:
         steps = self.plan.curve(learner, sizes(len(self.evidence.careful)), strengths)
         first = {size: [of[:CHOOSING] for of in of_size] for size, of_size in steps.items()}
         best = {size: chosen_by_others(of, parts) for size, of in self._curve_scores(first).items()}
-        taken = {size: [steps[size][number] for number in sorted(set(of))] for size, of in best.items()}
-        curve = {}
-        for size, tables in self._curve_scores(taken).items():
-            at = dict(zip(sorted(set(best[size])), tables, strict=True))
-            curve[size] = of_parts([at[number] for number in best[size]], parts)
-        return curve
+        taken = {size: sorted(set(of)) for size, of in best.items()}
+        scores = self._curve_scores({size: [steps[size][number] for number in of] for size, of in taken.items()})
+        return {
+            size: of_parts([scores[size][taken[size].index(number)] for number in of], parts)
+            for size, of in best.items()
+        }
 
     def _curve_scores(self, steps: Mapping[int, Sequence[Sequence[Step]]]) -> dict[int, list[Floats]]:
         """Tables of scores `[repeats, careful rows]`, one per list of a size's steps; NaN where a row was learned."""

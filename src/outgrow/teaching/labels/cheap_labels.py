@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ class CheapLabels:
         """Those that label anything, in the order of their numbers; none where rows are not votes."""
         return sorted({name for name in self._labelled if name is not None})
 
-    @property
+    @cached_property
     def _labelled(self) -> list[str | None]:
         """`[lines]` the voter of each vote that is a label."""
         return [name if self.answers[line, 0] >= 0 else None for line, name in enumerate(self.voters)]
